@@ -1,0 +1,102 @@
+import type { Track } from '#media/track.ts';
+
+/**
+ * What travels on a link, beside access units: JSON text messages. The worker connects to
+ * `ws://<hub>/api/link?token=…` and says `hello`; then either side speaks when it has something to say.
+ *
+ * Access units are binary messages (framing.ts) that name a channel: a `subscription` towards the worker, a
+ * `publication` towards the hub. Buffers inside JSON (parameter sets, configurations) are base64, see framing.ts.
+ * Channel numbers are chosen by the worker and unique within one link, both kinds
+ * together.
+ */
+
+/** What a worker is asked to do. `epoch` grows with every restart of a task; what carries an older one is ignored. */
+export type TaskSpec =
+  /** Publish a file as stream `stream`, at real-time pace, keeping its timestamps. */
+  | { readonly kind: 'file-source'; readonly stream: string; readonly path: string; readonly loop: boolean }
+  /** Run an algorithm on a stream; `manifest` is the path of the algorithm's manifest file. */
+  | {
+      readonly kind: 'run';
+      readonly run: string;
+      readonly stream: string;
+      readonly algorithm: string;
+      readonly manifest: string;
+      readonly parameters: Readonly<Record<string, unknown>>;
+    }
+  /** Make track `track` of the stream available in another codec. */
+  | { readonly kind: 'rendition'; readonly stream: string; readonly track: number; readonly codec: 'aac' }
+  /** Open an input, say what is in it (a `task.done` with a ProbeReport), and end. */
+  | { readonly kind: 'probe'; readonly input: string };
+
+export interface Task {
+  readonly id: string;
+  readonly epoch: number;
+  readonly spec: TaskSpec;
+}
+
+/** What `probe` found. Times in seconds. */
+export interface ProbeReport {
+  readonly container: string;
+  readonly duration?: number;
+  readonly tracks: readonly {
+    readonly kind: 'video' | 'audio' | 'data';
+    readonly codec: string;
+    readonly codecString?: string;
+    readonly width?: number;
+    readonly height?: number;
+    readonly fps?: number;
+    readonly sampleRate?: number;
+    readonly channels?: number;
+    readonly bitrate?: number;
+    readonly keyframeInterval?: number;
+  }[];
+}
+
+export type TaskState = 'starting' | 'running' | 'waiting' | 'failed' | 'done';
+
+export type HubToWorker =
+  | { readonly type: 'task.start'; readonly task: Task }
+  | { readonly type: 'task.stop'; readonly task: string }
+  /** Answer to `subscribe`, again whenever a track's format changed (before its first access unit). */
+  | { readonly type: 'tracks'; readonly subscription: number; readonly tracks: readonly Track[] }
+  /** The subscription is over: the stream ended, or there is none of that name. */
+  | { readonly type: 'end'; readonly subscription: number; readonly reason: string }
+  /** The publication is over: replaced, refused, or the stream was closed. */
+  | { readonly type: 'unpublished'; readonly publication: number; readonly reason: string }
+  | { readonly type: 'ping'; readonly sequence: number };
+
+export type WorkerToHub =
+  | { readonly type: 'hello'; readonly worker: string; readonly pid: number }
+  | {
+      readonly type: 'task.state';
+      readonly task: string;
+      readonly epoch: number;
+      readonly state: TaskState;
+      /** Why, in a sentence; always there for `waiting` and `failed`. */
+      readonly reason?: string;
+      readonly code?: string;
+      /** With `done`: what the task was to find out. */
+      readonly report?: ProbeReport;
+    }
+  /** Anything the task found: a Result of the algorithms (opaque to the link). */
+  | { readonly type: 'task.result'; readonly task: string; readonly epoch: number; readonly result: unknown }
+  | { readonly type: 'task.statistics'; readonly task: string; readonly epoch: number; readonly statistics: unknown }
+  /** Wants the access units of a stream, from its last keyframe on. Without `tracks`: all of them. */
+  | { readonly type: 'subscribe'; readonly subscription: number; readonly stream: string; readonly tracks?: readonly number[] }
+  | { readonly type: 'unsubscribe'; readonly subscription: number }
+  /**
+   * Begins to publish `stream`, or, with `rendition`, tracks that are made from a stream's own. Again with the same
+   * number: a track's format changed.
+   */
+  | {
+      readonly type: 'publish';
+      readonly publication: number;
+      readonly task: string;
+      readonly epoch: number;
+      readonly stream: string;
+      readonly tracks: readonly Track[];
+      readonly rendition?: { readonly of: number };
+    }
+  | { readonly type: 'unpublish'; readonly publication: number; readonly reason: string }
+  | { readonly type: 'pong'; readonly sequence: number; readonly rssBytes: number }
+  | { readonly type: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string };
