@@ -1,0 +1,130 @@
+import type { AccessUnit } from '#media/access-unit.ts';
+import type { Reader } from './reader.ts';
+
+/** The bytes of one access unit (or of a header) in one wire format, made once and shared by all readers (R3). */
+export interface Chunk {
+  /** Never changed after it was given out. */
+  readonly bytes: Buffer;
+  /** Track id; of no meaning for `config`. */
+  readonly track: number;
+  /** `config`: what a reader needs before any media that follows (an initialisation segment); never dropped. */
+  readonly kind: 'video' | 'audio' | 'data' | 'config';
+  /** Decoding can start here; true for audio and data. */
+  readonly keyframe: boolean;
+}
+
+/** Writes access units in one wire format. It belongs to one feed and sees every unit of the feed's tracks, in order. */
+export interface FeedWriter {
+  /** Gives out the unit's bytes by `emit`, in zero, one or several chunks. */
+  write(unit: AccessUnit, emit: (chunk: Chunk) => void): void;
+  /**
+   * Bytes that a new reader gets after the latest `config` and before any media, made for the moment of joining
+   * (sender reports).
+   */
+  greeting?(): readonly Buffer[];
+  /** The last reader is gone. */
+  close?(): void;
+}
+
+export interface FeedLimits {
+  /** Bytes of pictures kept since the last keyframe; over it a new reader waits for the next keyframe. */
+  readonly gopBytes: number;
+  /** The same as a number of pictures. */
+  readonly gopUnits: number;
+}
+
+export const defaultFeedLimits: FeedLimits = { gopBytes: 16 << 20, gopUnits: 1000 };
+
+/** One stream in one wire format, and its readers. It lives from its first reader to its last. */
+export class Feed {
+  readonly key: string;
+  /** Ids of the tracks whose units the writer gets. */
+  readonly tracks: ReadonlySet<number>;
+  readonly writer: FeedWriter;
+  readonly readers = new Set<Reader>();
+  readonly #limits: FeedLimits;
+  readonly #onEmpty: () => void;
+  readonly #onSkip: () => void;
+  #config: Chunk | undefined;
+  /** Video chunks since the last keyframe; empty until one came, and when they grew over the limits. */
+  #gop: Chunk[] = [];
+  #gopBytes = 0;
+
+  constructor(options: {
+    key: string;
+    tracks: Iterable<number>;
+    writer: FeedWriter;
+    limits: FeedLimits;
+    onEmpty: () => void;
+    onSkip: () => void;
+  }) {
+    this.key = options.key;
+    this.tracks = new Set(options.tracks);
+    this.writer = options.writer;
+    this.#limits = options.limits;
+    this.#onEmpty = options.onEmpty;
+    this.#onSkip = options.onSkip;
+  }
+
+  write(unit: AccessUnit): void {
+    this.writer.write(unit, this.#emit);
+  }
+
+  /**
+   * Adds a reader: it gets the configuration, the greeting and the pictures since the last keyframe at once, then
+   * everything that comes. Sound starts at the live edge.
+   */
+  attach(reader: Reader): void {
+    if (this.readers.has(reader)) return;
+    reader.onSkip = this.#onSkip;
+    if (this.#config) reader.offer(this.#config);
+    for (const bytes of this.writer.greeting?.() ?? []) {
+      reader.offer({ bytes, track: -1, kind: 'config', keyframe: true });
+    }
+    for (const chunk of this.#gop) reader.offer(chunk);
+    this.readers.add(reader);
+  }
+
+  /** Removes a reader; the feed ends with its last one. */
+  detach(reader: Reader): void {
+    if (!this.readers.delete(reader)) return;
+    if (this.readers.size === 0) this.#onEmpty();
+  }
+
+  /** Gives all readers bytes that belong to no access unit (sender reports, notices). */
+  broadcast(bytes: Buffer): void {
+    const chunk: Chunk = { bytes, track: -1, kind: 'config', keyframe: true };
+    for (const reader of this.readers) reader.offer(chunk);
+  }
+
+  /** Closes every reader with the reason. */
+  close(reason: string): void {
+    for (const reader of [...this.readers]) reader.close(reason);
+    this.readers.clear();
+    this.#gop = [];
+    this.writer.close?.();
+  }
+
+  readonly #emit = (chunk: Chunk): void => {
+    this.#remember(chunk);
+    for (const reader of this.readers) reader.offer(chunk);
+  };
+
+  #remember(chunk: Chunk): void {
+    if (chunk.kind === 'config') {
+      this.#config = chunk;
+      this.#forget();
+    } else if (chunk.kind === 'video') {
+      if (chunk.keyframe) this.#forget();
+      else if (this.#gop.length === 0) return;
+      this.#gop.push(chunk);
+      this.#gopBytes += chunk.bytes.length;
+      if (this.#gopBytes > this.#limits.gopBytes || this.#gop.length > this.#limits.gopUnits) this.#forget();
+    }
+  }
+
+  #forget(): void {
+    this.#gop = [];
+    this.#gopBytes = 0;
+  }
+}
