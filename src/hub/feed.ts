@@ -7,7 +7,10 @@ export interface Chunk {
   readonly bytes: Buffer;
   /** Track id; of no meaning for `config`. */
   readonly track: number;
-  /** `config`: what a reader needs before any media that follows (an initialisation segment); never dropped. */
+  /**
+   * `config`: what a reader needs before any media that follows (an initialisation segment); never dropped, and the
+   * pictures before it are forgotten. Anything else beside media (sender reports, notices) is `data`.
+   */
   readonly kind: 'video' | 'audio' | 'data' | 'config';
   /** Decoding can start here; true for audio and data. */
   readonly keyframe: boolean;

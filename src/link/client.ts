@@ -46,7 +46,9 @@ export class LinkClient {
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
-    socket.on('message', (data: Buffer, binary) => (binary ? this.#unit(data) : this.#message(data.toString())));
+    socket.on('message', (data: Buffer, binary) =>
+      binary ? this.#unit(data) : this.#message(data.toString()),
+    );
     socket.on('close', () => this.#closed('The connection to the hub is closed.'));
     socket.on('error', (error) => this.#closed(error.message));
   }

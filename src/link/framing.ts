@@ -69,7 +69,12 @@ export function decodeUnit(bytes: Buffer): FramedUnit | undefined {
   const pts = bytes.readDoubleBE(8);
   const dts = bytes.readDoubleBE(16);
   const ntp = bytes.readDoubleBE(24);
-  if (at !== bytes.length || !Number.isSafeInteger(pts) || !Number.isSafeInteger(dts) || !Number.isFinite(ntp)) {
+  if (
+    at !== bytes.length ||
+    !Number.isSafeInteger(pts) ||
+    !Number.isSafeInteger(dts) ||
+    !Number.isFinite(ntp)
+  ) {
     return undefined;
   }
   return {

@@ -80,9 +80,19 @@ export type WorkerToHub =
     }
   /** Anything the task found: a Result of the algorithms (opaque to the link). */
   | { readonly type: 'task.result'; readonly task: string; readonly epoch: number; readonly result: unknown }
-  | { readonly type: 'task.statistics'; readonly task: string; readonly epoch: number; readonly statistics: unknown }
+  | {
+      readonly type: 'task.statistics';
+      readonly task: string;
+      readonly epoch: number;
+      readonly statistics: unknown;
+    }
   /** Wants the access units of a stream, from its last keyframe on. Without `tracks`: all of them. */
-  | { readonly type: 'subscribe'; readonly subscription: number; readonly stream: string; readonly tracks?: readonly number[] }
+  | {
+      readonly type: 'subscribe';
+      readonly subscription: number;
+      readonly stream: string;
+      readonly tracks?: readonly number[];
+    }
   | { readonly type: 'unsubscribe'; readonly subscription: number }
   /**
    * Begins to publish `stream`, or, with `rendition`, tracks that are made from a stream's own. Again with the same

@@ -1,0 +1,70 @@
+import type { AccessUnit } from '#media/access-unit.ts';
+import type { Track } from '#media/track.ts';
+
+/** A publisher clock that is off by more than this against the one before it is moved onto it. */
+const CLOCK_TOLERANCE_MS = 1000;
+
+interface Last {
+  readonly pts: number;
+  readonly dts: number;
+  readonly ntp: number;
+  /** Distance of the last two units in ticks. */
+  readonly step: number;
+}
+
+/**
+ * Keeps a stream's timestamps going on over a change of publisher: each track of the new publisher is shifted by one
+ * constant, so that its first unit lies as far behind the last one before as the wall clock says (R1). Units that do
+ * not go forward are refused here, so everything behind the hub can rely on strictly increasing `dts`.
+ */
+export class Continuity {
+  readonly #last = new Map<number, Last>();
+  /** Per track: what is added to pts and dts. Empty with the first publisher. */
+  #shifts = new Map<number, number>();
+  /** Added to every `ntp` of the publisher; undefined until its first unit came. */
+  #ntpShift: number | undefined = 0;
+  #lastArrival = 0;
+
+  /** A new publisher takes over: its first unit of each track is joined on. */
+  restart(): void {
+    this.#shifts = new Map();
+    this.#ntpShift = this.#last.size === 0 ? 0 : undefined;
+  }
+
+  /**
+   * The unit with the stream's timestamps and the stream's track, or undefined when it does not go forward.
+   * @param now arrival, wall clock in ms
+   */
+  place(unit: AccessUnit, track: Track, now: number): AccessUnit | undefined {
+    const last = this.#last.get(track.id);
+    if (this.#ntpShift === undefined) this.#ntpShift = this.#joinClock(unit, now);
+    let shift = this.#shifts.get(track.id);
+    if (shift === undefined) {
+      shift = last ? this.#join(unit, track, last, this.#ntpShift) : 0;
+      this.#shifts.set(track.id, shift);
+    }
+    const dts = unit.dts + shift;
+    if (last && dts <= last.dts) return undefined;
+    const pts = unit.pts + shift;
+    const ntp = unit.ntp + this.#ntpShift;
+    this.#last.set(track.id, { pts, dts, ntp, step: last ? dts - last.dts : 0 });
+    this.#lastArrival = now;
+    if (shift === 0 && this.#ntpShift === 0 && track === unit.track) return unit;
+    return { track, pts, dts, keyframe: unit.keyframe, ntp, payload: unit.payload };
+  }
+
+  /** How far the new publisher's clock is moved, so that capture time goes on as the wall clock did. */
+  #joinClock(unit: AccessUnit, now: number): number {
+    const lastNtp = Math.max(...[...this.#last.values()].map(({ ntp }) => ntp));
+    const elapsed = now - this.#lastArrival;
+    const claimed = unit.ntp - lastNtp;
+    return Math.abs(claimed - elapsed) < CLOCK_TOLERANCE_MS ? 0 : elapsed - claimed;
+  }
+
+  #join(unit: AccessUnit, track: Track, last: Last, ntpShift: number): number {
+    const byClock = last.pts + Math.round(((unit.ntp + ntpShift - last.ntp) / 1000) * track.clockRate);
+    const shift = byClock - unit.pts;
+    // Never back: at least one step behind the last unit, whatever the clocks say.
+    return Math.max(shift, last.dts + Math.max(last.step, 1) - unit.dts);
+  }
+}

@@ -1,0 +1,108 @@
+import type { Track } from '#media/track.ts';
+import { type Clock, systemClock } from '#util/clock.ts';
+import { Emitter } from '#util/emitter.ts';
+import { NamedError } from '#util/named-error.ts';
+import { defaultFeedLimits, type FeedLimits } from './feed.ts';
+import { parseStreamName } from './name.ts';
+import { defaultReaderLimits, type ReaderLimits } from './reader.ts';
+import type { RenditionStarter } from './rendition.ts';
+import { type Publication, type PublisherHooks, type PublisherInfo, Stream } from './stream.ts';
+
+export interface HubOptions {
+  readonly clock: Clock;
+  readonly feedLimits: FeedLimits;
+  /** What doors give their readers. */
+  readonly readerLimits: ReaderLimits;
+  /** How long readers are held after their publisher is gone, ms. */
+  readonly holdMs: number;
+  /** A second publisher takes a stream over; false: it is refused. */
+  readonly takeover: boolean;
+  readonly startRendition?: RenditionStarter | undefined;
+}
+
+interface HubEvents {
+  streamAdded(stream: Stream): void;
+  streamRemoved(stream: Stream, reason: string): void;
+  /** Its tracks, its publisher or its state changed. */
+  streamChanged(stream: Stream): void;
+}
+
+/** All live streams of this server, by name. */
+export class Hub {
+  readonly events = new Emitter<HubEvents>();
+  readonly options: HubOptions;
+  readonly #streams = new Map<string, Stream>();
+
+  constructor(options: Partial<HubOptions> = {}) {
+    this.options = {
+      clock: systemClock,
+      feedLimits: defaultFeedLimits,
+      readerLimits: defaultReaderLimits,
+      holdMs: 15_000,
+      takeover: true,
+      ...options,
+    };
+  }
+
+  get streams(): readonly Stream[] {
+    return [...this.#streams.values()];
+  }
+
+  get(name: string): Stream | undefined {
+    return this.#streams.get(name);
+  }
+
+  /**
+   * Begins to publish. A stream of that name that is held, or live where takeover is allowed, goes on with this
+   * publisher and keeps its readers when the tracks fit; else its readers are closed and a new stream begins.
+   * @throws NamedError STREAM_NAME_INVALID, STREAM_BUSY
+   */
+  publish(
+    name: string,
+    publisher: PublisherInfo,
+    tracks: readonly Track[],
+    hooks: PublisherHooks,
+  ): Publication {
+    const parsed = parseStreamName(name);
+    const existing = this.#streams.get(parsed);
+    if (existing) {
+      if (existing.state === 'live' && !this.options.takeover) {
+        throw new NamedError(
+          'STREAM_BUSY',
+          `Somebody is already publishing "${parsed}". Choose another name, or let publishers take over (publisher.takeover).`,
+          409,
+        );
+      }
+      if (existing.fits(tracks)) return existing.adopt(publisher, tracks, hooks);
+      existing.end('Another publisher took over with other tracks.');
+    }
+    const stream = this.#create(parsed, tracks);
+    const publication = stream.adopt(publisher, tracks, hooks);
+    this.events.emit('streamAdded', stream);
+    return publication;
+  }
+
+  /** Ends every stream; publishers and readers learn the reason. */
+  close(reason: string): void {
+    for (const stream of this.streams) stream.end(reason);
+  }
+
+  #create(name: string, tracks: readonly Track[]): Stream {
+    const stream: Stream = new Stream(name, tracks, {
+      clock: this.options.clock,
+      feedLimits: this.options.feedLimits,
+      holdMs: this.options.holdMs,
+      startRendition: this.options.startRendition,
+      onEnd: () => {
+        if (this.#streams.get(name) === stream) this.#streams.delete(name);
+      },
+    });
+    const changed = () => this.events.emit('streamChanged', stream);
+    stream.events.on('tracks', changed);
+    stream.events.on('held', changed);
+    stream.events.on('live', changed);
+    stream.events.on('ended', (reason) => this.events.emit('streamRemoved', stream, reason));
+    this.#streams.set(name, stream);
+    return stream;
+  }
+}

@@ -1,0 +1,100 @@
+import type { AccessUnit } from '#media/access-unit.ts';
+import type { Track } from '#media/track.ts';
+import { NamedError } from '#util/named-error.ts';
+import type { Stream } from './stream.ts';
+
+/** Starts what makes the rendition (a worker's task); the returned function ends it. Injected: the hub knows no workers. */
+export type RenditionStarter = (
+  request: { readonly stream: string; readonly track: number; readonly codec: 'aac' },
+  onFailure: (reason: string) => void,
+) => () => void;
+
+/** One holder's claim on a rendition. */
+export interface Rendition {
+  /** The rendition's track, once its maker announced it. Its units then come through the stream's fan-out. */
+  readonly track: Promise<Track>;
+  /** Gives the claim back; the last one ends the rendition. Idempotent. */
+  release(): void;
+}
+
+interface Entry {
+  readonly of: number;
+  holders: number;
+  readonly stop: () => void;
+  readonly ready: PromiseWithResolvers<Track>;
+  track: Track | undefined;
+}
+
+/** The renditions of one stream: made once however many hold them, and only while somebody does (R2). */
+export class RenditionSet {
+  readonly #stream: Stream;
+  readonly #start: RenditionStarter | undefined;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(stream: Stream, start: RenditionStarter | undefined) {
+    this.#stream = stream;
+    this.#start = start;
+  }
+
+  get count(): number {
+    return this.#entries.size;
+  }
+
+  acquire(trackId: number, codec: 'aac'): Rendition {
+    const key = `${trackId}:${codec}`;
+    const entry = this.#entries.get(key) ?? this.#begin(key, trackId, codec);
+    entry.holders++;
+    let held = true;
+    return {
+      track: entry.ready.promise,
+      release: () => {
+        if (!held) return;
+        held = false;
+        if (--entry.holders === 0) this.#end(key, entry, 'Nobody listens any more.');
+      },
+    };
+  }
+
+  /** Only for who brings the maker's units in: announces the track of a rendition, and again when its format changed. */
+  announce(of: number, track: Track): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.of !== of) continue;
+      entry.track = track;
+      entry.ready.resolve(track);
+    }
+  }
+
+  /** Only for who brings the maker's units in. */
+  write(unit: AccessUnit): void {
+    this.#stream.fanOut(unit);
+  }
+
+  close(): void {
+    for (const [key, entry] of [...this.#entries]) this.#end(key, entry, 'The stream has ended.');
+  }
+
+  #begin(key: string, of: number, codec: 'aac'): Entry {
+    const ready = Promise.withResolvers<Track>();
+    // Whoever holds it looks at the promise; nobody may be there yet when it fails.
+    ready.promise.catch(() => {});
+    const fail = (reason: string) =>
+      ready.reject(
+        new NamedError(
+          'RENDITION_FAILED',
+          `The sound cannot be turned into ${codec.toUpperCase()}: ${reason}`,
+          503,
+        ),
+      );
+    const stop = this.#start?.({ stream: this.#stream.name, track: of, codec }, fail);
+    if (!stop) fail('this server has no worker for it.');
+    const entry: Entry = { of, holders: 0, stop: stop ?? (() => {}), ready, track: undefined };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  #end(key: string, entry: Entry, reason: string): void {
+    if (!this.#entries.delete(key)) return;
+    entry.ready.reject(new NamedError('RENDITION_FAILED', reason, 503));
+    entry.stop();
+  }
+}

@@ -1,0 +1,338 @@
+import type { AccessUnit } from '#media/access-unit.ts';
+import { payloadSize } from '#media/access-unit.ts';
+import { isVideo, type Track } from '#media/track.ts';
+import type { Clock } from '#util/clock.ts';
+import { Emitter } from '#util/emitter.ts';
+import { NamedError } from '#util/named-error.ts';
+import { Continuity } from './continuity.ts';
+import { Feed, type FeedLimits, type FeedWriter } from './feed.ts';
+import { type Rendition, RenditionSet, type RenditionStarter } from './rendition.ts';
+
+export interface PublisherInfo {
+  readonly id: string;
+  /** The door it came through (`rtsp`, …) or `source`. */
+  readonly door: string;
+  readonly remote: string;
+}
+
+/** What the stream asks of its publisher's session. */
+export interface PublisherHooks {
+  /** The publication is over, and not by the publisher's own `close`. */
+  onClose(reason: string): void;
+  /** Some reader lost video; a protocol that can ask for a keyframe does. */
+  requestKeyframe?(): void;
+}
+
+export interface StreamOptions {
+  readonly clock: Clock;
+  readonly feedLimits: FeedLimits;
+  /** How long readers are held after the publisher is gone, in ms. */
+  readonly holdMs: number;
+  readonly startRendition: RenditionStarter | undefined;
+  /** The stream has ended and must be forgotten. */
+  readonly onEnd: () => void;
+}
+
+interface StreamEvents {
+  /** A track's format changed, or a new publisher brought tracks. */
+  tracks(): void;
+  /** The publisher is gone; readers are held for so many milliseconds. */
+  held(ms: number): void;
+  /** A publisher is there again. */
+  live(): void;
+  ended(reason: string): void;
+}
+
+/** At most one keyframe request per this many milliseconds goes to a publisher. */
+const KEYFRAME_REQUEST_MS = 1000;
+
+/** Live media under a name: one publisher, any number of readers behind feeds. */
+export class Stream {
+  readonly name: string;
+  readonly since: number;
+  readonly events = new Emitter<StreamEvents>();
+  readonly renditions: RenditionSet;
+  /** Since the stream began: units and bytes that came in, and units refused because they did not go forward. */
+  readonly counters = { units: 0, bytes: 0, discarded: 0 };
+  readonly #options: StreamOptions;
+  readonly #tracks = new Map<number, Track>();
+  readonly #feeds = new Map<string, Feed>();
+  readonly #continuity = new Continuity();
+  /** Units since the last video keyframe, for feeds that begin; bounded by the feed limits. */
+  #gop: AccessUnit[] = [];
+  #gopBytes = 0;
+  #publication: Publication | undefined;
+  #cancelHold: (() => void) | undefined;
+  #heldSince: number | undefined;
+  #lastKeyframeRequest = 0;
+  #ended = false;
+
+  constructor(name: string, tracks: readonly Track[], options: StreamOptions) {
+    this.name = name;
+    this.#options = options;
+    this.since = options.clock.now();
+    for (const track of tracks) this.#tracks.set(track.id, track);
+    this.renditions = new RenditionSet(this, options.startRendition);
+  }
+
+  get tracks(): readonly Track[] {
+    return [...this.#tracks.values()];
+  }
+
+  get publisher(): (PublisherInfo & { since: number }) | undefined {
+    const publication = this.#publication;
+    return publication && { ...publication.publisher, since: publication.since };
+  }
+
+  get state(): 'live' | 'held' | 'ended' {
+    if (this.#ended) return 'ended';
+    return this.#publication ? 'live' : 'held';
+  }
+
+  /** When the publisher left, while the stream is held; and how long readers are held in all. */
+  get held(): { since: number; ms: number } | undefined {
+    return this.#heldSince === undefined ? undefined : { since: this.#heldSince, ms: this.#options.holdMs };
+  }
+
+  get feeds(): readonly Feed[] {
+    return [...this.#feeds.values()];
+  }
+
+  get readerCount(): number {
+    let count = 0;
+    for (const feed of this.#feeds.values()) count += feed.readers.size;
+    return count;
+  }
+
+  /**
+   * The feed of that key, made with its first reader. `key` names the wire format and everything that shapes its
+   * bytes; `tracks` are the ids whose units it carries. The writer is shown the pictures since the last keyframe, so
+   * that the first reader starts at once too. A feed that never gets a reader must be given back by `feed.close`.
+   */
+  feed(key: string, tracks: Iterable<number>, create: () => FeedWriter): Feed {
+    const known = this.#feeds.get(key);
+    if (known) return known;
+    if (this.#ended) throw new NamedError('STREAM_GONE', `The stream "${this.name}" has ended.`, 404);
+    const feed = new Feed({
+      key,
+      tracks,
+      writer: create(),
+      limits: this.#options.feedLimits,
+      onEmpty: () => this.#dropFeed(feed),
+      onSkip: () => this.requestKeyframe(),
+    });
+    this.#feeds.set(key, feed);
+    for (const unit of this.#gop) if (feed.tracks.has(unit.track.id)) feed.write(unit);
+    return feed;
+  }
+
+  /** A track of this stream in another codec, made by a worker while somebody holds it. */
+  acquireRendition(trackId: number, codec: 'aac'): Rendition {
+    return this.renditions.acquire(trackId, codec);
+  }
+
+  /** Asks the publisher for a keyframe, where its protocol can; throttled. */
+  requestKeyframe(): void {
+    const now = this.#options.clock.now();
+    if (now - this.#lastKeyframeRequest < KEYFRAME_REQUEST_MS) return;
+    this.#lastKeyframeRequest = now;
+    this.#publication?.hooks.requestKeyframe?.();
+  }
+
+  /** Ends the stream: its publisher and its readers learn the reason. Idempotent. */
+  end(reason: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#cancelHold?.();
+    this.#publication?.terminate(reason);
+    this.#publication = undefined;
+    this.renditions.close();
+    for (const feed of this.feeds) feed.close(reason);
+    this.#feeds.clear();
+    this.#gop = [];
+    this.#options.onEnd();
+    this.events.emit('ended', reason);
+    this.events.removeAllListeners();
+  }
+
+  /** Only for the hub: a publisher takes the stream. Its tracks must fit (see {@link fits}) once the stream had others. */
+  adopt(publisher: PublisherInfo, tracks: readonly Track[], hooks: PublisherHooks): Publication {
+    const returning = this.#heldSince !== undefined;
+    this.#publication?.terminate('Another publisher took over.');
+    this.#cancelHold?.();
+    this.#heldSince = undefined;
+    this.#continuity.restart();
+    this.#forgetGop();
+    const mapped = new Map<number, number>();
+    const own = [...this.#tracks.values()];
+    for (const [index, track] of tracks.entries()) {
+      const id = own[index]?.id ?? track.id;
+      mapped.set(track.id, id);
+      this.#setTrack({ ...track, id });
+    }
+    const publication = new Publication(this, publisher, hooks, mapped, this.#options.clock.now());
+    this.#publication = publication;
+    this.events.emit('tracks');
+    if (returning) this.events.emit('live');
+    return publication;
+  }
+
+  /** True when readers can go on with these tracks: the same kinds, codecs and clock rates in the same order. */
+  fits(tracks: readonly Track[]): boolean {
+    const own = [...this.#tracks.values()];
+    return (
+      own.length === tracks.length &&
+      own.every((track, index) => {
+        const other = tracks[index]!;
+        return (
+          track.format.kind === other.format.kind &&
+          track.format.codec === other.format.codec &&
+          track.clockRate === other.clockRate
+        );
+      })
+    );
+  }
+
+  /** Only for its publication. `unit` still has the publisher's own track and timestamps. */
+  accept(publication: Publication, unit: AccessUnit, trackId: number): void {
+    if (publication !== this.#publication) return;
+    const track = this.#tracks.get(trackId);
+    if (!track) return;
+    const now = this.#options.clock.now();
+    const placed = this.#continuity.place(unit, track, now);
+    if (!placed) {
+      this.counters.discarded++;
+      return;
+    }
+    const size = payloadSize(placed);
+    this.counters.units++;
+    this.counters.bytes += size;
+    this.#remember(placed, size);
+    this.fanOut(placed);
+  }
+
+  /** Gives a unit to every feed that carries its track; renditions enter here, published units through `accept`. */
+  fanOut(unit: AccessUnit): void {
+    for (const feed of this.#feeds.values()) if (feed.tracks.has(unit.track.id)) feed.write(unit);
+  }
+
+  /** Only for its publication: a track's format changed. */
+  changeTrack(publication: Publication, track: Track): void {
+    if (publication !== this.#publication) return;
+    this.#setTrack(track);
+    this.events.emit('tracks');
+  }
+
+  /** Only for its publication: the publisher is gone. Readers are held; without readers the stream ends at once. */
+  abandon(publication: Publication, reason: string): void {
+    if (publication !== this.#publication) return;
+    this.#publication = undefined;
+    if (this.readerCount === 0 || this.#options.holdMs === 0) {
+      this.end(reason);
+      return;
+    }
+    this.#heldSince = this.#options.clock.now();
+    const seconds = this.#options.holdMs / 1000;
+    this.#cancelHold = this.#options.clock.after(this.#options.holdMs, () =>
+      this.end(`${reason} No publisher came back within ${seconds} s.`),
+    );
+    this.events.emit('held', this.#options.holdMs);
+  }
+
+  #setTrack(track: Track): void {
+    this.#tracks.set(track.id, track);
+  }
+
+  #dropFeed(feed: Feed): void {
+    if (this.#feeds.get(feed.key) === feed) this.#feeds.delete(feed.key);
+    feed.close('The feed has no reader left.');
+    if (!this.#publication && this.readerCount === 0) this.end('The last held reader left.');
+  }
+
+  #remember(unit: AccessUnit, size: number): void {
+    if (isVideo(unit.track)) {
+      if (unit.keyframe) this.#forgetGop();
+      else if (this.#gop.length === 0) return;
+    } else if (this.#gop.length === 0) {
+      return;
+    }
+    this.#gop.push(unit);
+    this.#gopBytes += size;
+    const { gopBytes, gopUnits } = this.#options.feedLimits;
+    // Units of all tracks count here, three for every picture where there is sound.
+    if (this.#gopBytes > gopBytes || this.#gop.length > 3 * gopUnits) this.#forgetGop();
+  }
+
+  #forgetGop(): void {
+    this.#gop = [];
+    this.#gopBytes = 0;
+  }
+}
+
+/** A publisher's hold on a stream. */
+export class Publication {
+  readonly stream: Stream;
+  readonly publisher: PublisherInfo;
+  readonly hooks: PublisherHooks;
+  readonly since: number;
+  /** The publisher's track ids → the stream's. */
+  readonly #ids: ReadonlyMap<number, number>;
+  readonly #seen = new Map<number, Track>();
+  #closed = false;
+
+  constructor(
+    stream: Stream,
+    publisher: PublisherInfo,
+    hooks: PublisherHooks,
+    ids: ReadonlyMap<number, number>,
+    since: number,
+  ) {
+    this.stream = stream;
+    this.publisher = publisher;
+    this.hooks = hooks;
+    this.since = since;
+    this.#ids = ids;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * Takes one access unit. A unit that carries a new Track object of a known id changes that track's format first.
+   * Units of unknown tracks, and after the end, are ignored.
+   */
+  write(unit: AccessUnit): void {
+    if (this.#closed) return;
+    const id = this.#ids.get(unit.track.id);
+    if (id === undefined) return;
+    const seen = this.#seen.get(id);
+    if (seen !== unit.track) {
+      this.#seen.set(id, unit.track);
+      const current = this.stream.tracks.find((track) => track.id === id);
+      if (current?.format !== unit.track.format) this.changeTrack(unit.track);
+    }
+    this.stream.accept(this, unit, id);
+  }
+
+  /** Announces a new format of a known track (by the publisher's own track id). */
+  changeTrack(track: Track): void {
+    const id = this.#ids.get(track.id);
+    if (this.#closed || id === undefined) return;
+    this.stream.changeTrack(this, id === track.id ? track : { ...track, id });
+  }
+
+  /** The publisher leaves; readers are held for a while. Idempotent. */
+  close(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.stream.abandon(this, reason);
+  }
+
+  /** Only for the stream: ends the publication against the publisher's will. */
+  terminate(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.hooks.onClose(reason);
+  }
+}
