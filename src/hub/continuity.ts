@@ -4,6 +4,9 @@ import type { Track } from '#media/track.ts';
 /** A publisher clock that is off by more than this against the one before it is moved onto it. */
 const CLOCK_TOLERANCE_MS = 1000;
 
+/** Timestamps that step back by more than this are those of a source that began anew. */
+const RESTART_SECONDS = 1;
+
 interface Last {
   readonly pts: number;
   readonly dts: number;
@@ -44,7 +47,12 @@ export class Continuity {
       this.#shifts.set(track.id, shift);
     }
     const dts = unit.dts + shift;
-    if (last && dts <= last.dts) return undefined;
+    if (last && dts <= last.dts) {
+      // A little back is a unit too much; far back means that the source began anew, which is joined on like a new one.
+      if (last.dts - dts < track.clockRate * RESTART_SECONDS) return undefined;
+      this.restart();
+      return this.place(unit, track, now);
+    }
     const pts = unit.pts + shift;
     const ntp = unit.ntp + this.#ntpShift;
     this.#last.set(track.id, { pts, dts, ntp, step: last ? dts - last.dts : 0 });

@@ -1,16 +1,8 @@
 import type { Clock } from '#util/clock.ts';
-import type { Chunk } from './feed.ts';
+import type { Chunk } from './chunk.ts';
+import type { Transport } from './transport.ts';
 
-/** Where a reader's bytes go: a socket. Nothing here blocks. */
-export interface Transport {
-  write(bytes: Buffer): void;
-  /** Bytes taken by `write` that the kernel has not taken yet. */
-  readonly backlog: number;
-  /** Sets the one callback that is called when the backlog, once above its mark, is empty again. */
-  onDrain(callback: () => void): void;
-  /** Ends the connection; the reason is told to the other side where the protocol can. */
-  close(reason: string): void;
-}
+export type { Transport } from './transport.ts';
 
 export interface ReaderLimits {
   /** Longest time that something may wait for a reader, in milliseconds. */

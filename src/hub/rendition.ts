@@ -1,7 +1,6 @@
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { Track } from '#media/track.ts';
 import { NamedError } from '#util/named-error.ts';
-import type { Stream } from './stream.ts';
 
 /** Starts what makes the rendition (a worker's task); the returned function ends it. Injected: the hub knows no workers. */
 export type RenditionStarter = (
@@ -27,12 +26,15 @@ interface Entry {
 
 /** The renditions of one stream: made once however many hold them, and only while somebody does (R2). */
 export class RenditionSet {
-  readonly #stream: Stream;
+  readonly #stream: string;
+  readonly #fanOut: (unit: AccessUnit) => void;
   readonly #start: RenditionStarter | undefined;
   readonly #entries = new Map<string, Entry>();
 
-  constructor(stream: Stream, start: RenditionStarter | undefined) {
+  /** @param fanOut where the renditions' units go */
+  constructor(stream: string, fanOut: (unit: AccessUnit) => void, start: RenditionStarter | undefined) {
     this.#stream = stream;
+    this.#fanOut = fanOut;
     this.#start = start;
   }
 
@@ -66,7 +68,7 @@ export class RenditionSet {
 
   /** Only for who brings the maker's units in. */
   write(unit: AccessUnit): void {
-    this.#stream.fanOut(unit);
+    this.#fanOut(unit);
   }
 
   close(): void {
@@ -85,7 +87,7 @@ export class RenditionSet {
           503,
         ),
       );
-    const stop = this.#start?.({ stream: this.#stream.name, track: of, codec }, fail);
+    const stop = this.#start?.({ stream: this.#stream, track: of, codec }, fail);
     if (!stop) fail('this server has no worker for it.');
     const entry: Entry = { of, holders: 0, stop: stop ?? (() => {}), ready, track: undefined };
     this.#entries.set(key, entry);

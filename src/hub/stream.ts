@@ -72,7 +72,7 @@ export class Stream {
     this.#options = options;
     this.since = options.clock.now();
     for (const track of tracks) this.#tracks.set(track.id, track);
-    this.renditions = new RenditionSet(this, options.startRendition);
+    this.renditions = new RenditionSet(name, (unit) => this.#fanOut(unit), options.startRendition);
   }
 
   get tracks(): readonly Track[] {
@@ -168,7 +168,7 @@ export class Stream {
     for (const [index, track] of tracks.entries()) {
       const id = own[index]?.id ?? track.id;
       mapped.set(track.id, id);
-      this.#setTrack({ ...track, id });
+      this.#setTrack(id === track.id ? track : { ...track, id });
     }
     const publication = new Publication(this, publisher, hooks, mapped, this.#options.clock.now());
     this.#publication = publication;
@@ -208,12 +208,7 @@ export class Stream {
     this.counters.units++;
     this.counters.bytes += size;
     this.#remember(placed, size);
-    this.fanOut(placed);
-  }
-
-  /** Gives a unit to every feed that carries its track; renditions enter here, published units through `accept`. */
-  fanOut(unit: AccessUnit): void {
-    for (const feed of this.#feeds.values()) if (feed.tracks.has(unit.track.id)) feed.write(unit);
+    this.#fanOut(placed);
   }
 
   /** Only for its publication: a track's format changed. */
@@ -237,6 +232,11 @@ export class Stream {
       this.end(`${reason} No publisher came back within ${seconds} s.`),
     );
     this.events.emit('held', this.#options.holdMs);
+  }
+
+  /** Gives a unit to every feed that carries its track; renditions enter here, published units through `accept`. */
+  #fanOut(unit: AccessUnit): void {
+    for (const feed of this.#feeds.values()) if (feed.tracks.has(unit.track.id)) feed.write(unit);
   }
 
   #setTrack(track: Track): void {
