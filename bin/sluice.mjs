@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+// The command `sluice`, for any Node from 20 on. Sluice itself runs on Node 24, which strips types from the sources
+// as they are; where the machine's Node is older, the one that came as a dependency takes over.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const main = join(dirname(fileURLToPath(import.meta.url)), '..', 'src', 'cli', 'main.ts');
+
+if (Number.parseInt(process.versions.node, 10) >= 24) {
+  await import(pathToFileURL(main).href);
+} else {
+  const node = bundledNode();
+  if (!node) {
+    console.error(
+      `Sluice needs Node 24 or newer, and this is ${process.version}. Install Node 24, or run "npm ci" in the project with its development dependencies: they bring one.`,
+    );
+    process.exitCode = 1;
+  } else {
+    const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
+    // A terminal sends SIGINT to both; everybody else sends it to this process only.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+    child.on('error', (error) => {
+      console.error(`${node} could not be started: ${error.message}`);
+      process.exitCode = 1;
+    });
+    child.on('exit', (code, signal) => {
+      process.exitCode = code ?? (signal === 'SIGINT' ? 130 : 143);
+    });
+  }
+}
+
+function bundledNode() {
+  try {
+    const manifest = createRequire(import.meta.url).resolve('node/package.json');
+    const binary = join(dirname(manifest), 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+    return existsSync(binary) ? binary : undefined;
+  } catch {
+    return undefined;
+  }
+}
