@@ -1,0 +1,18 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vite';
+
+/** Where `npm run dev` finds a running server. */
+const server = 'http://127.0.0.1:8888';
+
+export default defineConfig({
+  base: '/',
+  plugins: [react()],
+  build: { target: 'es2023', assetsDir: 'assets', reportCompressedSize: true },
+  server: {
+    proxy: {
+      '/api': { target: server, ws: true },
+      // The doors of a stream: /<stream>/mse and /<stream>/results.
+      '^/.+/(mse|results)$': { target: server, ws: true },
+    },
+  },
+});
