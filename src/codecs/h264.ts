@@ -183,7 +183,7 @@ export function avcConfiguration(format: VideoFormat): Buffer {
   const ppss = format.parameterSets.filter((nal) => h264NalType(nal) === H264.pps).slice(0, 255);
   const sps = spss[0];
   if (!sps) throw new RangeError('avcC needs a sequence parameter set.');
-  const parts = [Buffer.from([1, sps[1] ?? 0, sps[2] ?? 0, sps[3] ?? 0, 0xff, 0xe0 | spss.length])];
+  const parts: Buffer[] = [Buffer.from([1, sps[1] ?? 0, sps[2] ?? 0, sps[3] ?? 0, 0xff, 0xe0 | spss.length])];
   for (const nal of spss) parts.push(lengthPrefix(nal), nal);
   parts.push(Buffer.from([ppss.length]));
   for (const nal of ppss) parts.push(lengthPrefix(nal), nal);

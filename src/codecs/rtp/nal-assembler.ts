@@ -1,0 +1,95 @@
+import { trimZeros } from '../nal.ts';
+import { type CodedFrame, type DepacketizerInput, FRAME_LIMITS } from './contract.ts';
+
+/**
+ * Collects the NAL units and fragments of one access unit; what RFC 6184 and RFC 7798 have in common. An access unit
+ * ends with the marker, or where the timestamp changes (cameras that never set the marker).
+ */
+export class NalAssembler {
+  dropped = 0;
+  readonly #isKeyframe: (nals: readonly Buffer[]) => boolean;
+  #nals: Buffer[] = [];
+  #fragments: Buffer[] = [];
+  #bytes = 0;
+  #timestamp: number | undefined;
+  #damaged = false;
+
+  constructor(isKeyframe: (nals: readonly Buffer[]) => boolean) {
+    this.#isKeyframe = isKeyframe;
+  }
+
+  /** Reads one packet by `parse`, which calls `nal` and `fragment`; returns the access units that are now complete. */
+  push(packet: DepacketizerInput, parse: (payload: Buffer) => void): CodedFrame[] {
+    const frames: CodedFrame[] = [];
+    const changed = this.#timestamp !== undefined && this.#timestamp !== packet.timestamp;
+    if (packet.lost) {
+      // The gap may have held the end of the frame before, the beginning of this one, or both. After a marker the frame
+      // before is already out, and a new one that does not begin with a fragment may be whole: it cannot be known.
+      this.#damaged = true;
+      if (changed) this.#finish(frames);
+      this.#damaged = true;
+    } else if (changed) this.#finish(frames);
+    this.#timestamp = packet.timestamp;
+    parse(packet.payload);
+    if (packet.marker) this.#finish(frames);
+    return frames;
+  }
+
+  /** A whole NAL unit. */
+  nal(nal: Buffer): void {
+    if (this.#fragments.length > 0) this.#breakOff();
+    this.#add(nal);
+  }
+
+  /** A piece of a NAL unit; `header` is the rebuilt NAL header, used with the first piece. */
+  fragment(header: Buffer, piece: Buffer, first: boolean, last: boolean): void {
+    if (first) {
+      if (this.#fragments.length > 0) this.#breakOff();
+      this.#fragments = [header];
+    } else if (this.#fragments.length === 0) {
+      this.damage();
+      return;
+    }
+    this.#bytes += piece.length;
+    if (this.#bytes > FRAME_LIMITS.bytes || this.#fragments.length > 2 * FRAME_LIMITS.nals) this.damage();
+    if (!this.#damaged) this.#fragments.push(piece);
+    if (last) {
+      const whole = Buffer.concat(this.#fragments);
+      this.#fragments = [];
+      this.#bytes -= whole.length;
+      this.#add(whole);
+    }
+  }
+
+  /** Something of this access unit is missing or broken: it will be dropped. */
+  damage(): void {
+    this.#damaged = true;
+  }
+
+  #breakOff(): void {
+    this.#fragments = [];
+    this.damage();
+  }
+
+  #add(bytes: Buffer): void {
+    const nal = trimZeros(bytes);
+    if (nal.length === 0) return;
+    this.#bytes += nal.length;
+    if (this.#bytes > FRAME_LIMITS.bytes || this.#nals.length >= FRAME_LIMITS.nals) this.damage();
+    if (!this.#damaged) this.#nals.push(nal);
+  }
+
+  #finish(frames: CodedFrame[]): void {
+    if (this.#fragments.length > 0) this.damage();
+    const timestamp = this.#timestamp;
+    const nals = this.#nals;
+    if (this.#damaged) this.dropped++;
+    else if (nals.length > 0 && timestamp !== undefined)
+      frames.push({ timestamp, payload: nals, keyframe: this.#isKeyframe(nals) });
+    this.#nals = [];
+    this.#fragments = [];
+    this.#bytes = 0;
+    this.#damaged = false;
+    this.#timestamp = undefined;
+  }
+}

@@ -1,0 +1,189 @@
+import { fromNtp, toNtp } from './ntp.ts';
+
+/** What a receiver says about one source (RFC 3550 section 6.4.1). */
+export interface ReportBlock {
+  readonly ssrc: number;
+  /** Share lost since the last report, in 1/256. */
+  readonly fractionLost: number;
+  /** Packets lost in all, signed. */
+  readonly lost: number;
+  /** Highest sequence number with its cycles. */
+  readonly highestSequence: number;
+  /** Ticks of the RTP clock. */
+  readonly jitter: number;
+  /** Middle 32 bits of the NTP time of the last sender report. */
+  readonly lastReport: number;
+  /** 1/65536 s since it arrived. */
+  readonly delaySinceLastReport: number;
+}
+
+export interface SenderReport {
+  readonly type: 'sender-report';
+  readonly ssrc: number;
+  /** Wall clock in ms since 1970; undefined where the sender has none (NTP time 0). */
+  readonly ntp: number | undefined;
+  /** The same instant in RTP time, 32 bits. */
+  readonly rtpTimestamp: number;
+  readonly packets: number;
+  readonly bytes: number;
+  readonly reports: readonly ReportBlock[];
+}
+
+export interface ReceiverReport {
+  readonly type: 'receiver-report';
+  readonly ssrc: number;
+  readonly reports: readonly ReportBlock[];
+}
+
+export interface SourceDescription {
+  readonly type: 'source-description';
+  readonly sources: readonly { readonly ssrc: number; readonly cname: string | undefined }[];
+}
+
+export interface Goodbye {
+  readonly type: 'goodbye';
+  readonly ssrcs: readonly number[];
+}
+
+export type RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Goodbye;
+
+const SR = 200;
+const RR = 201;
+const SDES = 202;
+const BYE = 203;
+
+/** Reads a compound RTCP packet; unknown and broken parts are left out. Never throws. */
+export function parseRtcp(bytes: Buffer): RtcpPacket[] {
+  const packets: RtcpPacket[] = [];
+  for (let at = 0; at + 4 <= bytes.length; ) {
+    const first = bytes.readUInt8(at);
+    if (first >> 6 !== 2) break;
+    const length = (bytes.readUInt16BE(at + 2) + 1) * 4;
+    if (at + length > bytes.length) break;
+    const packet = parseOne(first & 0x1f, bytes.readUInt8(at + 1), bytes.subarray(at + 4, at + length));
+    if (packet) packets.push(packet);
+    at += length;
+  }
+  return packets;
+}
+
+function parseOne(count: number, type: number, body: Buffer): RtcpPacket | undefined {
+  if (type === SR && body.length >= 24) {
+    const time = { seconds: body.readUInt32BE(4), fraction: body.readUInt32BE(8) };
+    return {
+      type: 'sender-report',
+      ssrc: body.readUInt32BE(0),
+      ntp: time.seconds === 0 ? undefined : fromNtp(time),
+      rtpTimestamp: body.readUInt32BE(12),
+      packets: body.readUInt32BE(16),
+      bytes: body.readUInt32BE(20),
+      reports: parseReports(body.subarray(24), count),
+    };
+  }
+  if (type === RR && body.length >= 4) {
+    return {
+      type: 'receiver-report',
+      ssrc: body.readUInt32BE(0),
+      reports: parseReports(body.subarray(4), count),
+    };
+  }
+  if (type === SDES) return { type: 'source-description', sources: parseSources(body, count) };
+  if (type === BYE) {
+    const ssrcs: number[] = [];
+    for (let i = 0; i < count && (i + 1) * 4 <= body.length; i++) ssrcs.push(body.readUInt32BE(i * 4));
+    return { type: 'goodbye', ssrcs };
+  }
+  return undefined;
+}
+
+function parseReports(body: Buffer, count: number): ReportBlock[] {
+  const reports: ReportBlock[] = [];
+  for (let at = 0; reports.length < count && at + 24 <= body.length; at += 24) {
+    reports.push({
+      ssrc: body.readUInt32BE(at),
+      fractionLost: body.readUInt8(at + 4),
+      lost: body.readIntBE(at + 5, 3),
+      highestSequence: body.readUInt32BE(at + 8),
+      jitter: body.readUInt32BE(at + 12),
+      lastReport: body.readUInt32BE(at + 16),
+      delaySinceLastReport: body.readUInt32BE(at + 20),
+    });
+  }
+  return reports;
+}
+
+function parseSources(body: Buffer, count: number): { ssrc: number; cname: string | undefined }[] {
+  const sources: { ssrc: number; cname: string | undefined }[] = [];
+  let at = 0;
+  while (sources.length < count && at + 4 <= body.length) {
+    const ssrc = body.readUInt32BE(at);
+    let cname: string | undefined;
+    at += 4;
+    while (at < body.length && body[at] !== 0) {
+      const size = body[at + 1] ?? 0;
+      if (body[at] === 1) cname = body.toString('utf8', at + 2, Math.min(at + 2 + size, body.length));
+      at += 2 + size;
+    }
+    at += 4 - (at % 4); // one zero at least, up to the next multiple of 4
+    sources.push({ ssrc, cname });
+  }
+  return sources;
+}
+
+/** SR and SDES in one compound packet, as RFC 3550 section 6.1 demands. `ntp` in ms since 1970. */
+export function buildSenderReport(report: {
+  readonly ssrc: number;
+  readonly ntp: number;
+  readonly rtpTimestamp: number;
+  readonly packets: number;
+  readonly bytes: number;
+  readonly cname: string;
+}): Buffer {
+  const sr = Buffer.alloc(28);
+  sr[0] = 0x80;
+  sr[1] = SR;
+  sr.writeUInt16BE(6, 2);
+  sr.writeUInt32BE(report.ssrc, 4);
+  const time = toNtp(report.ntp);
+  sr.writeUInt32BE(time.seconds, 8);
+  sr.writeUInt32BE(time.fraction, 12);
+  sr.writeUInt32BE(report.rtpTimestamp, 16);
+  sr.writeUInt32BE(report.packets % 2 ** 32, 20);
+  sr.writeUInt32BE(report.bytes % 2 ** 32, 24);
+  return Buffer.concat([sr, buildDescription(report.ssrc, report.cname)]);
+}
+
+/** RR and SDES in one compound packet. */
+export function buildReceiverReport(ssrc: number, reports: readonly ReportBlock[], cname: string): Buffer {
+  const blocks = reports.slice(0, 31);
+  const rr = Buffer.alloc(8 + blocks.length * 24);
+  rr[0] = 0x80 | blocks.length;
+  rr[1] = RR;
+  rr.writeUInt16BE(rr.length / 4 - 1, 2);
+  rr.writeUInt32BE(ssrc, 4);
+  blocks.forEach((block, i) => {
+    const at = 8 + i * 24;
+    rr.writeUInt32BE(block.ssrc, at);
+    rr.writeUInt8(block.fractionLost, at + 4);
+    rr.writeIntBE(Math.max(-0x80_0000, Math.min(block.lost, 0x7f_ffff)), at + 5, 3);
+    rr.writeUInt32BE(block.highestSequence, at + 8);
+    rr.writeUInt32BE(block.jitter, at + 12);
+    rr.writeUInt32BE(block.lastReport, at + 16);
+    rr.writeUInt32BE(block.delaySinceLastReport, at + 20);
+  });
+  return Buffer.concat([rr, buildDescription(ssrc, cname)]);
+}
+
+function buildDescription(ssrc: number, cname: string): Buffer {
+  const name = Buffer.from(cname, 'utf8').subarray(0, 255);
+  const size = Math.ceil((8 + 2 + name.length + 1) / 4) * 4;
+  const sdes = Buffer.alloc(size);
+  sdes[0] = 0x81;
+  sdes[1] = SDES;
+  sdes.writeUInt16BE(size / 4 - 1, 2);
+  sdes.writeUInt32BE(ssrc, 4);
+  sdes[8] = 1;
+  sdes[9] = name.length;
+  name.copy(sdes, 10);
+  return sdes;
+}
