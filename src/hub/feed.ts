@@ -40,6 +40,7 @@ export class Feed {
   /** Video chunks since the last keyframe; empty until one came, and when they grew over the limits. */
   #gop: Chunk[] = [];
   #gopBytes = 0;
+  #closed = false;
 
   constructor(options: {
     key: string;
@@ -88,8 +89,10 @@ export class Feed {
     for (const reader of this.readers) reader.offer(chunk);
   }
 
-  /** Closes every reader with the reason. */
+  /** Closes every reader with the reason. Idempotent. */
   close(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
     for (const reader of [...this.readers]) reader.close(reason);
     this.readers.clear();
     this.#gop = [];

@@ -35,22 +35,31 @@ export interface FramedUnit {
   readonly payload: readonly Buffer[];
 }
 
-/** The bytes of one access unit message. */
-export function encodeUnit(channel: number, unit: AccessUnit): Buffer {
+/** Bytes of the message for this unit. */
+export function unitSize(unit: AccessUnit): number {
   let size = HEADER + 4 * unit.payload.length;
   for (const part of unit.payload) size += part.length;
-  const bytes = Buffer.allocUnsafe(size);
-  bytes[0] = ACCESS_UNIT;
-  bytes[1] = unit.keyframe ? FLAG_KEYFRAME : 0;
-  bytes.writeUInt16BE(unit.track.id, 2);
-  bytes.writeUInt32BE(channel, 4);
-  bytes.writeDoubleBE(unit.pts, 8);
-  bytes.writeDoubleBE(unit.dts, 16);
-  bytes.writeDoubleBE(unit.ntp, 24);
-  bytes.writeUInt32BE(unit.payload.length, 32);
-  let at = HEADER;
+  return size;
+}
+
+/** Writes the message into `bytes` from `start` on; {@link unitSize} says how much room it takes. */
+export function writeUnit(bytes: Buffer, start: number, channel: number, unit: AccessUnit): void {
+  bytes[start] = ACCESS_UNIT;
+  bytes[start + 1] = unit.keyframe ? FLAG_KEYFRAME : 0;
+  bytes.writeUInt16BE(unit.track.id, start + 2);
+  bytes.writeUInt32BE(channel, start + 4);
+  bytes.writeDoubleBE(unit.pts, start + 8);
+  bytes.writeDoubleBE(unit.dts, start + 16);
+  bytes.writeDoubleBE(unit.ntp, start + 24);
+  let at = bytes.writeUInt32BE(unit.payload.length, start + 32);
   for (const part of unit.payload) at = bytes.writeUInt32BE(part.length, at);
   for (const part of unit.payload) at += part.copy(bytes, at);
+}
+
+/** The bytes of one access unit message. */
+export function encodeUnit(channel: number, unit: AccessUnit): Buffer {
+  const bytes = Buffer.allocUnsafe(unitSize(unit));
+  writeUnit(bytes, 0, channel, unit);
   return bytes;
 }
 

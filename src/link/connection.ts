@@ -1,0 +1,227 @@
+import type { Socket } from 'node:net';
+import type { WebSocket } from 'ws';
+import type { Feed } from '#hub/feed.ts';
+import type { Hub } from '#hub/hub.ts';
+import { Reader } from '#hub/reader.ts';
+import type { AccessUnit } from '#media/access-unit.ts';
+import type { Track } from '#media/track.ts';
+import type { Emitter } from '#util/emitter.ts';
+import { messageOf, NamedError } from '#util/named-error.ts';
+import type { LinkServerEvents } from './events.ts';
+import { decodeMessage, decodeUnit, encodeMessage, sameTrack } from './framing.ts';
+import { LinkFeedWriter } from './from-stream.ts';
+import type { HubToWorker, WorkerToHub } from './messages.ts';
+
+type Publish = Extract<WorkerToHub, { type: 'publish' }>;
+
+/** What a worker publishes: a stream of its own, or the rendition of another stream's track. */
+interface Outlet {
+  readonly tracks: Map<number, Track>;
+  write(unit: AccessUnit): void;
+  changed(track: Track): void;
+  close(reason: string): void;
+}
+
+/** Within this time a worker must have said hello. */
+const HELLO_MS = 5000;
+const PING_MS = 500;
+
+/** One worker's connection. */
+export class LinkConnection {
+  readonly #ws: WebSocket;
+  readonly #socket: Socket;
+  readonly #hub: Hub;
+  readonly #events: Emitter<LinkServerEvents>;
+  readonly #accepts: (task: string, epoch: number) => boolean;
+  readonly #subscriptions = new Map<number, { reader: Reader; feed: Feed }>();
+  /** Per subscription: what to call when the shared socket has room again. */
+  readonly #drained = new Map<number, () => void>();
+  readonly #outlets = new Map<number, Outlet>();
+  readonly #pings: NodeJS.Timeout;
+  readonly #hello: NodeJS.Timeout;
+  #worker = '';
+  #sequence = 0;
+
+  constructor(
+    ws: WebSocket,
+    socket: Socket,
+    hub: Hub,
+    events: Emitter<LinkServerEvents>,
+    accepts: (task: string, epoch: number) => boolean,
+  ) {
+    this.#ws = ws;
+    this.#socket = socket;
+    this.#hub = hub;
+    this.#events = events;
+    this.#accepts = accepts;
+    socket.on('drain', () => {
+      for (const drained of this.#drained.values()) drained();
+    });
+    ws.on('message', (data: Buffer, binary) => (binary ? this.#unit(data) : this.#message(data.toString())));
+    ws.on('close', () => this.#closed('The worker is gone.'));
+    ws.on('error', () => ws.terminate());
+    this.#hello = setTimeout(() => !this.#worker && ws.terminate(), HELLO_MS);
+    this.#hello.unref();
+    this.#pings = setInterval(() => this.send({ type: 'ping', sequence: this.#sequence++ }), PING_MS);
+    this.#pings.unref();
+  }
+
+  send(message: HubToWorker): void {
+    if (this.#ws.readyState === this.#ws.OPEN) this.#ws.send(encodeMessage(message));
+  }
+
+  close(reason: string): void {
+    this.#ws.close(1001, reason);
+    setTimeout(() => this.#ws.terminate(), 1000).unref();
+  }
+
+  #unit(data: Buffer): void {
+    const framed = decodeUnit(data);
+    const outlet = framed && this.#outlets.get(framed.channel);
+    const track = framed && outlet?.tracks.get(framed.trackId);
+    if (!framed || !outlet || !track) return;
+    const { pts, dts, keyframe, ntp, payload } = framed;
+    outlet.write({ track, pts, dts, keyframe, ntp, payload });
+  }
+
+  #message(text: string): void {
+    const message = decodeMessage<WorkerToHub>(text);
+    if (!message || (!this.#worker && message.type !== 'hello')) return this.#ws.terminate();
+    switch (message.type) {
+      case 'hello':
+        this.#worker = message.worker;
+        return this.#events.emit('hello', message.worker, message.pid, this);
+      case 'pong':
+        return this.#events.emit('heartbeat', this.#worker, message.rssBytes);
+      case 'log':
+        return this.#events.emit('log', this.#worker, message.level, message.message);
+      case 'task.state': {
+        const { task, epoch, state, reason, code, report } = message;
+        return this.#events.emit('taskState', {
+          worker: this.#worker,
+          task,
+          epoch,
+          state,
+          reason,
+          code,
+          report,
+        });
+      }
+      case 'task.result':
+        return this.#events.emit('result', this.#worker, message.task, message.epoch, message.result);
+      case 'task.statistics':
+        return this.#events.emit('statistics', this.#worker, message.task, message.epoch, message.statistics);
+      case 'subscribe':
+        return this.#subscribe(message.subscription, message.stream, message.tracks);
+      case 'unsubscribe':
+        return this.#unsubscribe(message.subscription);
+      case 'publish':
+        return this.#publish(message);
+      case 'unpublish': {
+        const outlet = this.#outlets.get(message.publication);
+        this.#outlets.delete(message.publication);
+        return outlet?.close(message.reason);
+      }
+    }
+  }
+
+  #subscribe(channel: number, name: string, wanted: readonly number[] | undefined): void {
+    const end = (reason: string) => this.send({ type: 'end', subscription: channel, reason });
+    const stream = this.#hub.get(name);
+    if (!stream) return end(`There is no stream "${name}".`);
+    const tracks = stream.tracks.filter((track) => !wanted || wanted.includes(track.id));
+    const socket = this.#socket;
+    const reader = new Reader({
+      id: `${this.#worker}/${channel}`,
+      door: 'link',
+      remote: this.#worker,
+      // The socket is shared by all subscriptions of this worker: the end of one is a message.
+      transport: {
+        write: (bytes) => {
+          if (socket.writable) socket.write(bytes);
+        },
+        get backlog() {
+          return socket.writableLength;
+        },
+        onDrain: (callback) => this.#drained.set(channel, callback),
+        close: end,
+      },
+      clock: this.#hub.options.clock,
+      limits: this.#hub.options.readerLimits,
+      onClose: () => this.#unsubscribe(channel),
+    });
+    const writer = new LinkFeedWriter(channel, tracks);
+    socket.write(writer.announcement());
+    const ids = tracks.map((track) => track.id);
+    // The channel is part of the bytes, so every subscription is a feed of its own.
+    const feed = stream.feed(`link:${this.#worker}:${channel}`, ids, () => writer);
+    this.#subscriptions.set(channel, { reader, feed });
+    feed.attach(reader);
+  }
+
+  #unsubscribe(channel: number): void {
+    const subscription = this.#subscriptions.get(channel);
+    this.#subscriptions.delete(channel);
+    this.#drained.delete(channel);
+    subscription?.feed.detach(subscription.reader);
+  }
+
+  #publish(message: Publish): void {
+    const end = (reason: string) => {
+      this.#outlets.delete(message.publication);
+      this.send({ type: 'unpublished', publication: message.publication, reason });
+    };
+    if (!this.#accepts(message.task, message.epoch)) return end('The task is over.');
+    const known = this.#outlets.get(message.publication);
+    if (known) {
+      for (const track of message.tracks) {
+        const before = known.tracks.get(track.id);
+        if (before && sameTrack(before, track)) continue;
+        known.tracks.set(track.id, track);
+        known.changed(track);
+      }
+      return;
+    }
+    try {
+      const outlet = message.rendition
+        ? this.#renditionOutlet(message, message.rendition.of)
+        : this.#streamOutlet(message, end);
+      this.#outlets.set(message.publication, outlet);
+    } catch (error) {
+      end(messageOf(error));
+    }
+  }
+
+  #streamOutlet(message: Publish, end: (reason: string) => void): Outlet {
+    const publisher = { id: `${message.task}#${message.epoch}`, door: 'source', remote: this.#worker };
+    const publication = this.#hub.publish(message.stream, publisher, message.tracks, { onClose: end });
+    return {
+      tracks: new Map(message.tracks.map((track) => [track.id, track])),
+      write: (unit) => publication.write(unit),
+      changed: (track) => publication.changeTrack(track),
+      close: (reason) => publication.close(reason),
+    };
+  }
+
+  #renditionOutlet(message: Publish, of: number): Outlet {
+    const renditions = this.#hub.get(message.stream)?.renditions;
+    if (!renditions) throw new NamedError('STREAM_UNKNOWN', `There is no stream "${message.stream}".`, 404);
+    for (const track of message.tracks) renditions.announce(of, track);
+    return {
+      tracks: new Map(message.tracks.map((track) => [track.id, track])),
+      write: (unit) => renditions.write(unit),
+      changed: (track) => renditions.announce(of, track),
+      close: () => {},
+    };
+  }
+
+  #closed(reason: string): void {
+    clearInterval(this.#pings);
+    clearTimeout(this.#hello);
+    for (const channel of [...this.#subscriptions.keys()]) this.#unsubscribe(channel);
+    for (const outlet of this.#outlets.values()) outlet.close(reason);
+    this.#outlets.clear();
+    if (this.#worker) this.#events.emit('gone', this.#worker, reason);
+    this.#worker = '';
+  }
+}

@@ -1,0 +1,27 @@
+import type { HubToWorker, ProbeReport, TaskState } from './messages.ts';
+
+/** Where tasks are sent to one worker. */
+export interface TaskLink {
+  send(message: HubToWorker): void;
+}
+
+export interface TaskReport {
+  readonly worker: string;
+  readonly task: string;
+  readonly epoch: number;
+  readonly state: TaskState;
+  readonly reason?: string | undefined;
+  readonly code?: string | undefined;
+  readonly report?: ProbeReport | undefined;
+}
+
+export interface LinkServerEvents {
+  /** A worker said hello; tasks may be sent to it. */
+  hello(worker: string, pid: number, link: TaskLink): void;
+  gone(worker: string, reason: string): void;
+  heartbeat(worker: string, rssBytes: number): void;
+  taskState(report: TaskReport): void;
+  result(worker: string, task: string, epoch: number, result: unknown): void;
+  statistics(worker: string, task: string, epoch: number, statistics: unknown): void;
+  log(worker: string, level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
+}
