@@ -1,0 +1,165 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { NamedError } from '#util/named-error.ts';
+import { loadConfig, parseConfig } from './load.ts';
+import { isLoopback } from './loopback.ts';
+import { nearest } from './nearest.ts';
+import { configKeys, configReference } from './reference.ts';
+import { defaultConfig } from './schema.ts';
+
+const root = resolve(import.meta.dirname, '..', '..');
+
+function refusal(text: string): { code: string; message: string } {
+  try {
+    parseConfig(text, 'sluice.yml');
+  } catch (error) {
+    if (error instanceof NamedError) return { code: error.code, message: error.message };
+    throw error;
+  }
+  throw new Error('The configuration was accepted.');
+}
+
+describe('the configuration', () => {
+  it('is complete when the file is empty, and when everything below a key is commented out', () => {
+    expect(parseConfig('', 'sluice.yml')).toEqual(defaultConfig());
+    expect(parseConfig('rtsp:\n#  port: 1\nhost:\n', 'sluice.yml')).toEqual(defaultConfig());
+  });
+
+  it('names an unknown key, its line and the nearest key that there is', () => {
+    expect(refusal('rtsp:\n  prot: 3\n')).toEqual({
+      code: 'CONFIG_UNKNOWN_KEY',
+      message: 'sluice.yml, line 2: there is no key "rtsp.prot". Did you mean "rtsp.port"?',
+    });
+    expect(refusal('streams: { a/b: { source: x.mp4, lop: 1 } }').message).toContain('"streams.a/b.loop"');
+    expect(refusal('zebra:\n').message).toContain('The keys are: host, rtsp,');
+    expect(refusal('streams: { a: { detect: [{ algoritm: x }] } }').message).toContain(
+      'Did you mean "streams.a.detect.0.algorithm"?',
+    );
+  });
+
+  it('names the key, the rule and the line of a wrong value', () => {
+    expect(refusal('demo: true\nrtsp:\n  port: abc\n')).toEqual({
+      code: 'CONFIG_INVALID',
+      message: 'sluice.yml, line 3: "rtsp.port" must be a whole number from 0 to 65535.',
+    });
+    expect(refusal('workers: { max: lots }').message).toContain(
+      '"workers.max" must be a whole number from 1 to 64, or auto.',
+    );
+    expect(refusal('streams: { a: {} }').message).toContain('"streams.a" must have a `source`');
+    expect(refusal('- a').message).toBe('sluice.yml: The file must be a map of keys and values.');
+    expect(refusal('streams: { a: { source: "rtsp://x/y" } }').message).toContain(
+      'let them publish to Sluice',
+    );
+  });
+
+  it('reports everything that is wrong at once, in the order of the file', () => {
+    const { code, message } = refusal('demo: maybe\nlog:\n  level: loud\n  size: 3\n');
+    expect(code).toBe('CONFIG_INVALID');
+    expect(message.split('\n').map((line) => line.split(':')[0])).toEqual([
+      'sluice.yml, line 1',
+      'sluice.yml, line 3',
+      'sluice.yml, line 4',
+    ]);
+  });
+
+  it('says where a file is no YAML', () => {
+    expect(refusal('a: 1\na: 2')).toEqual({
+      code: 'CONFIG_INVALID',
+      message: 'sluice.yml, line 2: this is no YAML: Map keys must be unique.',
+    });
+  });
+
+  it('refuses an address that is not loopback, and says why', () => {
+    expect(refusal('host: 0.0.0.0')).toMatchObject({ code: 'CONFIG_NOT_LOOPBACK' });
+    expect(refusal('host: 0.0.0.0').message).toContain('no users can be set yet');
+    for (const host of ['localhost', '127.0.0.1', '127.8.9.1', '::1']) expect(isLoopback(host)).toBe(true);
+    for (const host of ['0.0.0.0', '::', '192.168.1.4', 'example.org', '1270.0.0.1', '']) {
+      expect(isLoopback(host)).toBe(false);
+    }
+  });
+
+  it('asks the hub whether a stream may have its name', () => {
+    const streamName = (name: string) => {
+      if (name === 'api') throw new NamedError('STREAM_NAME_INVALID', '"api" is reserved.');
+    };
+    const text = 'streams:\n  ok: { detect: [x] }\n  api: { detect: [x] }\n';
+    expect(() => parseConfig(text, 'sluice.yml', { streamName })).toThrow(
+      'sluice.yml, line 3: "api" is reserved.',
+    );
+  });
+
+  it('takes an algorithm by its id or with parameters, and paths relative to the file', () => {
+    const text =
+      'streams: { a: { source: v/x.mp4, detect: [nanodet, { algorithm: b, parameters: { fps: 2 } }] } }';
+    expect(parseConfig(text, '/etc/sluice/sluice.yml').streams['a']).toEqual({
+      source: '/etc/sluice/v/x.mp4',
+      loop: true,
+      detect: [
+        { algorithm: 'nanodet', parameters: {} },
+        { algorithm: 'b', parameters: { fps: 2 } },
+      ],
+    });
+    expect(parseConfig('algorithms: { folders: [../own] }', '/etc/s/s.yml').algorithms.folders).toEqual([
+      '/etc/own',
+    ]);
+  });
+
+  it('is read from a file, and a file that is named must be there', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-config-'));
+    try {
+      writeFileSync(join(folder, 'a.yml'), 'http: { port: 9000 }');
+      expect((await loadConfig(join(folder, 'a.yml'))).http.port).toBe(9000);
+      await expect(loadConfig(join(folder, 'b.yml'))).rejects.toMatchObject({ code: 'CONFIG_MISSING' });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe('the nearest key', () => {
+  it('is found over a few wrong, missing or swapped letters, and only then', () => {
+    expect(nearest('prot', ['port', 'host'])).toBe('port');
+    expect(nearest('session_timeout', ['sessionTimeout', 'port'])).toBe('sessionTimeout');
+    expect(nearest('banana', ['port', 'host'])).toBeUndefined();
+    expect(nearest('x', [])).toBeUndefined();
+  });
+});
+
+describe('what is written about the configuration', () => {
+  const example = readFileSync(join(root, 'sluice.example.yml'), 'utf8');
+
+  it('the example has every key', () => {
+    const written = paths(parse(example)).map((path) => path.replace(/^streams\.[^.]+\./, 'streams.<name>.'));
+    expect(new Set(configKeys().map((key) => key.path)).difference(new Set(written))).toEqual(new Set());
+  });
+
+  it('the example parses, and but for its streams it says the defaults', () => {
+    const config = parseConfig(example, join(root, 'sluice.example.yml'));
+    expect({ ...config, streams: {} }).toEqual(defaultConfig());
+    expect(Object.keys(config.streams)).toEqual(['hall', 'yard/gate-1']);
+  });
+
+  it('every key has a title and a description', () => {
+    for (const { path, field } of configKeys()) {
+      expect(field.title, path).toBeTruthy();
+      expect(field.description, path).toBeTruthy();
+    }
+  });
+
+  it('docs/configuration.md is what "npm run docs" makes of the schema', () => {
+    expect(readFileSync(join(root, 'docs', 'configuration.md'), 'utf8')).toBe(configReference());
+  });
+});
+
+/** Paths of a document in the notation of {@link configKeys}. */
+function paths(value: unknown, path = ''): string[] {
+  if (Array.isArray(value)) return [path, ...value.flatMap((item) => paths(item, `${path}[]`))];
+  if (typeof value !== 'object' || value === null) return [path];
+  return [
+    path,
+    ...Object.entries(value).flatMap(([key, inner]) => paths(inner, path === '' ? key : `${path}.${key}`)),
+  ];
+}

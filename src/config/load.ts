@@ -1,0 +1,179 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { messageOf, NamedError } from '#util/named-error.ts';
+import { isLoopback } from './loopback.ts';
+import { nearest } from './nearest.ts';
+import { type Config, configSchema, defaultConfig } from './schema.ts';
+
+/** Taken when no path is given and it is there. */
+const DEFAULT_FILE = 'sluice.yml';
+
+export interface LoadOptions {
+  /** Throws when a stream may not have this name; the rule is the hub's. */
+  readonly streamName?: (name: string) => unknown;
+}
+
+/**
+ * Reads the configuration file. Without a path: `./sluice.yml` where there is one, else the defaults.
+ *
+ * @throws NamedError CONFIG_MISSING, CONFIG_UNKNOWN_KEY, CONFIG_INVALID, CONFIG_NOT_LOOPBACK
+ */
+export async function loadConfig(path?: string, options: LoadOptions = {}): Promise<Config> {
+  const file = path ?? DEFAULT_FILE;
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if (path === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return defaultConfig();
+    throw new NamedError(
+      'CONFIG_MISSING',
+      `The configuration file ${file} cannot be read (${messageOf(error)}). Give the path of one that can, or leave --config out to run with the defaults.`,
+      500,
+      { cause: error },
+    );
+  }
+  return parseConfig(text, file, options);
+}
+
+/** Checks the text of a configuration file; `file` names it in errors and anchors relative paths. */
+export function parseConfig(text: string, file: string, options: LoadOptions = {}): Config {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const place = (offset: number | undefined) =>
+    offset === undefined ? file : `${file}, line ${lines.linePos(offset).line}`;
+
+  const [broken] = document.errors;
+  if (broken) {
+    const reason = broken.message.split('\n')[0]?.replace(/ at line.*$/, '') ?? '';
+    throw new NamedError('CONFIG_INVALID', `${place(broken.pos[0])}: this is no YAML: ${reason}.`, 500);
+  }
+
+  const parsed = configSchema.safeParse(withoutNulls(document.toJS() ?? {}));
+  if (!parsed.success) throw problem(parsed.error.issues, document, lines, place);
+  const config = parsed.data;
+
+  if (!isLoopback(config.host)) {
+    throw new NamedError(
+      'CONFIG_NOT_LOOPBACK',
+      `${place(offsetOf(document, ['host']))}: "host" is ${config.host}, and no users can be set yet, so Sluice listens on loopback only. Leave "host" at 127.0.0.1 and put a proxy with a login in front.`,
+      500,
+    );
+  }
+  for (const name of Object.keys(config.streams)) {
+    try {
+      options.streamName?.(name);
+    } catch (error) {
+      const where = place(keyOffset(document, ['streams'], name));
+      throw new NamedError('CONFIG_INVALID', `${where}: ${messageOf(error)}`, 500, { cause: error });
+    }
+  }
+  return withAbsolutePaths(config, dirname(resolve(file)));
+}
+
+function withAbsolutePaths(config: Config, folder: string): Config {
+  const streams = Object.entries(config.streams).map(([name, stream]) => [
+    name,
+    stream.source === undefined ? stream : { ...stream, source: resolve(folder, stream.source) },
+  ]);
+  return {
+    ...config,
+    streams: Object.fromEntries(streams) as Config['streams'],
+    algorithms: { folders: config.algorithms.folders.map((path) => resolve(folder, path)) },
+  };
+}
+
+/** A key without a value counts as not given: what stands below it may be commented out. */
+function withoutNulls(value: unknown): unknown {
+  if (value === null) return undefined;
+  if (typeof value !== 'object' || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutNulls(inner)]));
+}
+
+/** One error for all that is wrong, a sentence a line, in the order of the file. */
+function problem(
+  issues: readonly z.core.$ZodIssue[],
+  document: Document,
+  lines: LineCounter,
+  place: (offset: number | undefined) => string,
+): NamedError {
+  const found = issues.flatMap(flatten).flatMap(({ issue, path }) => {
+    if (issue.code !== 'unrecognized_keys') {
+      const offset = offsetOf(document, path);
+      const subject = path.length > 0 ? `"${path.join('.')}"` : 'The file';
+      return [{ code: 'CONFIG_INVALID', offset, sentence: `${subject} ${issue.message}.` }];
+    }
+    return issue.keys.map((key) => ({
+      code: 'CONFIG_UNKNOWN_KEY',
+      offset: keyOffset(document, path, key),
+      sentence: `there is no key "${[...path, key].join('.')}". ${suggestion(path, key)}`,
+    }));
+  });
+  // A misspelt key explains the missing one of the same map, so it comes first.
+  const order = ({ offset, code }: (typeof found)[number]) =>
+    lines.linePos(offset ?? 0).line * 2 + (code === 'CONFIG_UNKNOWN_KEY' ? 0 : 1);
+  found.sort((a, b) => order(a) - order(b));
+  const sentences = found.map(({ offset, sentence }) => `${place(offset)}: ${sentence}`);
+  return new NamedError(found[0]?.code ?? 'CONFIG_INVALID', sentences.join('\n'), 500);
+}
+
+interface Located {
+  readonly issue: z.core.$ZodIssue;
+  readonly path: readonly PropertyKey[];
+}
+
+/** Of a choice (id or map) the alternative that the author meant: the one whose type was right. */
+function flatten(issue: z.core.$ZodIssue): Located[] {
+  if (issue.code === 'invalid_union') {
+    const meant = issue.errors.find((branch) =>
+      branch.every((inner) => inner.path.length > 0 || inner.code !== 'invalid_type'),
+    );
+    if (meant) {
+      return meant
+        .flatMap(flatten)
+        .map((inner) => ({ issue: inner.issue, path: [...issue.path, ...inner.path] }));
+    }
+  }
+  return [{ issue, path: issue.path }];
+}
+
+function suggestion(path: readonly PropertyKey[], key: string): string {
+  const known = knownKeys(path);
+  const near = nearest(key, known);
+  if (near !== undefined) return `Did you mean "${[...path, near].join('.')}"?`;
+  const where = path.length > 0 ? ` of "${path.join('.')}"` : '';
+  return `The keys${where} are: ${known.join(', ')}.`;
+}
+
+/** The keys that the schema knows below a path. */
+function knownKeys(path: readonly PropertyKey[]): string[] {
+  if (path[0] === 'streams') {
+    return path.length === 2 ? ['source', 'loop', 'detect'] : ['algorithm', 'parameters'];
+  }
+  const top = configSchema.shape;
+  if (path.length === 0) return Object.keys(top);
+  return Object.keys(defaultConfig()[path[0] as keyof Config] as object);
+}
+
+/** Where the value at `path` begins, or the nearest value around it that is there. */
+function offsetOf(document: Document, path: readonly PropertyKey[]): number | undefined {
+  for (let length = path.length; length > 0; length--) {
+    const parent = path.slice(0, length - 1);
+    const offset = keyOffset(document, parent, String(path[length - 1]));
+    if (offset !== undefined) return offset;
+    const node = document.getIn(path.slice(0, length), true) as
+      | { range?: [number, number, number] }
+      | undefined;
+    if (node?.range) return node.range[0];
+  }
+  return undefined;
+}
+
+/** Where the key `key` of the map at `path` stands. */
+function keyOffset(document: Document, path: readonly PropertyKey[], key: string): number | undefined {
+  const map = path.length > 0 ? document.getIn(path, true) : document.contents;
+  if (!isMap(map)) return undefined;
+  const pair = map.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === key);
+  return isScalar(pair?.key) ? pair.key.range?.[0] : undefined;
+}

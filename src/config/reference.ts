@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { configSchema } from './schema.ts';
+
+/** The part of JSON Schema (draft 2020-12) that the configuration uses. */
+interface Field {
+  readonly type?: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly properties?: Readonly<Record<string, Field>>;
+  readonly additionalProperties?: Field | boolean;
+  readonly items?: Field;
+  readonly anyOf?: readonly Field[];
+  readonly enum?: readonly unknown[];
+  readonly const?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+/** One key of the configuration, as the reference lists it. */
+export interface Key {
+  /** Joined by dots; `<name>` stands for a key that the user chooses, `[]` for each item of a list. */
+  readonly path: string;
+  readonly field: Field;
+}
+
+/** Every key that has a value of its own, in the order of the schema. */
+export function configKeys(): Key[] {
+  return keysOf(z.toJSONSchema(configSchema, { io: 'input' }) as Field, '');
+}
+
+function keysOf(field: Field, path: string): Key[] {
+  const below = (name: string) => (path === '' ? name : `${path}.${name}`);
+  if (field.properties) {
+    return Object.entries(field.properties).flatMap(([name, inner]) => keysOf(inner, below(name)));
+  }
+  if (typeof field.additionalProperties === 'object' && field.additionalProperties.properties) {
+    return keysOf(field.additionalProperties, below('<name>'));
+  }
+  const items = (field.items?.anyOf ?? []).filter((one) => one.properties);
+  return [{ path, field }, ...items.flatMap((one) => keysOf(one, `${path}[]`))];
+}
+
+/** docs/configuration.md, made from the schema. */
+export function configReference(): string {
+  const rows = configKeys().map(({ path, field }) => {
+    const standard = field.default === undefined ? 'none' : `\`${JSON.stringify(field.default)}\``;
+    const text = `**${field.title}.** ${field.description}`.replaceAll('|', '\\|');
+    return `| \`${path}\` | ${values(field).replaceAll('|', '\\|')} | ${standard} | ${text} |`;
+  });
+  return [
+    '# Configuration',
+    '',
+    '<!-- Made from src/config/schema.ts by "npm run docs"; a test holds the two equal. -->',
+    '',
+    'Sluice runs without a configuration. `sluice serve` reads `sluice.yml` in the current folder where there is one,',
+    '`sluice serve --config <file>` another. [sluice.example.yml](../sluice.example.yml) has every key with its default.',
+    'An unknown key or a wrong value is an error that names the file, the line, the key and the rule.',
+    '',
+    '| key | value | default | meaning |',
+    '|---|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+function values(field: Field): string {
+  if (field.enum) return field.enum.map((one) => `\`${String(one)}\``).join(', ');
+  if (field.const !== undefined) return `\`${field.const}\``;
+  if (field.anyOf) return field.anyOf.map(values).join(' or ');
+  switch (field.type) {
+    case 'boolean':
+      return '`true` or `false`';
+    case 'integer':
+      return `${field.minimum} … ${field.maximum}`;
+    case 'array':
+      return `list of ${field.items ? values(field.items) : 'anything'}`;
+    case 'object':
+      return 'map';
+    default:
+      return 'text';
+  }
+}

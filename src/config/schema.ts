@@ -1,0 +1,191 @@
+import { z } from 'zod';
+
+/**
+ * The configuration file: one schema checks it, gives the defaults, and makes docs/configuration.md. Every field has a
+ * title and a description; a description names the unit, and a rule is worded so that it can follow the key in an
+ * error: `"rtsp.port" must be a whole number from 0 to 65535`.
+ */
+
+function wholeNumber(minimum: number, maximum: number) {
+  const error = `must be a whole number from ${minimum} to ${maximum}`;
+  return z.number({ error }).int({ error }).min(minimum, { error }).max(maximum, { error });
+}
+
+function yesOrNo() {
+  return z.boolean({ error: 'must be true or false' });
+}
+
+function oneOf<const Values extends readonly [string, ...string[]]>(...values: Values) {
+  return z.enum(values, { error: `must be one of ${values.join(', ')}` });
+}
+
+function section<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.strictObject(shape, { error: 'must be a map of keys and values' });
+}
+
+const port = () => wholeNumber(0, 65_535);
+
+const algorithmRule = 'must be the id of an algorithm: small letters, digits and "-"';
+const algorithmId = z.string({ error: algorithmRule }).regex(/^[a-z0-9-]+$/, { error: algorithmRule });
+
+const detect = z
+  .union(
+    [
+      algorithmId,
+      section({
+        algorithm: algorithmId.meta({
+          title: 'Algorithm',
+          description: 'Id of the algorithm, e.g. `nanodet`.',
+        }),
+        parameters: z
+          .record(z.string(), z.unknown(), { error: 'must be a map of parameters and their values' })
+          .default({})
+          .meta({
+            title: 'Parameters',
+            description: 'Values that differ from the defaults in the manifest of the algorithm.',
+          }),
+      }),
+    ],
+    { error: 'must be the id of an algorithm, or a map with `algorithm` and `parameters`' },
+  )
+  .transform((value) => (typeof value === 'string' ? { algorithm: value, parameters: {} } : value));
+
+const workersRule = 'must be a whole number from 1 to 64, or auto';
+
+const sourceRule = 'must be the path of a video file';
+
+const stream = section({
+  source: z
+    .string({ error: sourceRule })
+    .min(1, { error: sourceRule })
+    .refine((value) => !/^[a-z][a-z0-9+.-]*:\/\//i.test(value), {
+      error: `${sourceRule}: addresses of other servers are no source yet, let them publish to Sluice instead`,
+    })
+    .optional()
+    .meta({
+      title: 'Source',
+      description:
+        'Path of a video file, relative to the configuration file, which is published at real-time pace. Without it somebody publishes the stream over RTSP.',
+    }),
+  loop: yesOrNo()
+    .default(true)
+    .meta({ title: 'Loop', description: 'Starts the file again at its end, with timestamps that go on.' }),
+  detect: z.array(detect, { error: 'must be a list of algorithms' }).default([]).meta({
+    title: 'Algorithms',
+    description:
+      'Algorithms that look at the stream while somebody watches it; each an id, or a map with `algorithm` and `parameters`.',
+  }),
+}).refine((value) => value.source !== undefined || value.detect.length > 0, {
+  error: 'must have a `source`, or algorithms in `detect` for what somebody publishes',
+});
+
+export const configSchema = section({
+  host: z.string({ error: 'must be an address' }).default('127.0.0.1').meta({
+    title: 'Address to listen on',
+    description: 'A loopback address: no users can be set yet, so any other address is refused.',
+  }),
+  rtsp: section({
+    port: port().default(8554).meta({
+      title: 'RTSP port',
+      description: 'TCP port where streams are published and read over RTSP; 0 takes any free one.',
+    }),
+    sessionTimeout: wholeNumber(5, 3600).default(60).meta({
+      title: 'RTSP session time-out, seconds',
+      description: 'A session from which nothing came for so long is closed.',
+    }),
+  })
+    .prefault({})
+    .meta({ title: 'RTSP', description: 'The RTSP door.' }),
+  http: section({
+    port: port().default(8888).meta({
+      title: 'HTTP port',
+      description: 'TCP port of the page, the API, the player and the metrics; 0 takes any free one.',
+    }),
+  })
+    .prefault({})
+    .meta({ title: 'HTTP', description: 'Everything that is not RTSP.' }),
+  demo: yesOrNo().default(true).meta({
+    title: 'Demonstration camera',
+    description:
+      'Adds the stream `demo`: a street video in a loop, in which people are detected while somebody watches.',
+  }),
+  streams: z.record(z.string(), stream, { error: 'must be a map of stream names' }).default({}).meta({
+    title: 'Streams',
+    description: 'Streams by name, e.g. `yard/gate-1`. A stream that is only published needs no entry.',
+  }),
+  algorithms: section({
+    folders: z
+      .array(z.string({ error: 'must be a path' }), { error: 'must be a list of folders' })
+      .default([])
+      .meta({
+        title: 'Folders with algorithms',
+        description:
+          'Folders with manifests, relative to the configuration file, beside the built-in `models` folder.',
+      }),
+  })
+    .prefault({})
+    .meta({ title: 'Algorithms', description: 'Where algorithms are found.' }),
+  workers: section({
+    max: z
+      .union([wholeNumber(1, 64), z.literal('auto', { error: workersRule })], { error: workersRule })
+      .default('auto')
+      .meta({
+        title: 'Most worker processes',
+        description:
+          'Processes that run FFmpeg (each algorithm has one of its own besides); `auto` is one per processor core, at most 8.',
+      }),
+  })
+    .prefault({})
+    .meta({ title: 'Workers', description: 'The processes in which native code runs.' }),
+  reader: section({
+    queueMs: wholeNumber(100, 60_000).default(2000).meta({
+      title: 'Queue of a reader, milliseconds',
+      description:
+        'A reader that is further behind loses video up to the next keyframe, and keeps its sound.',
+    }),
+    queueBytes: wholeNumber(65_536, 1_073_741_824).default(8_388_608).meta({
+      title: 'Queue of a reader, bytes',
+      description: 'The same limit in bytes; whichever is reached first counts.',
+    }),
+    stallSeconds: wholeNumber(1, 600).default(10).meta({
+      title: 'Patience with a reader, seconds',
+      description: 'A reader that takes nothing for so long is closed.',
+    }),
+  })
+    .prefault({})
+    .meta({ title: 'Readers', description: 'How far a slow reader may fall behind.' }),
+  publisher: section({
+    takeover: yesOrNo().default(true).meta({
+      title: 'Takeover',
+      description: 'A second publisher of a stream replaces the first; when false, it is refused.',
+    }),
+    holdSeconds: wholeNumber(0, 600).default(15).meta({
+      title: 'Hold, seconds',
+      description: 'Readers stay so long after a publisher is gone, and go on with the next one.',
+    }),
+  })
+    .prefault({})
+    .meta({ title: 'Publishers', description: 'What happens when publishers come and go.' }),
+  log: section({
+    level: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent')
+      .default('info')
+      .meta({ title: 'Log level', description: 'What is less important than this is not logged.' }),
+    format: oneOf('pretty', 'json', 'auto').default('auto').meta({
+      title: 'Log format',
+      description: '`auto` is `pretty` on a terminal and `json`, one object a line, elsewhere.',
+    }),
+  })
+    .prefault({})
+    .meta({ title: 'Log', description: 'Goes to the standard error output.' }),
+});
+
+/** A checked configuration, complete with defaults. Paths are absolute. */
+export type Config = z.output<typeof configSchema>;
+
+/** One stream of the configuration. */
+export type StreamConfig = Config['streams'][string];
+
+/** The configuration of an empty file. */
+export function defaultConfig(): Config {
+  return configSchema.parse({});
+}
