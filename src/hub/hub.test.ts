@@ -1,0 +1,278 @@
+import { describe, expect, it } from 'vitest';
+import type { Track } from '#media/track.ts';
+import { VirtualClock } from '#util/clock.ts';
+import { fakeReader, TextWriter } from '../../test/support/readers.ts';
+import { audio, picture, sound, video } from '../../test/support/units.ts';
+import { Hub } from './hub.ts';
+import type { Publication } from './stream.ts';
+
+const hooks = { onClose: () => {} };
+const publisher = { id: 'p', door: 'test', remote: 'test' };
+
+function setUp(options: ConstructorParameters<typeof Hub>[0] = {}) {
+  const clock = new VirtualClock();
+  const hub = new Hub({ clock, ...options });
+  const publish = (tracks: readonly Track[] = [video, audio], more = hooks) =>
+    hub.publish('live', publisher, tracks, more);
+  /** Attaches a new reader to the feed `key` of `live`. */
+  const read = (key = 'text', tracks = [0, 1]) => {
+    const stream = hub.get('live')!;
+    const feed = stream.feed(key, tracks, () => new TextWriter());
+    const reader = fakeReader({ clock, onClose: () => feed.detach(reader.reader) });
+    feed.attach(reader.reader);
+    return { ...reader, feed };
+  };
+  const send = (publication: Publication, from: number, to: number) => {
+    for (let n = from; n < to; n++) {
+      publication.write(picture(n));
+      clock.advance(40);
+    }
+  };
+  return { clock, hub, publish, read, send };
+}
+
+describe('a stream', () => {
+  it('gives a reader that joins late the pictures since the last keyframe at once, and sound from now on', () => {
+    const { publish, read } = setUp();
+    const publication = publish();
+    for (let n = 0; n < 30; n++) {
+      publication.write(picture(n));
+      publication.write(sound(n));
+    }
+    const reader = read();
+    expect(reader.seen()).toEqual(['v25K', 'v26', 'v27', 'v28', 'v29']);
+    publication.write(picture(30));
+    publication.write(sound(30));
+    expect(reader.seen().slice(5)).toEqual(['v30', 'a30']);
+  });
+
+  it('makes the bytes of a unit once for all readers of a feed', () => {
+    const { publish, read } = setUp();
+    const publication = publish();
+    const readers = [read(), read(), read()];
+    publication.write(picture(0));
+    expect((readers[0]!.feed.writer as TextWriter).made).toBe(1);
+    expect(readers[1]!.transport.written[0]).toBe(readers[0]!.transport.written[0]);
+    expect(readers[2]!.transport.written[0]).toBe(readers[0]!.transport.written[0]);
+  });
+
+  it('lets feeds appear with their first reader and go with their last', () => {
+    const { hub, publish, read } = setUp();
+    publish();
+    const a = read('one');
+    const b = read('one');
+    const c = read('two');
+    expect(hub.get('live')!.feeds.map((feed) => feed.key)).toEqual(['one', 'two']);
+    a.reader.close('bye');
+    c.reader.close('bye');
+    expect(hub.get('live')!.feeds.map((feed) => feed.key)).toEqual(['one']);
+    b.reader.close('bye');
+    expect(hub.get('live')!.feeds).toEqual([]);
+    expect((b.feed.writer as TextWriter).closed).toBe(true);
+  });
+
+  it('gives a feed only the tracks it asked for', () => {
+    const { publish, read } = setUp();
+    const publication = publish();
+    const reader = read('video', [0]);
+    publication.write(picture(0));
+    publication.write(sound(0));
+    expect(reader.seen()).toEqual(['v0K']);
+  });
+
+  it('lets one stuck reader among others cost them nothing', () => {
+    const { publish, read, send } = setUp();
+    const publication = publish();
+    const stuck = read();
+    const others = [read(), read()];
+    stuck.transport.open = false;
+    for (let n = 0; n < 200; n++) publication.write(picture(n, { size: 60_000 }));
+    send(publication, 200, 400);
+    for (const other of others) expect(other.transport.written).toHaveLength(400);
+    expect(stuck.reader.queuedBytes).toBeLessThan(9 << 20);
+  });
+
+  it('forgets pictures since the keyframe when they outgrow the limits, and starts late readers at the next one', () => {
+    const { publish, read } = setUp({ feedLimits: { gopBytes: 1000, gopUnits: 1000 } });
+    const publication = publish([video]);
+    for (let n = 0; n < 20; n++) publication.write(picture(n));
+    const reader = read();
+    expect(reader.seen()).toEqual([]);
+    publication.write(picture(25));
+    expect(reader.seen()).toEqual(['v25K']);
+  });
+
+  it('tells of a format that changed in mid-stream by a new track on the next unit', () => {
+    const { hub, publish } = setUp();
+    const publication = publish([video]);
+    const changed = { ...video, format: { ...video.format, width: 1280, height: 720 } };
+    let events = 0;
+    hub.events.on('streamChanged', () => events++);
+    publication.write(picture(0));
+    publication.write(picture(25, { track: changed }));
+    expect(hub.get('live')!.tracks[0]!.format).toMatchObject({ width: 1280 });
+    expect(events).toBe(1);
+  });
+
+  it('asks the publisher for a keyframe when a reader lost video, once a second at most', () => {
+    const { publish, read, send } = setUp();
+    let asked = 0;
+    const publication = publish([video], { ...hooks, requestKeyframe: () => asked++ } as typeof hooks);
+    const reader = read();
+    reader.transport.open = false;
+    for (let n = 0; n < 10; n++) publication.write(picture(n, { size: 60_000 }));
+    send(publication, 10, 110);
+    expect(asked).toBeGreaterThan(0);
+    expect(asked).toBeLessThanOrEqual(5);
+  });
+});
+
+describe('a publisher that leaves', () => {
+  it('ends the stream at once when nobody reads', () => {
+    const { hub, publish } = setUp();
+    publish().close('bye');
+    expect(hub.get('live')).toBeUndefined();
+  });
+
+  it('leaves its readers held for 15 s, then they are told why they end', () => {
+    const { clock, hub, publish, read } = setUp();
+    const publication = publish();
+    const reader = read();
+    publication.close('The publisher left.');
+    expect(hub.get('live')!.state).toBe('held');
+    clock.advance(14_999);
+    expect(reader.reader.closed).toBe(false);
+    clock.advance(1);
+    expect(reader.transport.closedBecause).toBe('The publisher left. No publisher came back within 15 s.');
+    expect(hub.get('live')).toBeUndefined();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('is followed by another without a step back for its readers: the gap is what the clock says', () => {
+    const { clock, publish, read, send } = setUp();
+    const first = publish();
+    const reader = read();
+    send(first, 0, 50);
+    first.close('bye');
+    clock.advance(4000 - 40);
+    const second = publish();
+    // The new publisher counts from an arbitrary number of its own and its clock is years off.
+    for (let n = 0; n < 3; n++) {
+      second.write({ ...picture(1_000_000 + n, { start: 0 }), keyframe: n === 0 });
+      clock.advance(40);
+    }
+    expect(reader.seen().slice(50)).toEqual(['v149K', 'v150', 'v151']);
+  });
+
+  it('keeps sound and picture of the next publisher in step by its own clock', () => {
+    const { clock, hub, publish, send } = setUp();
+    const first = publish();
+    const seen: { pts: number; ntp: number; rate: number }[] = [];
+    const stream = hub.get('live')!;
+    const feed = stream.feed('raw', [0, 1], () => ({
+      write: ({ pts, ntp, track }) => seen.push({ pts, ntp, rate: track.clockRate }),
+    }));
+    feed.attach(fakeReader().reader);
+    for (let n = 0; n < 10; n++) first.write(sound(n));
+    send(first, 0, 10);
+    const second = publish();
+    seen.length = 0;
+    second.write(picture(500, { start: 5000 }));
+    second.write(sound(77, { start: 5000 + 500 * 40 - 77 * (1024 / 48) }));
+    const [a, b] = seen;
+    expect(a!.ntp).toBeCloseTo(b!.ntp, 6);
+    // Both clocks began at zero together, so positions at one capture time agree.
+    expect(a!.pts / a!.rate).toBeCloseTo(b!.pts / b!.rate, 4);
+  });
+
+  it('may be taken over from while it still publishes, and learns it', () => {
+    const { publish } = setUp();
+    const reasons: string[] = [];
+    const first = publish([video, audio], {
+      onClose: (reason?: string) => reasons.push(reason!),
+    } as typeof hooks);
+    publish();
+    expect(reasons).toEqual(['Another publisher took over.']);
+    expect(first.closed).toBe(true);
+  });
+
+  it('keeps the stream when takeover is off', () => {
+    const { publish } = setUp({ takeover: false });
+    publish();
+    expect(() => publish()).toThrowError(expect.objectContaining({ code: 'STREAM_BUSY' }) as Error);
+  });
+
+  it('is followed by one with other tracks: readers are closed with the reason', () => {
+    const { hub, publish, read } = setUp();
+    publish();
+    const reader = read();
+    publish([video]);
+    expect(reader.transport.closedBecause).toBe('Another publisher took over with other tracks.');
+    expect(hub.get('live')!.tracks).toHaveLength(1);
+  });
+
+  it('cannot write any more', () => {
+    const { publish, read } = setUp();
+    const first = publish();
+    const reader = read();
+    publish();
+    first.write(picture(0));
+    expect(reader.seen()).toEqual([]);
+  });
+});
+
+describe('timestamps that do not go forward', () => {
+  it('are refused and counted when they step back a little', () => {
+    const { hub, publish, read } = setUp();
+    const publication = publish([video]);
+    const reader = read();
+    for (const n of [0, 1, 2, 1, 2, 3]) publication.write(picture(n));
+    expect(reader.seen()).toEqual(['v0K', 'v1', 'v2', 'v3']);
+    expect(hub.get('live')!.counters.discarded).toBe(2);
+  });
+
+  it('are joined on when the source began anew', () => {
+    const { clock, publish, read, send } = setUp();
+    const publication = publish([video]);
+    const reader = read();
+    send(publication, 0, 100);
+    publication.write(picture(0, { start: clock.now() }));
+    publication.write(picture(1, { start: clock.now() }));
+    expect(reader.seen().slice(100)).toEqual(['v100K', 'v101']);
+  });
+});
+
+describe('renditions', () => {
+  it('are made once for all who hold them and end with the last', async () => {
+    const requests: string[] = [];
+    let stopped = 0;
+    const { hub, publish, read } = setUp({
+      startRendition: ({ stream, track, codec }) => {
+        requests.push(`${stream}:${track}:${codec}`);
+        return () => stopped++;
+      },
+    });
+    publish();
+    const stream = hub.get('live')!;
+    const a = stream.acquireRendition(1, 'aac');
+    const b = stream.acquireRendition(1, 'aac');
+    expect(requests).toEqual(['live:1:aac']);
+    const track = { ...audio, id: 1001 };
+    stream.renditions.announce(1, track);
+    expect(await a.track).toBe(track);
+    const reader = read('aac', [0, 1001]);
+    stream.renditions.write(sound(7, { track }));
+    expect(reader.seen()).toEqual(['a7']);
+    a.release();
+    a.release();
+    expect(stopped).toBe(0);
+    b.release();
+    expect(stopped).toBe(1);
+  });
+
+  it('fail with a sentence when no worker can make them', async () => {
+    const { hub, publish } = setUp();
+    publish();
+    await expect(hub.get('live')!.acquireRendition(1, 'aac').track).rejects.toThrow('no worker');
+  });
+});
