@@ -120,6 +120,11 @@ export interface Findings {
 
 export interface Context {
   readonly parameters: Parameters;
+  /**
+   * Detections down to this score are wanted. Where objects are followed it is lower than the `threshold` of the
+   * parameters: weak detections keep objects that are known already, and make no new ones.
+   */
+  readonly minimumScore: number;
 }
 
 /** One loaded algorithm. It may keep state; it sees one frame at a time. */

@@ -25,4 +25,3 @@ export type FromHost =
     }
   | { readonly type: 'error'; readonly run: string; readonly sequence: number; readonly message: string }
   | { readonly type: 'pong'; readonly sequence: number; readonly rssBytes: number };
-
