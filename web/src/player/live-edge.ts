@@ -1,0 +1,177 @@
+/** A stretch of buffered media, in seconds of the media timeline. */
+export type Range = readonly [start: number, end: number];
+
+/** What the controller looks at: the media element at one moment. */
+export interface PlaybackSample {
+  /** Any monotonic clock, milliseconds. */
+  readonly now: number;
+  /** In ascending order, as `buffered` gives them. */
+  readonly ranges: readonly Range[];
+  readonly currentTime: number;
+}
+
+/** What is to be done to the media element; nothing where a field is absent. */
+export interface PlaybackAction {
+  readonly rate?: number;
+  readonly seek?: number;
+}
+
+const SLOWEST = 0.95;
+const FASTEST = 1.1;
+/** Farther behind than this is jumped over, seconds. */
+const JUMP_BEHIND_S = 3;
+/** Nearer to the edge than the target by more than this: a jump back, because slowing down would take too long. */
+const JUMP_AHEAD_S = 0.8;
+/** Errors within this band do not change a rate of 1. */
+const CALM_S = 0.06;
+/** A rate once changed is kept until the error is this small. */
+const REACHED_S = 0.015;
+const SMOOTHING_MS = 400;
+/** How long the playhead may stand outside of what is buffered before it is moved. */
+const PATIENCE_MS = 250;
+/** Longest wait for the target's worth of media before playback starts with what is there. */
+const START_WAIT_MS = 1_500;
+const START_MINIMUM_S = 0.08;
+const STALL_STEP_S = 0.08;
+const STALL_LIMIT_S = 0.8;
+const STALL_REST_MS = 20_000;
+/** Seconds of stall allowance given back per second of rest. */
+const STALL_RETURN = 0.01;
+
+/**
+ * Keeps playback at a chosen distance from the end of what is buffered: by a gentle change of the playback rate, and by
+ * a jump only where that would take too long or where the playhead fell out of the buffer. Pure: samples in, actions
+ * out; the media element is somebody else's.
+ */
+export class LiveEdge {
+  #target: number;
+  #latency: number | undefined;
+  #rate = 1;
+  #sampled = 0;
+  #started = false;
+  #firstMedia: number | undefined;
+  #outsideSince: number | undefined;
+  #allowance = 0;
+  #lastStall = Number.NEGATIVE_INFINITY;
+
+  /** @param target seconds from the live edge. */
+  constructor(target: number) {
+    this.#target = target;
+  }
+
+  /** Seconds wanted between the playhead and the live edge, with what stalls taught. */
+  get target(): number {
+    return this.#target + this.#allowance;
+  }
+
+  set target(seconds: number) {
+    this.#target = seconds;
+  }
+
+  /** Smoothed distance from the live edge in seconds; undefined before playback started. */
+  get latency(): number | undefined {
+    return this.#latency;
+  }
+
+  get started(): boolean {
+    return this.#started;
+  }
+
+  /** Forgets everything about the media (a new source), but not what stalls taught. */
+  reset(): void {
+    this.#latency = undefined;
+    this.#started = false;
+    this.#firstMedia = undefined;
+    this.#outsideSince = undefined;
+    this.#rate = 1;
+  }
+
+  /** Playback ran dry: a little more distance from now on. */
+  stalled(now: number): void {
+    if (!this.#started || now - this.#lastStall < 500) return;
+    this.#lastStall = now;
+    this.#allowance = Math.min(STALL_LIMIT_S, this.#allowance + STALL_STEP_S);
+  }
+
+  update(sample: PlaybackSample): PlaybackAction {
+    const { now, ranges, currentTime } = sample;
+    const elapsed = Math.max(0, now - this.#sampled);
+    this.#sampled = now;
+    this.#giveBack(now, elapsed);
+    const last = ranges.at(-1);
+    if (!last) return {};
+    if (!this.#started) return this.#start(now, last);
+    const within = ranges.find(([start, end]) => currentTime >= start - 0.001 && currentTime <= end);
+    if (!within) return this.#outside(now, ranges, currentTime);
+    this.#outsideSince = undefined;
+    return this.#steer(last, currentTime, elapsed);
+  }
+
+  /** The viewer changed the mode: go to the new target at once instead of drifting there. */
+  settle(sample: PlaybackSample): PlaybackAction {
+    const last = sample.ranges.at(-1);
+    if (!last || !this.#started) return {};
+    return Math.abs(last[1] - sample.currentTime - this.target) > 0.3 ? this.#jump(last) : {};
+  }
+
+  #giveBack(now: number, elapsed: number): void {
+    if (this.#allowance > 0 && now - this.#lastStall > STALL_REST_MS && elapsed < 5_000) {
+      this.#allowance = Math.max(0, this.#allowance - (elapsed / 1000) * STALL_RETURN);
+    }
+  }
+
+  #start(now: number, last: Range): PlaybackAction {
+    this.#firstMedia ??= now;
+    const length = last[1] - last[0];
+    const waited = now - this.#firstMedia;
+    if (length < START_MINIMUM_S || (length < this.target && waited < START_WAIT_MS)) return {};
+    this.#started = true;
+    return this.#jump(last);
+  }
+
+  /** The playhead stands in a gap, behind all media, or beyond its end. */
+  #outside(now: number, ranges: readonly Range[], currentTime: number): PlaybackAction {
+    this.#outsideSince ??= now;
+    const waited = now - this.#outsideSince;
+    const last = ranges.at(-1) as Range;
+    const next = ranges.find(([start]) => start > currentTime);
+    // Beyond the end by a little: the edge was reached, and more is on its way.
+    if (!next && currentTime - last[1] < 1) return this.#setRate(1);
+    if (waited < PATIENCE_MS) return {};
+    this.#outsideSince = undefined;
+    if (next && next !== last && last[1] - next[0] < JUMP_BEHIND_S) return this.#moveTo(next[0] + 0.001);
+    return this.#jump(last);
+  }
+
+  #steer(last: Range, currentTime: number, elapsed: number): PlaybackAction {
+    const latency = last[1] - currentTime;
+    const weight = this.#latency === undefined ? 1 : 1 - Math.exp(-elapsed / SMOOTHING_MS);
+    this.#latency = (this.#latency ?? 0) + (latency - (this.#latency ?? 0)) * weight;
+    const error = this.#latency - this.target;
+    if (error > JUMP_BEHIND_S) return this.#jump(last);
+    // Back only where the media for it is still there.
+    if (error < -JUMP_AHEAD_S && last[1] - this.target >= last[0]) return this.#jump(last);
+    const calm = this.#rate === 1 ? CALM_S : REACHED_S;
+    if (Math.abs(error) < calm || (this.#rate > 1 && error < 0) || (this.#rate < 1 && error > 0)) {
+      return this.#setRate(1);
+    }
+    if (error > 0) return this.#setRate(error > 0.6 ? FASTEST : error > 0.25 ? 1.06 : 1.03);
+    return this.#setRate(error < -0.2 ? SLOWEST : 0.97);
+  }
+
+  #jump(last: Range): PlaybackAction {
+    return this.#moveTo(Math.max(last[0] + 0.001, last[1] - this.target));
+  }
+
+  #moveTo(seek: number): PlaybackAction {
+    this.#latency = undefined;
+    this.#rate = 1;
+    return { seek, rate: 1 };
+  }
+
+  #setRate(rate: number): PlaybackAction {
+    if (rate === this.#rate) return {};
+    this.#rate = rate;
+    return { rate };
+  }
+}

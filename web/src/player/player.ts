@@ -1,0 +1,437 @@
+import type { Result } from '#algorithms/contract.ts';
+import type { Unplayable } from './codec-support.ts';
+import { LevelMeter } from './level-meter.ts';
+import { LiveEdge, type PlaybackAction, type PlaybackSample } from './live-edge.ts';
+import { MseSource, type SourceState } from './mse-source.ts';
+import { boxesFor, type DrawnBox, type PlayMode } from './overlay.ts';
+import { doorUrl, type RunInfo, type TrackInfo, type UnsupportedTrack } from './protocol.ts';
+import { Rate } from './rate.ts';
+import { type FrameDrawn, Renderer } from './renderer.ts';
+import { ResultDelay, StepTarget } from './result-delay.ts';
+import { ResultStore } from './results.ts';
+import { ResultsSource } from './results-source.ts';
+
+/** The event `sluice:frame` on the player's host element: fired in the same task, after a frame and its boxes were drawn. */
+export interface FrameEventDetail {
+  /** The frame's timestamp, 90 kHz ticks. */
+  readonly pts: number;
+  /** The result that was computed from this very frame; the first where several algorithms looked at it. */
+  readonly measured?: Result;
+  readonly drawn: readonly DrawnBox[];
+  readonly canvas: HTMLCanvasElement;
+}
+
+export type PlayerPhase = 'connecting' | 'live' | 'behind' | 'held' | 'lost' | 'failed';
+
+/** What the page shows of a player; a new object whenever something in it changed. */
+export interface PlayerSnapshot {
+  readonly phase: PlayerPhase;
+  readonly source: SourceState;
+  readonly unplayable: Unplayable | undefined;
+  /** True once a picture was drawn. */
+  readonly picture: boolean;
+  /** Frames drawn per second. */
+  readonly fps: number;
+  /** Distance from the live edge, ms; undefined before playback. */
+  readonly latencyMs: number | undefined;
+  readonly targetMs: number;
+  /** True where playback is about at its target distance. */
+  readonly settled: boolean;
+  readonly drops: {
+    /** Left out by the server because this reader was too slow. */
+    readonly video: number;
+    readonly audio: number;
+    /** Presented by the browser without the page having drawn them. */
+    readonly page: number;
+  };
+  readonly results: {
+    /** Per second, all algorithms. */
+    readonly rate: number;
+    /** How far behind the live edge their frames are when they arrive, ms. */
+    readonly p50Ms: number | undefined;
+    readonly p95Ms: number | undefined;
+    /** Since the mode was chosen: results whose frame was due, and how many of them were drawn on it. */
+    readonly due: number;
+    readonly shown: number;
+  };
+  readonly runs: readonly RunInfo[];
+  readonly tracks: readonly TrackInfo[];
+  readonly unsupported: readonly UnsupportedTrack[];
+  readonly muted: boolean;
+  /** The browser refused sound without a click. */
+  readonly soundBlocked: boolean;
+  /** 0..1; undefined while muted or where it cannot be measured. */
+  readonly level: number | undefined;
+  readonly error: { readonly code: string; readonly message: string } | undefined;
+}
+
+export interface PlayerOptions {
+  readonly stream: string;
+  readonly mode: PlayMode;
+  /** Where the server is; the page's own location by default. */
+  readonly location?: { readonly protocol: string; readonly host: string };
+  readonly muted?: boolean;
+  readonly label?: (label: string) => string;
+}
+
+const LIVE_TARGET_S = 0.25;
+const STEER_MS = 100;
+const SNAPSHOT_MS = 250;
+/** A hidden, silent player lets go of the stream after so long. */
+const HIDDEN_MS = 20_000;
+const BEHIND_S = 1;
+
+/**
+ * Plays one stream into a host element: a hidden video element, a canvas that shows its frames with their boxes, and
+ * the results that belong to them.
+ */
+export class Player {
+  readonly #host: HTMLElement;
+  readonly #options: PlayerOptions;
+  readonly #video = document.createElement('video');
+  readonly #renderer: Renderer;
+  readonly #resultsSource: ResultsSource;
+  readonly #store = new ResultStore();
+  readonly #edge = new LiveEdge(LIVE_TARGET_S);
+  readonly #delay = new ResultDelay();
+  #stepTarget = newStepTarget();
+  readonly #frames = new Rate();
+  readonly #resultRate = new Rate(5_000);
+  readonly #listeners = new Set<() => void>();
+  readonly #timers: ReturnType<typeof setInterval>[];
+  #source: MseSource | undefined;
+  #sourceState: SourceState = { kind: 'connecting' };
+  #mode: PlayMode;
+  #label: (label: string) => string;
+  #bufferedEnd: number | undefined;
+  #steered = 0;
+  #hiddenSince: number | undefined;
+  #drops = { video: 0, audio: 0, page: 0 };
+  #due = { due: 0, shown: 0 };
+  #picture = false;
+  #lastPts = 0;
+  #runs: readonly RunInfo[] = [];
+  #tracks: readonly TrackInfo[] = [];
+  #soundBlocked = false;
+  #meter: LevelMeter | undefined;
+  #meterTried = false;
+  #error: PlayerSnapshot['error'];
+  #snapshot: PlayerSnapshot;
+
+  constructor(host: HTMLElement, options: PlayerOptions) {
+    this.#host = host;
+    this.#options = options;
+    this.#mode = options.mode;
+    this.#label = options.label ?? ((label) => label);
+    const canvas = document.createElement('canvas');
+    host.append(prepareVideo(this.#video, options.muted ?? true), canvas);
+    this.#renderer = new Renderer(this.#video, canvas, {
+      content: (pts) => this.#content(pts),
+      label: (box) => this.#label(box.label),
+      drawn: (frame) => this.#drawn(frame),
+    });
+    this.#video.addEventListener('waiting', this.#waiting);
+    document.addEventListener('visibilitychange', this.#visibility);
+    this.#snapshot = this.#take();
+    this.#connect();
+    this.#resultsSource = new ResultsSource(this.#url('results'), {
+      runs: (runs) => this.#setRuns(runs),
+      result: (result) => this.#result(result),
+      error: (error) => {
+        this.#error = error;
+        this.#publish();
+      },
+    });
+    this.#timers = [
+      setInterval(() => this.#steer(), SNAPSHOT_MS),
+      setInterval(() => this.#tick(), SNAPSHOT_MS),
+    ];
+  }
+
+  get snapshot(): PlayerSnapshot {
+    return this.#snapshot;
+  }
+
+  /** Calls back whenever {@link snapshot} changed; the returned function ends it. */
+  subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  get mode(): PlayMode {
+    return this.#mode;
+  }
+
+  set mode(mode: PlayMode) {
+    if (mode === this.#mode) return;
+    this.#mode = mode;
+    this.#due = { due: 0, shown: 0 };
+    this.#retarget();
+    this.#apply(this.#edge.settle(this.#sample()));
+    this.#publish();
+  }
+
+  set label(label: (label: string) => string) {
+    this.#label = label;
+  }
+
+  get muted(): boolean {
+    return this.#video.muted;
+  }
+
+  set muted(muted: boolean) {
+    this.#video.muted = muted;
+    this.#soundBlocked = false;
+    if (muted) this.#closeMeter();
+    else void this.#play();
+    this.#publish();
+  }
+
+  /** Starts an algorithm on this stream, or gives this viewer's lease on it back. */
+  setRun(algorithm: string, wanted: boolean): void {
+    this.#error = undefined;
+    if (wanted) this.#resultsSource.run(algorithm);
+    else this.#resultsSource.release(algorithm);
+    this.#publish();
+  }
+
+  /** Tries again at once, whatever was being waited for. */
+  retry(): void {
+    this.#disconnect();
+    this.#connect();
+  }
+
+  close(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+    document.removeEventListener('visibilitychange', this.#visibility);
+    this.#video.removeEventListener('waiting', this.#waiting);
+    this.#closeMeter();
+    this.#resultsSource.close();
+    this.#disconnect();
+    this.#renderer.close();
+    this.#listeners.clear();
+    this.#host.replaceChildren();
+  }
+
+  #url(door: 'mse' | 'results'): string {
+    return doorUrl(this.#options.location ?? globalThis.location, this.#options.stream, door);
+  }
+
+  #connect(): void {
+    this.#source = new MseSource(this.#video, this.#url('mse'), {
+      state: (state) => {
+        this.#sourceState = state;
+        this.#publish();
+      },
+      stream: (message) => {
+        this.#tracks = message.tracks;
+        this.#publish();
+      },
+      reset: () => this.#reset(),
+      appended: (ranges) => {
+        this.#bufferedEnd = ranges.at(-1)?.[1];
+        if (performance.now() - this.#steered > STEER_MS) this.#steer();
+      },
+      drops: (drops) => {
+        this.#drops = { ...this.#drops, ...drops };
+      },
+    });
+  }
+
+  #disconnect(): void {
+    this.#source?.close();
+    this.#source = undefined;
+    this.#reset();
+  }
+
+  #reset(): void {
+    this.#edge.reset();
+    this.#renderer.reset();
+    this.#closeMeter();
+    // The next timeline may use the same numbers for other pictures.
+    this.#store.clear();
+    this.#delay.clear();
+    this.#bufferedEnd = undefined;
+    this.#lastPts = 0;
+  }
+
+  #sample(): PlaybackSample {
+    return {
+      now: performance.now(),
+      ranges: this.#source?.ranges ?? [],
+      currentTime: this.#video.currentTime,
+    };
+  }
+
+  #steer(): void {
+    this.#steered = performance.now();
+    if (this.#video.seeking) return;
+    this.#retarget();
+    this.#apply(this.#edge.update(this.#sample()));
+  }
+
+  #retarget(): void {
+    const inStep = this.#mode === 'in-step' && this.#runs.length > 0;
+    this.#edge.target = inStep
+      ? Math.max(LIVE_TARGET_S, this.#stepTarget.update(performance.now(), this.#delay.hold))
+      : LIVE_TARGET_S;
+  }
+
+  #apply(action: PlaybackAction): void {
+    if (action.seek !== undefined) this.#video.currentTime = action.seek;
+    if (action.rate !== undefined) this.#video.playbackRate = action.rate;
+    if (this.#video.paused && this.#edge.started) void this.#play();
+  }
+
+  async #play(): Promise<void> {
+    if (!this.#edge.started) return;
+    try {
+      await this.#video.play();
+    } catch (error) {
+      if (!(error instanceof DOMException) || error.name !== 'NotAllowedError' || this.#video.muted) return;
+      // Sound was remembered, but this visit had no click yet: the picture must not wait for it.
+      this.#video.muted = true;
+      this.#soundBlocked = true;
+      await this.#video.play().catch(() => undefined);
+    }
+  }
+
+  #waiting = (): void => {
+    if (!this.#video.seeking) this.#edge.stalled(performance.now());
+  };
+
+  #visibility = (): void => {
+    this.#hiddenSince = document.hidden ? performance.now() : undefined;
+    if (!document.hidden && !this.#source) this.#connect();
+  };
+
+  #setRuns(runs: readonly RunInfo[]): void {
+    const first = this.#runs.length === 0;
+    this.#runs = runs;
+    this.#store.keepOnly(new Set(runs.map((run) => run.algorithm)));
+    if (runs.length === 0) {
+      this.#delay.clear();
+      this.#stepTarget = newStepTarget();
+    }
+    if (first !== (runs.length === 0)) this.#retarget();
+    this.#publish();
+  }
+
+  #result(result: Result): void {
+    this.#store.add(result);
+    const now = performance.now();
+    this.#resultRate.add(now);
+    if (this.#bufferedEnd === undefined) return;
+    const delay = this.#bufferedEnd * 1000 - result.pts / 90;
+    if (Math.abs(delay) < 30_000) this.#delay.add(now, delay);
+    if (this.#picture && result.pts <= this.#lastPts) this.#due.due++;
+  }
+
+  #content(pts: number): readonly DrawnBox[] {
+    const boxes: DrawnBox[] = [];
+    for (const track of this.#store.tracks) boxes.push(...boxesFor(track, pts, this.#mode));
+    return boxes;
+  }
+
+  #drawn(frame: FrameDrawn): void {
+    this.#picture = true;
+    this.#lastPts = frame.pts;
+    this.#drops.page += frame.skipped;
+    this.#frames.add(performance.now());
+    let measured: Result | undefined;
+    for (const track of this.#store.tracks) {
+      const result = track.at(frame.pts);
+      if (!result) continue;
+      this.#due.due++;
+      this.#due.shown++;
+      measured ??= result;
+    }
+    const common = { pts: frame.pts, drawn: frame.boxes, canvas: this.#renderer.canvas };
+    const detail: FrameEventDetail = measured ? { ...common, measured } : common;
+    this.#host.dispatchEvent(new CustomEvent('sluice:frame', { detail }));
+  }
+
+  #tick(): void {
+    const hidden = this.#hiddenSince !== undefined && performance.now() - this.#hiddenSince > HIDDEN_MS;
+    if (hidden && this.#video.muted && this.#source) this.#disconnect();
+    this.#publish();
+  }
+
+  #closeMeter(): void {
+    this.#meter?.close();
+    this.#meter = undefined;
+    this.#meterTried = false;
+  }
+
+  #level(): number | undefined {
+    if (this.#video.muted || !this.#picture) return undefined;
+    if (!this.#tracks.some((track) => track.kind === 'audio')) return undefined;
+    if (!this.#meterTried) {
+      this.#meterTried = true;
+      this.#meter = LevelMeter.open(this.#video);
+    }
+    return this.#meter?.read();
+  }
+
+  #publish(): void {
+    this.#snapshot = this.#take();
+    for (const listener of this.#listeners) listener();
+  }
+
+  #take(): PlayerSnapshot {
+    const now = performance.now();
+    const latency = this.#edge.latency;
+    const state = this.#sourceState;
+    return {
+      phase: phaseOf(state, latency, this.#edge.target, this.#picture),
+      source: state,
+      unplayable: state.kind === 'unplayable' ? state.why : undefined,
+      picture: this.#picture,
+      fps: this.#frames.at(now),
+      latencyMs: latency === undefined ? undefined : latency * 1000,
+      targetMs: this.#edge.target * 1000,
+      settled: latency !== undefined && Math.abs(latency - this.#edge.target) < 0.12,
+      drops: { ...this.#drops },
+      results: {
+        rate: this.#resultRate.at(now),
+        p50Ms: this.#delay.quantile(0.5),
+        p95Ms: this.#delay.quantile(0.95),
+        ...this.#due,
+      },
+      runs: this.#runs,
+      tracks: this.#tracks,
+      unsupported: this.#source?.unsupported ?? [],
+      muted: this.#video.muted,
+      soundBlocked: this.#soundBlocked,
+      level: this.#level(),
+      error: this.#error,
+    };
+  }
+}
+
+function newStepTarget(): StepTarget {
+  return new StepTarget({ initial: 0.7, minimum: LIVE_TARGET_S, maximum: 12, margin: 0.15 });
+}
+
+function phaseOf(
+  state: SourceState,
+  latency: number | undefined,
+  target: number,
+  picture: boolean,
+): PlayerPhase {
+  if (state.kind === 'unplayable' || state.kind === 'gone') return 'failed';
+  if (state.kind === 'held') return 'held';
+  if (state.kind === 'lost') return picture ? 'lost' : 'connecting';
+  if (state.kind !== 'open' || latency === undefined) return 'connecting';
+  return latency > target + BEHIND_S ? 'behind' : 'live';
+}
+
+function prepareVideo(video: HTMLVideoElement, muted: boolean): HTMLVideoElement {
+  video.muted = muted;
+  video.autoplay = false;
+  video.playsInline = true;
+  video.disablePictureInPicture = true;
+  video.setAttribute('aria-hidden', 'true');
+  video.tabIndex = -1;
+  return video;
+}

@@ -1,0 +1,47 @@
+import type { Result } from '#algorithms/contract.ts';
+import { parseMessage, type ResultsMessage, type RunInfo } from './protocol.ts';
+import { ReconnectingSocket } from './reconnecting-socket.ts';
+
+export interface ResultsSourceEvents {
+  runs(runs: readonly RunInfo[]): void;
+  result(result: Result): void;
+  error(error: { readonly code: string; readonly message: string }): void;
+}
+
+/** Results and runs of one stream, and this viewer's leases on runs; leases are taken again after a reconnect. */
+export class ResultsSource {
+  readonly #socket: ReconnectingSocket;
+  readonly #wanted = new Set<string>();
+
+  constructor(url: string, events: ResultsSourceEvents) {
+    this.#socket = new ReconnectingSocket(url, {
+      open: () => {
+        for (const algorithm of this.#wanted) this.#socket.send({ type: 'run', algorithm });
+      },
+      text: (text) => {
+        const message = parseMessage<ResultsMessage>(text);
+        if (message?.type === 'runs') events.runs(message.runs);
+        else if (message?.type === 'result') events.result(message.result);
+        else if (message?.type === 'error') events.error({ code: message.code, message: message.message });
+      },
+      binary: () => undefined,
+      close: () => undefined,
+    });
+  }
+
+  /** Asks for a run of the algorithm on this stream, for as long as the viewer is here. */
+  run(algorithm: string): void {
+    this.#wanted.add(algorithm);
+    this.#socket.send({ type: 'run', algorithm });
+  }
+
+  /** Gives this viewer's lease back. */
+  release(algorithm: string): void {
+    this.#wanted.delete(algorithm);
+    this.#socket.send({ type: 'release', algorithm });
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}
