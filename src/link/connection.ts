@@ -7,7 +7,7 @@ import type { AccessUnit } from '#media/access-unit.ts';
 import type { Track } from '#media/track.ts';
 import type { Emitter } from '#util/emitter.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
-import type { LinkServerEvents } from './events.ts';
+import type { Accepts, LinkServerEvents } from './events.ts';
 import { decodeMessage, decodeUnit, encodeMessage, sameTrack } from './framing.ts';
 import { LinkFeedWriter } from './from-stream.ts';
 import type { HubToWorker, WorkerToHub } from './messages.ts';
@@ -32,7 +32,7 @@ export class LinkConnection {
   readonly #socket: Socket;
   readonly #hub: Hub;
   readonly #events: Emitter<LinkServerEvents>;
-  readonly #accepts: (task: string, epoch: number) => boolean;
+  readonly #accepts: Accepts;
   readonly #subscriptions = new Map<number, { reader: Reader; feed: Feed }>();
   /** Per subscription: what to call when the shared socket has room again. */
   readonly #drained = new Map<number, () => void>();
@@ -47,7 +47,7 @@ export class LinkConnection {
     socket: Socket,
     hub: Hub,
     events: Emitter<LinkServerEvents>,
-    accepts: (task: string, epoch: number) => boolean,
+    accepts: Accepts,
   ) {
     this.#ws = ws;
     this.#socket = socket;
@@ -171,7 +171,7 @@ export class LinkConnection {
       this.#outlets.delete(message.publication);
       this.send({ type: 'unpublished', publication: message.publication, reason });
     };
-    if (!this.#accepts(message.task, message.epoch)) return end('The task is over.');
+    if (!this.#accepts(this.#worker, message.task, message.epoch)) return end('The task is over.');
     const known = this.#outlets.get(message.publication);
     if (known) {
       for (const track of message.tracks) {

@@ -5,6 +5,9 @@ export interface TaskLink {
   send(message: HubToWorker): void;
 }
 
+/** Whether what a worker sends for a task is still wanted: false when the task, its worker or its epoch is over. */
+export type Accepts = (worker: string, task: string, epoch: number) => boolean;
+
 export interface TaskReport {
   readonly worker: string;
   readonly task: string;

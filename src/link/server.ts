@@ -6,7 +6,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { Hub } from '#hub/hub.ts';
 import { Emitter } from '#util/emitter.ts';
 import { LinkConnection } from './connection.ts';
-import type { LinkServerEvents } from './events.ts';
+import type { Accepts, LinkServerEvents } from './events.ts';
 
 /** An access unit of a 4K intra picture fits many times over; anything larger is a broken or hostile peer. */
 const MAX_MESSAGE_BYTES = 64 << 20;
@@ -23,10 +23,9 @@ export class LinkServer {
     maxPayload: MAX_MESSAGE_BYTES,
   });
   readonly #connections = new Set<LinkConnection>();
-  readonly #accepts: (task: string, epoch: number) => boolean;
+  readonly #accepts: Accepts;
 
-  /** @param accepts whether what a task sends is still wanted: false for a task or an epoch that is over */
-  constructor(options: { hub: Hub; accepts: (task: string, epoch: number) => boolean }) {
+  constructor(options: { hub: Hub; accepts: Accepts }) {
     this.#hub = options.hub;
     this.#accepts = options.accepts;
   }

@@ -32,7 +32,7 @@ async function until(condition: () => boolean): Promise<void> {
 beforeEach(async () => {
   currentEpoch = 1;
   hub = new Hub({ holdMs: 0 });
-  link = new LinkServer({ hub, accepts: (id, epoch) => id === task.id && epoch === currentEpoch });
+  link = new LinkServer({ hub, accepts: (_worker, id, epoch) => id === task.id && epoch === currentEpoch });
   http = createServer();
   http.on('upgrade', (request, socket, head) => link.handleUpgrade(request, socket, head));
   http.listen(0, '127.0.0.1');
