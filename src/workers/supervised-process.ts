@@ -133,8 +133,8 @@ export class SupervisedProcess implements AsyncDisposable {
     if (!child) {
       this.#stopped();
     } else {
-      child.kill('SIGTERM');
       this.#set('kill', this.#limits.stopMs, () => child.kill('SIGKILL'));
+      child.kill('SIGTERM');
     }
     return this.#stopping.promise;
   }

@@ -1,0 +1,269 @@
+import { describe, expect, it } from 'vitest';
+import { VirtualClock } from '#util/clock.ts';
+import { FakeChild } from '../../test/support/fake-child.ts';
+import { type TaskHandle, type TaskRequest, WorkerPool } from './pool.ts';
+
+/** A worker on the other side of a link: it records what it is told. */
+class FakeWorker {
+  readonly child = new FakeChild();
+  readonly heard: string[] = [];
+  readonly id: string;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  start({ id, epoch, spec }: { id: string; epoch: number; spec: string }) {
+    this.heard.push(`start ${id}#${epoch} ${spec}`);
+  }
+
+  stop(task: string) {
+    this.heard.push(`stop ${task}`);
+  }
+}
+
+function setUp({ max = 4 } = {}) {
+  const clock = new VirtualClock();
+  const workers: FakeWorker[] = [];
+  const pool = new WorkerPool<string>({
+    clock,
+    max,
+    spawn: ({ id }) => {
+      const worker = new FakeWorker(id);
+      workers.push(worker);
+      return worker.child;
+    },
+  });
+  const attach = (index = workers.length - 1) => pool.attach(workers[index]!.id, workers[index]!);
+  /** Lets time pass while all workers that live answer. */
+  const live = (ms: number) => {
+    for (let t = 0; t < ms; t += 250) {
+      clock.advance(Math.min(250, ms - t));
+      for (const { id } of workers) pool.heartbeat(id, 50e6);
+    }
+  };
+  const states: string[] = [];
+  const start = (spec: string, request: Partial<TaskRequest<string>> = {}): TaskHandle =>
+    pool.start({
+      role: 'pipeline',
+      affinity: spec,
+      spec,
+      onState: ({ state, reason }) => states.push(reason === undefined ? state : `${state}: ${reason}`),
+      ...request,
+    });
+  const say = (
+    worker: FakeWorker,
+    handle: TaskHandle,
+    state: 'running' | 'failed' | 'done',
+    reason?: string,
+  ) => pool.taskState(worker.id, { task: handle.id, epoch: handle.epoch, state, reason });
+  return { clock, workers, pool, attach, live, states, start, say };
+}
+
+describe('WorkerPool', () => {
+  it('starts no worker before there is a task, and sends the task when the worker says hello', () => {
+    const { workers, start, attach, pool, say } = setUp();
+    expect(workers).toHaveLength(0);
+    const task = start('people');
+    expect(workers).toHaveLength(1);
+    expect(task).toMatchObject({ state: 'starting', epoch: 0 });
+    expect(attach()).toBe(true);
+    expect(workers[0]!.heard).toEqual(['start task-1#1 people']);
+    say(workers[0]!, task, 'running');
+    expect(task.state).toBe('running');
+    expect(pool.list()).toMatchObject([
+      { id: 'pipeline-1', role: 'pipeline', state: 'running', restarts: 0, tasks: [{ id: 'task-1' }] },
+    ]);
+  });
+
+  it('refuses a worker that it did not start, and a second connection of one that it did', () => {
+    const { pool, start, attach, workers } = setUp();
+    start('people');
+    expect(pool.attach('pipeline-9.1', workers[0]!)).toBe(false);
+    attach();
+    expect(attach()).toBe(false);
+  });
+
+  it('gives every task of a killed worker to the next one, with a new epoch', () => {
+    const { workers, start, attach, clock, states, say } = setUp();
+    const a = start('people', { affinity: 'yard' });
+    const b = start('smoke', { affinity: 'yard' });
+    attach();
+    say(workers[0]!, a, 'running');
+    workers[0]!.child.exit(null, 'SIGKILL');
+    expect(a.state).toBe('waiting');
+    expect(states.at(-1)).toBe(
+      'waiting: Its worker pipeline-1 ended (killed by SIGKILL); another one is started.',
+    );
+    clock.advance(100);
+    attach();
+    expect(workers[1]!.heard).toEqual(['start task-1#2 people', 'start task-2#2 smoke']);
+    expect([a.state, b.epoch]).toEqual(['starting', 2]);
+  });
+
+  it('ignores what comes under an older epoch or from another worker', () => {
+    const { workers, start, attach, clock, pool } = setUp();
+    const task = start('people');
+    attach();
+    expect(pool.accepts(task.id, 1, 'pipeline-1.1')).toBe(true);
+    workers[0]!.child.exit(1);
+    clock.advance(100);
+    attach();
+    pool.taskState('pipeline-1.1', { task: task.id, epoch: 2, state: 'done' });
+    pool.taskState('pipeline-1.2', { task: task.id, epoch: 1, state: 'done' });
+    expect(task.state).toBe('starting');
+    expect(pool.accepts(task.id, 1)).toBe(false);
+    expect(pool.accepts(task.id, 2)).toBe(true);
+    expect(task.accepts('pipeline-1.1', 2)).toBe(false);
+    expect(task.accepts('pipeline-1.2', 2)).toBe(true);
+  });
+
+  it('ends and restarts a worker that lost its connection', () => {
+    const { workers, start, attach, clock, pool } = setUp();
+    const task = start('people');
+    attach();
+    pool.detach('pipeline-1.1', 'closed');
+    expect(task.state).toBe('waiting');
+    clock.advance(500);
+    expect(workers[0]!.child.signals).toEqual(['SIGKILL']);
+    clock.advance(100);
+    attach();
+    expect(workers[1]!.heard).toEqual(['start task-1#2 people']);
+  });
+
+  it('restarts a worker that fell silent within two and a half seconds', () => {
+    const { workers, start, attach, clock, live } = setUp();
+    start('people');
+    attach();
+    live(5000);
+    clock.advance(2400);
+    expect(workers[0]!.child.signals).toEqual(['SIGKILL']);
+    expect(workers).toHaveLength(2);
+  });
+
+  it('tries a failed task again after a back-off and says when', () => {
+    const { workers, start, attach, clock, say } = setUp();
+    const task = start('people');
+    attach();
+    say(workers[0]!, task, 'failed', 'The model is missing.');
+    expect(task).toMatchObject({ state: 'failed', reason: 'The model is missing.' });
+    const { retryInMs } = task.status;
+    expect(retryInMs).toBeGreaterThanOrEqual(250);
+    clock.advance(retryInMs ?? 0);
+    expect(workers[0]!.heard).toEqual(['start task-1#1 people', 'start task-1#2 people']);
+    expect(task).toMatchObject({ state: 'starting', reason: undefined });
+  });
+
+  it('sends a failed task once when its worker was restarted meanwhile', () => {
+    const { workers, start, attach, live, say } = setUp();
+    const task = start('people');
+    attach();
+    say(workers[0]!, task, 'failed', 'The model is missing.');
+    workers[0]!.child.exit(1);
+    live(100);
+    attach();
+    live(5000);
+    expect(workers[1]!.heard).toEqual(['start task-1#2 people']);
+  });
+
+  it('does not try again what is not to be tried again', () => {
+    const { workers, start, attach, say, clock, states } = setUp();
+    const failed = start('probe a', { restart: false });
+    attach();
+    say(workers[0]!, failed, 'failed', 'No video in it.');
+    const lost = start('probe b', { restart: false });
+    workers[0]!.child.exit(null, 'SIGSEGV');
+    clock.advance(100);
+    attach();
+    expect([failed.state, lost.state]).toEqual(['failed', 'failed']);
+    expect(lost.status.code).toBe('WORKER_LOST');
+    expect(states).toHaveLength(2);
+    expect(workers[1]!.heard).toEqual([]);
+  });
+
+  it('hands on the report of a task that is done', () => {
+    const { start, attach, pool } = setUp();
+    const task = start('probe', { restart: false });
+    attach();
+    pool.taskState('pipeline-1.1', { task: task.id, epoch: 1, state: 'done', report: { container: 'mp4' } });
+    expect(task.status).toMatchObject({ state: 'done', report: { container: 'mp4' } });
+    expect(pool.accepts(task.id, 1)).toBe(false);
+  });
+
+  it('stops a task when its worker confirms it, and tells its owner nothing more', async () => {
+    const { workers, start, attach, say, states, pool } = setUp();
+    const task = start('people');
+    attach();
+    let over = false;
+    const stopped = task.stop().then(() => {
+      over = true;
+    });
+    expect(workers[0]!.heard.at(-1)).toBe('stop task-1');
+    await Promise.resolve();
+    expect(over).toBe(false);
+    expect(pool.accepts(task.id, 1)).toBe(false);
+    say(workers[0]!, task, 'done');
+    await stopped;
+    expect(task.state).toBe('stopped');
+    expect(states).toEqual([]);
+  });
+
+  it('does not wait for ever for a worker that does not confirm', async () => {
+    const { start, attach, live, workers } = setUp();
+    const silent = start('a', { affinity: 'yard' });
+    const dead = start('b', { affinity: 'yard' });
+    attach();
+    const stopped = silent.stop();
+    live(2000);
+    await stopped;
+    const gone = dead.stop();
+    workers[0]!.child.exit(null, 'SIGKILL');
+    await gone;
+  });
+
+  it('ends a worker that had nothing to do for ten seconds', async () => {
+    const { workers, start, attach, live, pool } = setUp();
+    const task = start('people');
+    await task.stop();
+    attach();
+    live(9000);
+    const another = start('smoke');
+    expect(workers).toHaveLength(1);
+    live(20_000);
+    expect(workers[0]!.child.signals).toEqual([]);
+    expect(another.epoch).toBe(1);
+    void another.stop();
+    live(12_000);
+    expect(workers[0]!.child.signals).toEqual(['SIGTERM']);
+    await Promise.resolve();
+    expect(pool.list()).toEqual([]);
+  });
+
+  it('keeps streams apart up to its size and then shares', () => {
+    const { pool, start } = setUp({ max: 3 });
+    start('cam', { role: 'source' });
+    for (const affinity of ['a', 'b', 'c', 'a']) start('people', { affinity });
+    expect(pool.list().map(({ id, tasks }) => `${id}: ${tasks.map((t) => t.affinity)}`)).toEqual([
+      'source-1: cam',
+      'pipeline-2: a,c,a',
+      'pipeline-3: b',
+    ]);
+  });
+
+  it('tells the owners when it ends, and leaves no child and no timer', async () => {
+    const { pool, start, attach, workers, clock, states } = setUp();
+    const task = start('people');
+    attach();
+    start('cam', { role: 'source' });
+    workers[1]!.child.exit(1);
+    const idle = start('idle', { role: 'source' });
+    void idle.stop();
+    await pool.close('The server is stopping.');
+    expect(task.state).toBe('stopped');
+    expect(states.filter((state) => state === 'stopped: The server is stopping.')).toHaveLength(2);
+    expect(workers[0]!.child.signals).toEqual(['SIGTERM']);
+    expect(pool.list()).toEqual([]);
+    expect(clock.pending).toBe(0);
+    expect(start('late').state).toBe('stopped');
+  });
+});
