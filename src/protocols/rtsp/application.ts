@@ -1,0 +1,55 @@
+import type { RtspAddress } from './address.ts';
+
+export type MaybePromise<T> = T | Promise<T>;
+
+/** RTP and RTCP channel of one track. */
+export type ChannelPair = readonly [number, number];
+
+export interface DescribeAnswer {
+  readonly sdp: string;
+  /** Name of the stream; base of the addresses of its tracks. */
+  readonly name: string;
+}
+
+export interface SetupRequest {
+  /** Name of the stream. */
+  readonly name: string;
+  /** What the address says behind the name, e.g. `trackID=0`; empty when it names the stream as a whole. */
+  readonly track: string;
+  readonly channels: ChannelPair;
+}
+
+export interface PlayAnswer {
+  /** Tracks in the order of their set-up; `url` is the track's control, made absolute by the session. */
+  readonly info: readonly {
+    readonly track: string;
+    readonly sequence: number;
+    readonly timestamp?: number;
+  }[];
+  /** Called as soon as the response was given out: from here on media may follow. */
+  readonly start: () => void;
+}
+
+/**
+ * What stands behind a session: the server. A method that throws (or rejects with) a NamedError answers the request
+ * with that error; other errors are answered by 500 and handed to `fault`.
+ */
+export interface RtspApplication {
+  describe(address: RtspAddress): MaybePromise<DescribeAnswer>;
+  /** A publisher shows what it will send; `name` is the address's path. */
+  announce(name: string, sdp: string): void;
+  /** Whether the track may be set up; an empty `track` must be refused (459) by who has several. */
+  setupPlay(setup: SetupRequest): MaybePromise<void>;
+  setupRecord(setup: SetupRequest): MaybePromise<void>;
+  play(): PlayAnswer;
+  pause(): void;
+  record(): void;
+  /** RTP and RTCP of the other side, in READY, PLAYING and RECORDING. */
+  interleaved(channel: number, payload: Buffer): void;
+  /** The session is over, by TEARDOWN, by a fault, or by its time-out; the connection may go on. */
+  released(reason: string): void;
+  /** The connection must be closed (after what was sent before). */
+  disconnect(reason: string): void;
+  /** Something that should not have been thrown. */
+  fault(error: unknown): void;
+}

@@ -1,0 +1,84 @@
+import { createHash, randomBytes } from 'node:crypto';
+
+export interface Credentials {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** An RTSP address without its credentials, and the credentials (percent-decoded) beside it. */
+export function splitCredentials(url: string): { url: string; credentials: Credentials | undefined } {
+  const match = /^(rtsps?:\/\/)([^/?#]*)@(.*)$/i.exec(url);
+  if (!match) return { url, credentials: undefined };
+  const [, scheme = '', userinfo = '', rest = ''] = match;
+  const colon = userinfo.indexOf(':');
+  const user = colon < 0 ? userinfo : userinfo.slice(0, colon);
+  const password = colon < 0 ? '' : userinfo.slice(colon + 1);
+  return { url: scheme + rest, credentials: { user: decode(user), password: decode(password) } };
+}
+
+/**
+ * The Authorization header that answers the challenges of a 401, the strongest first: Digest with SHA-256 or MD5
+ * (RFC 7616, RFC 2617), else Basic (RFC 7617). Undefined when none of them can be answered.
+ */
+export function authorize(
+  challenges: readonly string[],
+  credentials: Credentials,
+  request: { readonly method: string; readonly uri: string },
+  cnonce: string = randomBytes(8).toString('hex'),
+): string | undefined {
+  const digests = challenges
+    .filter((challenge) => /^digest\s/i.test(challenge))
+    .map((challenge) => parseParameters(challenge))
+    .filter((digest) => /^(md5|sha-256)$/i.test(digest.get('algorithm') ?? 'MD5'));
+  const strongest = digests.find((digest) => /sha-256/i.test(digest.get('algorithm') ?? '')) ?? digests[0];
+  if (strongest) return digestAnswer(strongest, credentials, request, cnonce);
+  if (challenges.some((challenge) => /^basic\b/i.test(challenge))) {
+    return `Basic ${Buffer.from(`${credentials.user}:${credentials.password}`).toString('base64')}`;
+  }
+  return undefined;
+}
+
+function digestAnswer(
+  challenge: ReadonlyMap<string, string>,
+  { user, password }: Credentials,
+  { method, uri }: { readonly method: string; readonly uri: string },
+  cnonce: string,
+): string {
+  const algorithm = challenge.get('algorithm');
+  const hash = (text: string) =>
+    createHash(/sha-256/i.test(algorithm ?? '') ? 'sha256' : 'md5')
+      .update(text)
+      .digest('hex');
+  const realm = challenge.get('realm') ?? '';
+  const nonce = challenge.get('nonce') ?? '';
+  const secret = hash(`${user}:${realm}:${password}`);
+  const target = hash(`${method}:${uri}`);
+  const qop = (challenge.get('qop') ?? '').split(',').some((option) => option.trim() === 'auth');
+  const response = qop
+    ? hash(`${secret}:${nonce}:00000001:${cnonce}:auth:${target}`)
+    : hash(`${secret}:${nonce}:${target}`);
+  const parts = [`username="${user}"`, `realm="${realm}"`, `nonce="${nonce}"`, `uri="${uri}"`];
+  parts.push(`response="${response}"`);
+  if (algorithm) parts.push(`algorithm=${algorithm}`);
+  if (qop) parts.push('qop=auth', 'nc=00000001', `cnonce="${cnonce}"`);
+  const opaque = challenge.get('opaque');
+  if (opaque !== undefined) parts.push(`opaque="${opaque}"`);
+  return `Digest ${parts.join(', ')}`;
+}
+
+/** `name="value", name=value` behind the scheme; names in lower case. */
+function parseParameters(challenge: string): Map<string, string> {
+  const parameters = new Map<string, string>();
+  for (const match of challenge.matchAll(/([A-Za-z-]+)\s*=\s*(?:"([^"]*)"|([^\s,]+))/g)) {
+    parameters.set((match[1] ?? '').toLowerCase(), match[2] ?? match[3] ?? '');
+  }
+  return parameters;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,72 @@
+/** One choice of a Transport header (RFC 2326 section 12.39). */
+export interface TransportOption {
+  /** `RTP/AVP`, in capitals. */
+  readonly profile: string;
+  readonly lower: 'TCP' | 'UDP';
+  readonly multicast: boolean;
+  /** Channels of RTP and RTCP, where the client asked for certain ones. */
+  readonly interleaved?: readonly [number, number];
+  readonly mode: 'play' | 'record';
+}
+
+/** The choices of a Transport header in the order of the client's preference; choices that make no sense are left out. */
+export function parseTransport(value: string): TransportOption[] {
+  const options: TransportOption[] = [];
+  for (const choice of splitOutsideQuotes(value, ',')) {
+    const option = parseOption(choice);
+    if (option) options.push(option);
+  }
+  return options;
+}
+
+/** What we answer to a SETUP: RTP inside this connection. */
+export function formatInterleavedTransport(
+  channels: readonly [number, number],
+  mode: 'play' | 'record',
+  ssrc?: number,
+): string {
+  let value = `RTP/AVP/TCP;unicast;interleaved=${channels[0]}-${channels[1]}`;
+  if (ssrc !== undefined) value += `;ssrc=${ssrc.toString(16).toUpperCase().padStart(8, '0')}`;
+  return mode === 'record' ? `${value};mode=record` : value;
+}
+
+function parseOption(choice: string): TransportOption | undefined {
+  const [spec = '', ...parameters] = splitOutsideQuotes(choice, ';').map((part) => part.trim());
+  const [protocol, profile, lower = 'UDP'] = spec.toUpperCase().split('/');
+  if (!protocol || !profile || (lower !== 'TCP' && lower !== 'UDP')) return undefined;
+  let multicast = false;
+  let mode: 'play' | 'record' = 'play';
+  let interleaved: readonly [number, number] | undefined;
+  for (const parameter of parameters) {
+    const [name = '', value = ''] = parameter.split('=', 2).map((part) => part.trim());
+    if (name.toLowerCase() === 'multicast') multicast = true;
+    // `mode="RECORD"`, `mode=record`, and `mode=receive` from old versions of ffmpeg.
+    else if (name.toLowerCase() === 'mode') mode = /record|receive/i.test(value) ? 'record' : 'play';
+    else if (name.toLowerCase() === 'interleaved') interleaved = parseChannels(value);
+  }
+  return { profile: `${protocol}/${profile}`, lower, multicast, mode, ...(interleaved && { interleaved }) };
+}
+
+/** `0-1`; a single channel is that of RTP, and RTCP follows it. */
+function parseChannels(value: string): readonly [number, number] | undefined {
+  const match = /^"?(\d+)(?:\s*-\s*(\d+))?"?$/.exec(value);
+  if (!match) return undefined;
+  const rtp = Number(match[1]);
+  const rtcp = match[2] === undefined ? rtp + 1 : Number(match[2]);
+  return rtp <= 255 && rtcp <= 255 && rtp !== rtcp ? [rtp, rtcp] : undefined;
+}
+
+function splitOutsideQuotes(text: string, separator: string): string[] {
+  const parts: string[] = [];
+  let quoted = false;
+  let start = 0;
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === '"') quoted = !quoted;
+    else if (text[i] === separator && !quoted) {
+      parts.push(text.slice(start, i));
+      start = i + 1;
+    }
+  }
+  parts.push(text.slice(start));
+  return parts.filter((part) => part.trim() !== '');
+}
