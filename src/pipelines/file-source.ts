@@ -1,0 +1,95 @@
+import { access, constants, stat } from 'node:fs/promises';
+import type { TaskSpec } from '#link/client.ts';
+import { NamedError } from '#util/named-error.ts';
+import { Input } from './av/input.ts';
+import { AvError } from './av/library.ts';
+import { FileReader } from './file-reader.ts';
+import { Pacer } from './pacer.ts';
+import { sleep, type TaskContext, type TaskOutcome } from './task.ts';
+
+type FileSourceSpec = Extract<TaskSpec, { kind: 'file-source' }>;
+
+/**
+ * Publishes a file as a stream at the speed of time, once or in a loop without a seam. Timestamps are the file's own
+ * (see {@link FileReader}); the capture time is the wall clock of the start plus the time that the media passed since.
+ *
+ * @throws {NamedError} INPUT_MISSING, INPUT_UNREADABLE, INPUT_NO_TRACK, or PUBLICATION_ENDED when the hub ended it
+ */
+export async function runFileSource(spec: FileSourceSpec, context: TaskContext): Promise<TaskOutcome> {
+  const { link, task, signal } = context;
+  await using input = await openFile(spec.path, signal);
+  const reader = FileReader.create(input, spec.loop);
+  if (!reader) throw noTrack(spec.path, input);
+  const first = await next(reader, spec.path);
+  if (!first) throw unreadable(spec.path, 'there is not one picture or sound in it');
+
+  let ended: string | undefined;
+  const over = new AbortController();
+  const stop = AbortSignal.any([signal, over.signal]);
+  const publication = link.publish(task, spec.stream, reader.tracks, (reason) => {
+    ended = reason;
+    over.abort();
+  });
+  context.state('running');
+  try {
+    const pacer = new Pacer();
+    const origin = performance.timeOrigin + performance.now() - reader.startSeconds * 1000;
+    for (let unit: typeof first | undefined = first; unit; unit = await next(reader, spec.path)) {
+      const { clockRate } = unit.track;
+      const wait = pacer.wait((unit.dts / clockRate) * 1000, performance.now());
+      // Under a timer's resolution it is punctual enough, and a wake-up saved.
+      if (wait >= 1) await sleep(wait, stop);
+      await link.drained();
+      if (stop.aborted) break;
+      publication.write({ ...unit, ntp: origin + (unit.pts / clockRate) * 1000 });
+    }
+  } finally {
+    if (ended === undefined)
+      publication.close(signal.aborted ? 'The source was stopped.' : 'The file is at its end.');
+  }
+  if (ended !== undefined && !signal.aborted) throw new NamedError('PUBLICATION_ENDED', ended, 409);
+  return { reason: signal.aborted ? 'Stopped.' : 'The file is at its end.' };
+}
+
+/** Opens a file, and nothing but a file, whatever its name looks like to FFmpeg. */
+async function openFile(path: string, signal: AbortSignal): Promise<Input> {
+  const facts = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
+      const message = `There is no file "${path}". Give the path of a media file that exists on the machine of the worker.`;
+      throw new NamedError('INPUT_MISSING', message, 404, { cause: error });
+    }
+    throw unreadable(path, `the system says ${error.code ?? error.message}`, error);
+  });
+  if (!facts.isFile()) throw unreadable(path, 'it is not a regular file');
+  await access(path, constants.R_OK).catch((error: unknown) => {
+    throw unreadable(path, 'the worker has no permission to read it', error);
+  });
+  try {
+    return await Input.open(`file:${path}`, { options: { protocol_whitelist: 'file' }, signal });
+  } catch (error) {
+    throw error instanceof AvError
+      ? unreadable(path, 'it is not in a media format that FFmpeg knows', error)
+      : error;
+  }
+}
+
+async function next(reader: FileReader, path: string) {
+  try {
+    return await reader.next();
+  } catch (error) {
+    throw error instanceof AvError ? unreadable(path, error.message.replace(/\.$/, ''), error) : error;
+  }
+}
+
+function unreadable(path: string, why: string, cause?: unknown): NamedError {
+  const message = `The file "${path}" cannot be played: ${why}. Give a media file, such as MP4 or MPEG-TS with H.264 and AAC.`;
+  return new NamedError('INPUT_UNREADABLE', message, 422, { cause });
+}
+
+function noTrack(path: string, input: Input): NamedError {
+  const found = input.streams.map(({ codecName, kind }) => `${codecName} (${kind})`).join(', ') || 'nothing';
+  const message =
+    `The file "${path}" has no track that can be streamed: it holds ${found}. ` +
+    'Usable are H.264 and H.265 video, and AAC, Opus, MP3, PCMA and PCMU audio; convert the file with ffmpeg.';
+  return new NamedError('INPUT_NO_TRACK', message, 422);
+}

@@ -1,0 +1,208 @@
+import { aacFormat, aacFrameDuration, buildAacConfig } from '#codecs/aac.ts';
+import { pcmaFormat, pcmuFormat } from '#codecs/g711.ts';
+import { H264, h264Format, h264NalType } from '#codecs/h264.ts';
+import { H265, h265Format, h265NalType } from '#codecs/h265.ts';
+import { sameNals, splitAnnexB } from '#codecs/nal.ts';
+import { opusFormat, opusPacketDuration } from '#codecs/opus.ts';
+import type { AudioFormat, AudioTrack, Track, VideoTrack } from '#media/track.ts';
+import type { InputStream } from './av/input.ts';
+
+/** One access unit's worth of a packet. `offset` and `duration` are ticks of the track's clock. */
+export interface Piece {
+  readonly track: Track;
+  readonly offset: number;
+  /** 0 where the codec does not say: then the container has to. */
+  readonly duration: number;
+  readonly payload: readonly Buffer[];
+}
+
+/** Turns the packets of one stream of an input into the payloads of access units. */
+export interface PacketReader {
+  /** The track as it is now; replaced when a packet changes the format. */
+  readonly track: Track;
+  read(data: Buffer, keyframe: boolean): readonly Piece[];
+}
+
+/** How a file's stream becomes a track; undefined for codecs and configurations that cannot. */
+export function packetReader(stream: InputStream, id: number): PacketReader | undefined {
+  switch (stream.codec) {
+    case 'h264':
+    case 'h265':
+      return new VideoPackets(stream, id, stream.codec);
+    case 'aac':
+      return new AacPackets(stream, id);
+    case 'opus':
+      return new AudioPackets(id, opusFormat(stream.channels || 2), opusPacketDuration);
+    case 'mp3':
+      return new AudioPackets(id, mp3Format(stream), () => 0);
+    case 'pcma':
+      return new G711Packets(id, pcmaFormat(stream.sampleRate, stream.channels));
+    case 'pcmu':
+      return new G711Packets(id, pcmuFormat(stream.sampleRate, stream.channels));
+    default:
+      return undefined;
+  }
+}
+
+const VIDEO = {
+  h264: {
+    format: h264Format,
+    type: h264NalType,
+    parameterSets: [H264.sps, H264.pps] as readonly number[],
+    dropped: [H264.aud, H264.filler] as readonly number[],
+    record: readAvcc,
+  },
+  h265: {
+    format: h265Format,
+    type: h265NalType,
+    parameterSets: [H265.vps, H265.sps, H265.pps] as readonly number[],
+    dropped: [H265.aud, H265.filler] as readonly number[],
+    record: readHvcc,
+  },
+};
+
+class VideoPackets implements PacketReader {
+  track: VideoTrack;
+  readonly #codec: (typeof VIDEO)['h264' | 'h265'];
+  /** Bytes of a NAL unit's length; 0 for annex B. */
+  readonly #lengthSize: number;
+
+  constructor(stream: InputStream, id: number, codec: 'h264' | 'h265') {
+    this.#codec = VIDEO[codec];
+    const extradata = stream.extradata ?? Buffer.alloc(0);
+    // Annex B begins with a start code, the records of MP4 with their version, 1.
+    const record = extradata[0] === 1 ? this.#codec.record(extradata) : undefined;
+    this.#lengthSize = record?.lengthSize ?? 0;
+    this.track = {
+      id,
+      clockRate: 90_000,
+      format: this.#codec.format(record?.parameterSets ?? splitAnnexB(extradata)),
+    };
+  }
+
+  read(data: Buffer, keyframe: boolean): readonly Piece[] {
+    const nals = this.#lengthSize > 0 ? splitLengthPrefixed(data, this.#lengthSize) : splitAnnexB(data);
+    const { type, parameterSets, dropped, format } = this.#codec;
+    const sets = nals.filter((nal) => parameterSets.includes(type(nal)));
+    const rest = nals.filter((nal) => !parameterSets.includes(type(nal)) && !dropped.includes(type(nal)));
+    if (rest.length === 0) return [];
+    if (sets.length > 0) {
+      const changed = format(sets);
+      // A lone PPS between pictures belongs to what is there already; a set with an SPS is a whole new one.
+      const whole = changed.width > 0;
+      if (whole && !sameNals(changed.parameterSets, this.track.format.parameterSets)) {
+        this.track = { ...this.track, format: changed };
+      }
+    }
+    const front = keyframe ? this.track.format.parameterSets : sets;
+    return [{ track: this.track, offset: 0, duration: 0, payload: [...front, ...rest] }];
+  }
+}
+
+class AudioPackets implements PacketReader {
+  readonly track: AudioTrack;
+  readonly #duration: (packet: Buffer) => number;
+
+  constructor(id: number, format: AudioFormat, duration: (packet: Buffer) => number) {
+    this.track = { id, clockRate: format.sampleRate, format };
+    this.#duration = duration;
+  }
+
+  read(data: Buffer): readonly Piece[] {
+    return [{ track: this.track, offset: 0, duration: this.#duration(data), payload: [data] }];
+  }
+}
+
+class AacPackets implements PacketReader {
+  readonly track: AudioTrack;
+  readonly #duration: number;
+
+  constructor(stream: InputStream, id: number) {
+    const { sampleRate, channels, extradata } = stream;
+    const format = aacFormat(extradata ?? buildAacConfig({ sampleRate, channels }));
+    this.track = { id, clockRate: format.sampleRate, format };
+    this.#duration = aacFrameDuration(format, format.sampleRate);
+  }
+
+  read(data: Buffer): readonly Piece[] {
+    const payload = [withoutAdts(data)];
+    return [{ track: this.track, offset: 0, duration: this.#duration, payload }];
+  }
+}
+
+/** G.711 in files comes in packets of any length; 20 ms is what doors and players expect of a live stream. */
+class G711Packets implements PacketReader {
+  readonly track: AudioTrack;
+
+  constructor(id: number, format: AudioFormat) {
+    this.track = { id, clockRate: format.sampleRate, format };
+  }
+
+  read(data: Buffer): readonly Piece[] {
+    const { sampleRate, channels } = this.track.format;
+    const samples = Math.floor(sampleRate / 50);
+    const pieces: Piece[] = [];
+    for (let at = 0; at < data.length; at += samples * channels) {
+      const part = data.subarray(at, at + samples * channels);
+      const offset = at / channels;
+      pieces.push({ track: this.track, offset, duration: part.length / channels, payload: [part] });
+    }
+    return pieces;
+  }
+}
+
+function mp3Format({ sampleRate, channels }: InputStream): AudioFormat {
+  return { kind: 'audio', codec: 'mp3', sampleRate, channels, config: Buffer.alloc(0), codecString: 'mp3' };
+}
+
+/** The AAC frame behind an ADTS header (ISO/IEC 13818-7 section 6.2), or the data itself where there is none. */
+export function withoutAdts(data: Buffer): Buffer {
+  if (data.length < 7 || data[0] !== 0xff || ((data[1] ?? 0) & 0xf6) !== 0xf0) return data;
+  return data.subarray((data[1] ?? 0) & 1 ? 7 : 9);
+}
+
+/** Splits NAL units that stand behind their lengths (ISO/IEC 14496-15); a broken rest is left out. */
+export function splitLengthPrefixed(data: Buffer, lengthSize: number): Buffer[] {
+  const nals: Buffer[] = [];
+  for (let at = 0; at + lengthSize <= data.length; ) {
+    const length = data.readUIntBE(at, lengthSize);
+    at += lengthSize;
+    if (at + length > data.length) break;
+    if (length > 0) nals.push(data.subarray(at, at + length));
+    at += length;
+  }
+  return nals;
+}
+
+interface ConfigurationRecord {
+  readonly lengthSize: number;
+  readonly parameterSets: readonly Buffer[];
+}
+
+/** AVCDecoderConfigurationRecord (ISO/IEC 14496-15 section 5.3.3.1). */
+export function readAvcc(record: Buffer): ConfigurationRecord {
+  const parameterSets: Buffer[] = [];
+  let at = readSets(record, 6, (record[5] ?? 0) & 0x1f, parameterSets);
+  if (at < record.length) at = readSets(record, at + 1, record[at] ?? 0, parameterSets);
+  return { lengthSize: ((record[4] ?? 0) & 3) + 1, parameterSets };
+}
+
+/** HEVCDecoderConfigurationRecord (ISO/IEC 14496-15 section 8.3.3.1). */
+export function readHvcc(record: Buffer): ConfigurationRecord {
+  const parameterSets: Buffer[] = [];
+  let at = 23;
+  for (let array = record[22] ?? 0; array > 0 && at + 3 <= record.length; array--) {
+    at = readSets(record, at + 3, record.readUInt16BE(at + 1), parameterSets);
+  }
+  return { lengthSize: ((record[21] ?? 0) & 3) + 1, parameterSets };
+}
+
+function readSets(record: Buffer, from: number, count: number, into: Buffer[]): number {
+  let at = from;
+  for (; count > 0 && at + 2 <= record.length; count--) {
+    const length = record.readUInt16BE(at);
+    into.push(record.subarray(at + 2, at + 2 + length));
+    at += 2 + length;
+  }
+  return at;
+}
