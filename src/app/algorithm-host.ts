@@ -24,14 +24,14 @@ function send(message: FromHost): void {
 async function end(): Promise<void> {
   if (ending) return;
   ending = true;
-  const deadline = setTimeout(() => process.exit(0), farewellMs);
+  const deadline = setTimeout(() => process.exit(), farewellMs);
   try {
     await host?.[Symbol.asyncDispose]();
   } catch (error) {
     console.error(`algorithm host: the algorithm did not end well: ${messageOf(error)}`);
   }
   clearTimeout(deadline);
-  process.exit(0);
+  process.exit();
 }
 
 async function main(): Promise<void> {

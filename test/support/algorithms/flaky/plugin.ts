@@ -1,0 +1,17 @@
+import type { Algorithm, Context, Findings, Frame } from '#algorithms/contract.ts';
+
+/** An algorithm that goes wrong when it is told to; for tests of whoever has to live with that. */
+export default function flaky(): Algorithm {
+  let frames = 0;
+  return {
+    detect(_frame: Frame, { parameters }: Context): Findings {
+      frames += 1;
+      if (frames === parameters['throwAt']) throw new Error(`failed on frame ${frames}, as asked`);
+      if (frames === parameters['dieAt']) process.kill(process.pid, 'SIGKILL');
+      // Blocks without turning the processor.
+      if (frames === parameters['hangAt']) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+      return { objects: [], state: { frames } };
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
