@@ -1,0 +1,134 @@
+import { AacPacketizer } from '#codecs/rtp/aac.ts';
+import type { Packetizer } from '#codecs/rtp/contract.ts';
+import { G711Packetizer } from '#codecs/rtp/g711.ts';
+import { H264Packetizer } from '#codecs/rtp/h264.ts';
+import { H265Packetizer } from '#codecs/rtp/h265.ts';
+import { OpusPacketizer } from '#codecs/rtp/opus.ts';
+import type { AccessUnit } from '#media/access-unit.ts';
+import { isAudio, type Track } from '#media/track.ts';
+import { buildSenderReport } from '../rtcp/packet.ts';
+import { RTP_HEADER_SIZE, writeRtpHeader } from './packet.ts';
+
+export interface RtpTrackSenderOptions {
+  readonly track: Track;
+  /** As in the SDP: `payloadTypeOf(track)`. */
+  readonly payloadType: number;
+  readonly ssrc: number;
+  /** Of the first packet, 16 bits. */
+  readonly sequence: number;
+  /** Largest RTP packet, header included, without any framing around it. */
+  readonly maxPacketSize: number;
+  /** Canonical name in the reports (RFC 3550 section 6.5.1); the same for all tracks of a stream. */
+  readonly cname?: string;
+}
+
+/**
+ * The RTP packets of one access unit, one behind the other in one buffer. Before each packet `headroom` bytes are left
+ * free for a framing: packet i lies at `offset_i + headroom`, where `offset_0 = 0` and
+ * `offset_(i+1) = offset_i + headroom + sizes[i]`.
+ */
+export interface RtpBatch {
+  readonly bytes: Buffer;
+  readonly sizes: readonly number[];
+}
+
+/** Turns the access units of one track into RTP packets and sender reports. */
+export class RtpTrackSender {
+  readonly ssrc: number;
+  readonly payloadType: number;
+  readonly #packetizer: Packetizer;
+  readonly #maxPayloadSize: number;
+  readonly #cname: string;
+  #sequence: number;
+  #packets = 0;
+  #bytes = 0;
+  #position: Pick<AccessUnit, 'pts' | 'ntp'> | undefined;
+
+  /** Throws a RangeError for a track that has no RTP payload format. */
+  constructor(options: RtpTrackSenderOptions) {
+    this.ssrc = options.ssrc;
+    this.payloadType = options.payloadType;
+    this.#packetizer = packetizerFor(options.track);
+    this.#maxPayloadSize = options.maxPacketSize - RTP_HEADER_SIZE;
+    this.#cname = options.cname ?? 'sluice';
+    this.#sequence = options.sequence & 0xffff;
+  }
+
+  /** Sequence number of the next packet (`seq` of RTP-Info). */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** The packets of an access unit; each byte of media is copied once, into the buffer that is returned. */
+  packetize(unit: AccessUnit, headroom = 0): RtpBatch {
+    const payloads = this.#packetizer.packetize(unit.payload, this.#maxPayloadSize);
+    const sizes: number[] = [];
+    let total = 0;
+    for (const { parts } of payloads) {
+      let size = RTP_HEADER_SIZE;
+      for (const part of parts) size += part.length;
+      sizes.push(size);
+      total += headroom + size;
+    }
+    const bytes = Buffer.allocUnsafe(total);
+    let at = 0;
+    for (const { parts, marker, timestampOffset } of payloads) {
+      at += headroom;
+      writeRtpHeader(bytes, at, {
+        payloadType: this.payloadType,
+        marker,
+        sequence: this.#sequence,
+        timestamp: rtpTimestamp(unit.pts + timestampOffset),
+        ssrc: this.ssrc,
+      });
+      this.#sequence = (this.#sequence + 1) & 0xffff;
+      at += RTP_HEADER_SIZE;
+      for (const part of parts) at += part.copy(bytes, at);
+    }
+    this.#packets += payloads.length;
+    this.#bytes += total - payloads.length * (headroom + RTP_HEADER_SIZE);
+    this.#position = { pts: unit.pts, ntp: unit.ntp };
+    return { bytes, sizes };
+  }
+
+  /**
+   * A sender report (SR and SDES) that ties the capture clock to RTP time at `position`, by default the last unit that
+   * was packetized: give the first unit to send a report in front of it. Undefined without a position. As both numbers
+   * are the unit's own, nothing is rounded, and two reports agree as long as the mapping does not slew.
+   */
+  senderReport(position: Pick<AccessUnit, 'pts' | 'ntp'> | undefined = this.#position): Buffer | undefined {
+    if (!position) return undefined;
+    return buildSenderReport({
+      ssrc: this.ssrc,
+      ntp: position.ntp,
+      rtpTimestamp: rtpTimestamp(position.pts),
+      packets: this.#packets,
+      bytes: this.#bytes,
+      cname: this.#cname,
+    });
+  }
+}
+
+/** RTP time of unwrapped ticks, which may be negative. */
+export function rtpTimestamp(ticks: number): number {
+  const wrapped = ticks % 2 ** 32;
+  return wrapped < 0 ? wrapped + 2 ** 32 : wrapped;
+}
+
+function packetizerFor(track: Track): Packetizer {
+  switch (track.format.codec) {
+    case 'h264':
+      return new H264Packetizer();
+    case 'h265':
+      return new H265Packetizer();
+    case 'aac':
+      return new AacPacketizer();
+    case 'opus':
+      return new OpusPacketizer();
+    case 'pcma':
+    case 'pcmu':
+      return new G711Packetizer(isAudio(track) ? track.format.channels : 1);
+    default:
+      throw new RangeError(`There is no RTP payload format for ${track.format.codec}.`);
+  }
+}
