@@ -1,3 +1,6 @@
+/** Largest reorder depth of H.264 and H.265. */
+const MAX_DEPTH = 16;
+
 /**
  * Derives decoding times for a stream that only has presentation times, without looking ahead: the decoding time of a
  * picture is the N-th largest presentation time seen so far, N being the reorder depth. No picture waits for another.
@@ -5,13 +8,13 @@
 export class DecodingTimes {
   #depth: number;
   readonly #interval: number;
-  /** The depth + 1 largest presentation times so far, in order. */
-  #recent: number[] = [];
+  /** The largest presentation times so far, in order. */
+  readonly #recent: number[] = [];
   #last: number | undefined;
 
   /** `depth`: reorder depth as far as it is known; `interval`: ticks of one picture, to extrapolate before the first. */
   constructor(depth: number, interval: number) {
-    this.#depth = depth;
+    this.#depth = Math.min(depth, MAX_DEPTH);
     this.#interval = interval;
   }
 
@@ -19,10 +22,9 @@ export class DecodingTimes {
     return this.#depth;
   }
 
-  /** A parameter set said something else; what was handed out stays valid, decoding times go on increasing. */
+  /** A parameter set said something else; decoding times go on increasing. */
   setDepth(depth: number): void {
-    if (depth > this.#depth) this.#grow(depth);
-    this.#depth = depth;
+    this.#depth = Math.min(depth, MAX_DEPTH);
   }
 
   /**
@@ -30,28 +32,17 @@ export class DecodingTimes {
    * picture for which there is none, because an unknown depth has just shown to be larger: it has to be left out.
    */
   next(pts: number): number | undefined {
-    if (this.#recent.length === 0) {
-      for (let i = this.#depth; i > 0; i--) this.#recent.push(pts - i * this.#interval);
-    }
-    const overtaken = this.#recent.filter((earlier) => earlier > pts).length;
-    if (overtaken > this.#depth && overtaken <= 16) {
-      this.#grow(overtaken);
-      this.#depth = overtaken;
-    }
-    this.#recent.push(pts);
-    this.#recent.sort((a, b) => a - b);
-    while (this.#recent.length > this.#depth + 1) this.#recent.shift();
-    let dts = Math.min(this.#recent[0] ?? pts, pts);
+    const recent = this.#recent;
+    if (recent.length === 0) for (let i = MAX_DEPTH; i > 0; i--) recent.push(pts - i * this.#interval);
+    let at = recent.length;
+    while (at > 0 && (recent[at - 1] ?? pts) > pts) at--;
+    this.#depth = Math.max(this.#depth, Math.min(recent.length - at, MAX_DEPTH));
+    recent.splice(at, 0, pts);
+    if (recent.length > MAX_DEPTH + 1) recent.shift();
+    let dts = Math.min(recent[recent.length - 1 - this.#depth] ?? pts, pts);
     if (this.#last !== undefined && dts <= this.#last) dts = this.#last + 1;
     if (dts > pts) return undefined;
     this.#last = dts;
     return dts;
-  }
-
-  #grow(depth: number): void {
-    const oldest = this.#recent[0];
-    if (oldest === undefined) return;
-    for (let i = this.#depth; i < depth; i++)
-      this.#recent.unshift((this.#recent[0] ?? oldest) - this.#interval);
   }
 }

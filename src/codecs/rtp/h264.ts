@@ -1,4 +1,5 @@
 import { H264, h264NalType, isH264Keyframe } from '../h264.ts';
+import { splitAnnexB } from '../nal.ts';
 import type { CodedFrame, Depacketizer, DepacketizerInput, Packetizer, RtpPayload } from './contract.ts';
 import { NalAssembler } from './nal-assembler.ts';
 
@@ -27,12 +28,13 @@ export class H264Depacketizer implements Depacketizer {
     else if (type === FU_A) {
       const header = payload[1];
       if (header === undefined) return this.#assembler.damage();
-      const nalHeader = Buffer.from([(first & 0xe0) | (header & 0x1f)]);
+      const nalHeader = [(first & 0xe0) | (header & 0x1f)];
       this.#assembler.fragment(nalHeader, payload.subarray(2), (header & START) !== 0, (header & END) !== 0);
-    } else if (type >= 1 && type <= 23) {
-      // A few cameras put a whole byte stream, start codes included, into what they call a single NAL unit.
-      this.#assembler.nal(payload);
-    } else if (type > 24) this.#assembler.damage();
+    } else if (type >= 1 && type <= 23) this.#assembler.nal(payload);
+    else if (first === 0) {
+      // A few cameras put a piece of byte stream, start codes included, where a NAL unit belongs.
+      for (const nal of splitAnnexB(payload)) this.#assembler.nal(nal);
+    } else this.#assembler.damage();
   }
 
   #aggregate(payload: Buffer): void {

@@ -28,7 +28,7 @@ export class H265Depacketizer implements Depacketizer {
     else if (type === FU) {
       const header = payload[2];
       if (header === undefined) return this.#assembler.damage();
-      const nalHeader = Buffer.from([(first & 0x81) | ((header & 0x3f) << 1), second]);
+      const nalHeader = [(first & 0x81) | ((header & 0x3f) << 1), second];
       this.#assembler.fragment(nalHeader, payload.subarray(3), (header & START) !== 0, (header & END) !== 0);
     } else if (type < AP) this.#assembler.nal(payload);
     else this.#assembler.damage();

@@ -22,13 +22,10 @@ export class NalAssembler {
   push(packet: DepacketizerInput, parse: (payload: Buffer) => void): CodedFrame[] {
     const frames: CodedFrame[] = [];
     const changed = this.#timestamp !== undefined && this.#timestamp !== packet.timestamp;
-    if (packet.lost) {
-      // The gap may have held the end of the frame before, the beginning of this one, or both. After a marker the frame
-      // before is already out, and a new one that does not begin with a fragment may be whole: it cannot be known.
-      this.#damaged = true;
-      if (changed) this.#finish(frames);
-      this.#damaged = true;
-    } else if (changed) this.#finish(frames);
+    // A gap may have held the end of the frame before, the beginning of this one, or both: neither can be trusted.
+    if (packet.lost) this.#damaged = true;
+    if (changed) this.#finish(frames);
+    if (packet.lost) this.#damaged = true;
     this.#timestamp = packet.timestamp;
     parse(packet.payload);
     if (packet.marker) this.#finish(frames);
@@ -42,10 +39,10 @@ export class NalAssembler {
   }
 
   /** A piece of a NAL unit; `header` is the rebuilt NAL header, used with the first piece. */
-  fragment(header: Buffer, piece: Buffer, first: boolean, last: boolean): void {
+  fragment(header: readonly number[], piece: Buffer, first: boolean, last: boolean): void {
     if (first) {
       if (this.#fragments.length > 0) this.#breakOff();
-      this.#fragments = [header];
+      this.#fragments = [Buffer.from(header)];
     } else if (this.#fragments.length === 0) {
       this.damage();
       return;

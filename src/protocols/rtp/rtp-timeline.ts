@@ -12,52 +12,41 @@ const RESTART = 10;
  */
 export class RtpTimeline {
   readonly #clockRate: number;
-  readonly #unwrapper = new TimestampUnwrapper();
-  #lift: number | undefined;
-  #shift = 0;
-  #last: { timestamp: number; ticks: number; now: number } | undefined;
-  #first: number | undefined;
+  #unwrapper = new TimestampUnwrapper();
+  #shift: number | undefined;
+  /** The unit with the latest time; before the first unit, where the timeline begins. */
+  #last: { timestamp: number; ticks: number; now: number | undefined } | undefined;
 
   constructor(clockRate: number) {
     this.#clockRate = clockRate;
   }
 
-  /** Constant added after restarts of the source, in ticks. */
-  get shift(): number {
-    return this.#shift;
-  }
-
   /** Fixes where the timeline begins, before the first unit is there. */
   begin(timestamp: number): void {
-    if (this.#lift !== undefined) return;
-    this.#lift = timestamp < RESTART * this.#clockRate ? 2 ** 32 : 0;
-    this.#first = timestamp;
-    this.#unwrapper.unwrap(timestamp);
+    if (this.#last) return;
+    this.#shift = timestamp < RESTART * this.#clockRate ? 2 ** 32 : 0;
+    const ticks = this.#unwrapper.unwrap(timestamp) + this.#shift;
+    this.#last = { timestamp, ticks, now: undefined };
   }
 
   /** Ticks of the next unit, in decoding order, that arrived at `now`. */
   unwrap(timestamp: number, now: number): number {
     this.begin(timestamp);
-    let ticks = this.#unwrapper.unwrap(timestamp) + (this.#lift ?? 0) + this.#shift;
+    let ticks = this.#unwrapper.unwrap(timestamp) + (this.#shift ?? 0);
     const last = this.#last;
     if (last && ticks < last.ticks - RESTART * this.#clockRate) {
-      const elapsed = Math.max(Math.round(((now - last.now) * this.#clockRate) / 1000), 1);
-      this.#shift += last.ticks + elapsed - ticks;
-      ticks = last.ticks + elapsed;
+      const elapsed = Math.round(((now - (last.now ?? now)) * this.#clockRate) / 1000);
+      ticks = last.ticks + Math.max(elapsed, 1);
+      this.#unwrapper = new TimestampUnwrapper();
+      this.#shift = ticks - this.#unwrapper.unwrap(timestamp);
     }
-    if (!last || ticks > last.ticks) this.#last = { timestamp, ticks, now };
+    if (!last || ticks >= last.ticks) this.#last = { timestamp, ticks, now };
     return ticks;
   }
 
-  /** Ticks of any RTP time near the last unit, such as a sender report's; undefined before the first unit. */
+  /** Ticks of any RTP time near the last unit, such as a sender report's; undefined before the beginning. */
   relate(timestamp: number): number | undefined {
-    if (this.#last) return this.#last.ticks + signed(timestamp - this.#last.timestamp);
-    if (this.#first === undefined) return undefined;
-    return this.#first + (this.#lift ?? 0) + signed(timestamp - this.#first);
+    // A difference of 32-bit timestamps is a signed number of 32 bits.
+    return this.#last && this.#last.ticks + ((timestamp - this.#last.timestamp) | 0);
   }
-}
-
-/** A difference of 32-bit timestamps as a signed number. */
-function signed(difference: number): number {
-  return difference | 0;
 }

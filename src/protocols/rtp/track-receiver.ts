@@ -91,7 +91,7 @@ export class RtpTrackReceiver {
   receiveRtcp(bytes: Buffer, now: number): void {
     for (const packet of parseRtcp(bytes)) {
       if (packet.type !== 'sender-report' || packet.ntp === undefined) continue;
-      if (this.#ssrc !== undefined && packet.ssrc !== this.#ssrc) continue;
+      // The source is not compared with the packets': some cameras put 0 there, and only one track comes this way.
       const { rtpTimestamp, ntp } = packet;
       const ticks = this.#timeline.relate(rtpTimestamp);
       if (ticks === undefined) this.#waitingReport = { rtpTimestamp, ntp, now };
