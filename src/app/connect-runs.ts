@@ -1,0 +1,40 @@
+import type { Result, RunStatistics } from '#algorithms/contract.ts';
+import type { Bus } from '#bus/bus.ts';
+import type { RunManager } from '#cameras/runs.ts';
+import type { Hub } from '#hub/hub.ts';
+import type { Logger } from './logger.ts';
+import type { WorkerRoom } from './worker-room.ts';
+
+/** What travels on the bus: `results/<stream>`. */
+export interface BusTopics {
+  results: Result;
+}
+
+/** Ties runs to what they live on: streams that come and go, and what workers find. */
+export function connectRuns(options: {
+  hub: Hub;
+  runs: RunManager;
+  bus: Bus<BusTopics>;
+  workers: WorkerRoom;
+  log: Logger;
+}): void {
+  const { hub, runs, bus, workers, log } = options;
+  hub.events.on('streamAdded', ({ name }) => runs.streamStarted(name));
+  hub.events.on('streamRemoved', ({ name }, reason) => runs.streamEnded(name, reason));
+  hub.events.on('streamChanged', ({ name, state }) => {
+    if (state === 'live') runs.streamStarted(name);
+    if (state === 'held') runs.streamEnded(name, 'The publisher is gone; its place is kept for a while.');
+  });
+  workers.link.events.on('result', (worker, task, epoch, result) => {
+    if (workers.pool.accepts(worker, task, epoch)) runs.result(task, epoch, result as Result);
+  });
+  workers.link.events.on('statistics', (worker, task, epoch, statistics) => {
+    if (workers.pool.accepts(worker, task, epoch)) runs.statistics(task, epoch, statistics as RunStatistics);
+  });
+  runs.events.on('result', (result) => bus.publish(`results/${result.stream}`, result));
+  runs.events.on('runStarted', ({ id }) => log.info({ run: id }, 'run started'));
+  runs.events.on('runStopped', ({ id }, reason) => log.info({ run: id }, `run stopped: ${reason}`));
+  runs.events.on('runChanged', ({ id, state, reason }) => {
+    if (state === 'failed' || state === 'waiting') log.warn({ run: id }, `run ${state}: ${reason}`);
+  });
+}
