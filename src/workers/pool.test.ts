@@ -105,15 +105,16 @@ describe('WorkerPool', () => {
     const { workers, start, attach, clock, pool } = setUp();
     const task = start('people');
     attach();
-    expect(pool.accepts(task.id, 1, 'pipeline-1.1')).toBe(true);
+    expect(pool.accepts('pipeline-1.1', task.id, 1)).toBe(true);
     workers[0]!.child.exit(1);
     clock.advance(100);
     attach();
     pool.taskState('pipeline-1.1', { task: task.id, epoch: 2, state: 'done' });
     pool.taskState('pipeline-1.2', { task: task.id, epoch: 1, state: 'done' });
     expect(task.state).toBe('starting');
-    expect(pool.accepts(task.id, 1)).toBe(false);
-    expect(pool.accepts(task.id, 2)).toBe(true);
+    expect(pool.accepts('pipeline-1.2', task.id, 1)).toBe(false);
+    expect(pool.accepts('pipeline-1.2', task.id, 2)).toBe(true);
+    expect(pool.accepts('pipeline-1.1', task.id, 2)).toBe(false);
     expect(task.accepts('pipeline-1.1', 2)).toBe(false);
     expect(task.accepts('pipeline-1.2', 2)).toBe(true);
   });
@@ -187,7 +188,7 @@ describe('WorkerPool', () => {
     attach();
     pool.taskState('pipeline-1.1', { task: task.id, epoch: 1, state: 'done', report: { container: 'mp4' } });
     expect(task.status).toMatchObject({ state: 'done', report: { container: 'mp4' } });
-    expect(pool.accepts(task.id, 1)).toBe(false);
+    expect(pool.accepts('pipeline-1.1', task.id, 1)).toBe(false);
   });
 
   it('stops a task when its worker confirms it, and tells its owner nothing more', async () => {
@@ -201,7 +202,7 @@ describe('WorkerPool', () => {
     expect(workers[0]!.heard.at(-1)).toBe('stop task-1');
     await Promise.resolve();
     expect(over).toBe(false);
-    expect(pool.accepts(task.id, 1)).toBe(false);
+    expect(pool.accepts('pipeline-1.1', task.id, 1)).toBe(false);
     say(workers[0]!, task, 'done');
     await stopped;
     expect(task.state).toBe('stopped');

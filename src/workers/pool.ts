@@ -88,10 +88,8 @@ export class WorkerPool<Spec> implements AsyncDisposable {
   }
 
   /** True when what a worker sends for a task (a result, a publication) comes from its present attempt. */
-  accepts(taskId: string, epoch: number, workerId?: string): boolean {
-    const slot = this.#slots.values().find(({ tasks }) => tasks.has(taskId));
-    const from = workerId ?? slot?.workerId;
-    return from !== undefined && (slot?.tasks.get(taskId)?.accepts(from, epoch) ?? false);
+  accepts(workerId: string, taskId: string, epoch: number): boolean {
+    return this.#byWorkerId(workerId)?.tasks.get(taskId)?.accepts(workerId, epoch) ?? false;
   }
 
   /** The workers, for people to look at. */

@@ -1,0 +1,266 @@
+import type { Parameters, Result, RunStatistics } from '#algorithms/contract.ts';
+import { Backoff } from '#util/backoff.ts';
+import type { Clock } from '#util/clock.ts';
+import { SlidingMean } from '#util/sliding-mean.ts';
+import { noStatistics, sumStatistics } from './run-statistics.ts';
+
+/** Who asks for a run. `id` tells askers apart, over all kinds; `reason` is for people. */
+export interface Holder {
+  readonly kind: 'viewer' | 'api' | 'config';
+  readonly id: string;
+  readonly reason: string;
+}
+
+/** One asker's claim on a run. */
+export interface Lease {
+  readonly id: string;
+  /** Id of the run. */
+  readonly run: string;
+  readonly holder: Holder;
+  /** ms since 1970 */
+  readonly since: number;
+}
+
+export type RunState = 'starting' | 'running' | 'waiting' | 'failed';
+
+/** A run as the API shows it. */
+export interface RunInfo {
+  readonly id: string;
+  readonly stream: string;
+  readonly algorithm: string;
+  readonly parameters: Parameters;
+  readonly state: RunState;
+  /** Why it is not running, in a sentence. */
+  readonly reason?: string;
+  readonly code?: string;
+  /** When the run began, ms since 1970. */
+  readonly since: number;
+  readonly leases: readonly {
+    readonly id: string;
+    readonly holder: Holder['kind'];
+    readonly reason: string;
+    readonly since: number;
+  }[];
+  /** Since the run began, over restarts of its worker. */
+  readonly statistics: RunStatistics;
+  readonly lastResult?: { readonly pts: number; readonly ntp: number; readonly objects: number };
+  /** Objects per result, mean over the results of the last 10 s; absent when there were none. */
+  readonly averageObjects?: number;
+}
+
+/** What a worker is asked to do for a run. */
+export interface RunSpec {
+  readonly kind: 'run';
+  readonly run: string;
+  readonly stream: string;
+  readonly algorithm: string;
+  /** Path of the manifest file. */
+  readonly manifest: string;
+  readonly parameters: Parameters;
+}
+
+/** A run's task, as its executor keeps it. */
+export interface RunTask {
+  readonly id: string;
+  /** Number of the attempt; results of another one are void. */
+  readonly epoch: number;
+  /** Resolves when nothing of the task is left. */
+  stop(): Promise<void>;
+}
+
+/** Who gets the work done: the worker pool. It retries what fails, and never calls `onState` before it returns. */
+export interface Executor {
+  start(request: {
+    readonly role: 'pipeline';
+    readonly affinity: string;
+    readonly spec: RunSpec;
+    readonly onState: (status: {
+      readonly state: RunState | 'done' | 'stopped';
+      readonly reason?: string;
+      readonly code?: string;
+    }) => void;
+  }): RunTask;
+}
+
+export interface RunOptions {
+  readonly id: string;
+  readonly stream: string;
+  readonly algorithm: string;
+  readonly manifest: string;
+  readonly parameters: Parameters;
+  readonly executor: Executor;
+  readonly clock: Clock;
+  /** The end of a run of the same id that is still under way: two of one id never work at a time. */
+  readonly after?: Promise<void> | undefined;
+  /** State, reason or parameters changed. */
+  readonly onChange: () => void;
+}
+
+const AVERAGE_MS = 10_000;
+
+/** One algorithm on one stream: the task that does it, who holds it, and what came of it so far. */
+export class Run {
+  readonly leases = new Map<string, Lease>();
+  readonly since: number;
+  readonly #options: RunOptions;
+  readonly #objects: SlidingMean;
+  readonly #backoff = new Backoff();
+  #parameters: Parameters;
+  #state: RunState = 'starting';
+  #reason: string | undefined;
+  #code: string | undefined;
+  #wanted = false;
+  #task: RunTask | undefined;
+  /** Counts tasks, so that the words of an old one are known. */
+  #generation = 0;
+  #ending: Promise<void> | undefined;
+  #cancelRetry = () => {};
+  #lastResult: Result | undefined;
+  /** Of attempts that are over, and of the present one. */
+  #before: RunStatistics = noStatistics;
+  #present: RunStatistics = noStatistics;
+  #presentAttempt = '';
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.#parameters = options.parameters;
+    this.since = options.clock.now();
+    this.#objects = new SlidingMean(AVERAGE_MS, options.clock);
+    if (options.after) this.#finish(options.after);
+  }
+
+  get id(): string {
+    return this.#options.id;
+  }
+
+  get stream(): string {
+    return this.#options.stream;
+  }
+
+  get parameters(): Parameters {
+    return this.#parameters;
+  }
+
+  get info(): RunInfo {
+    const { id, stream, algorithm } = this.#options;
+    const averageObjects = this.#objects.mean;
+    const last = this.#lastResult;
+    return {
+      id,
+      stream,
+      algorithm,
+      parameters: this.#parameters,
+      state: this.#state,
+      ...(this.#reason === undefined ? {} : { reason: this.#reason }),
+      ...(this.#code === undefined ? {} : { code: this.#code }),
+      since: this.since,
+      leases: [...this.leases.values()].map((lease) => ({
+        id: lease.id,
+        holder: lease.holder.kind,
+        reason: lease.holder.reason,
+        since: lease.since,
+      })),
+      statistics: sumStatistics(this.#before, this.#present),
+      ...(last ? { lastResult: { pts: last.pts, ntp: last.ntp, objects: last.objects.length } } : {}),
+      ...(averageObjects === undefined ? {} : { averageObjects }),
+    };
+  }
+
+  /** True when `task` is the one that works for this run now, in its present attempt. */
+  accepts(task: string, epoch: number): boolean {
+    return this.#task?.id === task && this.#task.epoch === epoch;
+  }
+
+  /** The stream is there: work. */
+  resume(): void {
+    this.#wanted = true;
+    if (this.#task) return;
+    this.#cancelRetry();
+    if (this.#ending) this.#change('starting');
+    else this.#begin();
+  }
+
+  /** The stream is gone: wait for it, and take nobody's time meanwhile. */
+  suspend(reason: string): void {
+    this.#end();
+    this.#change('waiting', reason);
+  }
+
+  /** Goes on with other parameters. */
+  reconfigure(parameters: Parameters): void {
+    this.#parameters = parameters;
+    if (!this.#wanted) return this.#options.onChange();
+    this.#end();
+    this.resume();
+  }
+
+  /** Ends the run; resolves when its task is gone. */
+  async end(): Promise<void> {
+    this.#end();
+    await this.#ending;
+  }
+
+  result(result: Result): void {
+    this.#lastResult = result;
+    this.#objects.add(result.objects.length);
+  }
+
+  statistics(task: string, epoch: number, statistics: RunStatistics): void {
+    const attempt = `${task}#${epoch}`;
+    // A new attempt counts from zero again: what the one before had counted stays.
+    if (attempt !== this.#presentAttempt) this.#before = sumStatistics(this.#before, this.#present);
+    this.#presentAttempt = attempt;
+    this.#present = statistics;
+  }
+
+  #begin(): void {
+    const { id: run, stream, algorithm, manifest, executor } = this.#options;
+    const generation = ++this.#generation;
+    this.#task = executor.start({
+      role: 'pipeline',
+      affinity: stream,
+      spec: { kind: 'run', run, stream, algorithm, manifest, parameters: this.#parameters },
+      onState: ({ state, reason, code }) => {
+        if (generation !== this.#generation) return;
+        if (state === 'done' || state === 'stopped') this.#over(reason ?? 'The stream ended.');
+        else this.#change(state, reason, code);
+      },
+    });
+    this.#change('starting');
+  }
+
+  /** The task ended by itself, as when the stream did. The stream may be back already, so it is tried again. */
+  #over(reason: string): void {
+    this.#task = undefined;
+    this.#generation++;
+    this.#cancelRetry = this.#options.clock.after(this.#backoff.next(), () => this.resume());
+    this.#change('waiting', reason);
+  }
+
+  #end(): void {
+    this.#wanted = false;
+    this.#cancelRetry();
+    this.#generation++;
+    const task = this.#task;
+    this.#task = undefined;
+    if (task) this.#finish(task.stop());
+  }
+
+  #finish(ending: Promise<void>): void {
+    const over = ending.then(() => {
+      if (this.#ending !== over) return;
+      this.#ending = undefined;
+      if (this.#wanted && !this.#task) this.#begin();
+    });
+    this.#ending = over;
+  }
+
+  #change(state: RunState, reason?: string, code?: string): void {
+    if (state === 'running') this.#backoff.reset();
+    if (state === this.#state && reason === this.#reason && code === this.#code) return;
+    this.#state = state;
+    this.#reason = reason;
+    this.#code = code;
+    this.#options.onChange();
+  }
+}

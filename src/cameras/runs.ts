@@ -1,0 +1,339 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Parameters, Result, RunStatistics } from '#algorithms/contract.ts';
+import type { FoundManifest } from '#algorithms/manifest.ts';
+import { resolveParameters } from '#algorithms/parameters.ts';
+import { type Clock, systemClock } from '#util/clock.ts';
+import { Emitter } from '#util/emitter.ts';
+import { NamedError } from '#util/named-error.ts';
+import { type Executor, type Holder, type Lease, Run, type RunInfo } from './run.ts';
+
+export type { Executor, Holder, Lease, RunInfo, RunSpec, RunState, RunTask } from './run.ts';
+
+/** What somebody asks for. */
+export interface RunWish {
+  readonly stream: string;
+  readonly algorithm: string;
+  /** Only those the asker cares about; the rest takes the algorithm's defaults, or what the run has already. */
+  readonly parameters?: Parameters | undefined;
+}
+
+export interface RunManagerOptions {
+  readonly executor: Executor;
+  /** By id. */
+  readonly algorithms: ReadonlyMap<string, FoundManifest>;
+  readonly streamExists: (name: string) => boolean;
+  readonly clock?: Clock;
+  /** How long a run outlives its last holder when that vanished, ms; see {@link RunManager}. Default 2000. */
+  readonly lingerMs?: number;
+}
+
+interface RunEvents {
+  runStarted(run: RunInfo): void;
+  /** Its state, its parameters or its leases changed. */
+  runChanged(run: RunInfo): void;
+  runStopped(run: RunInfo, reason: string): void;
+  /** A lease is over, whoever ended it. */
+  leaseEnded(lease: Lease, reason: string): void;
+  result(result: Result): void;
+}
+
+const NOBODY = 'Nobody asks for it any more.';
+
+/**
+ * Runs and the leases that keep them alive. There is one run per algorithm and stream; its id is readable and always
+ * the same: `nanodet-g@yard:gate-1` for the stream `yard/gate-1`.
+ *
+ * - A run begins with its first lease and ends with its last: at once when the lease was given back on purpose, after
+ *   a short while when its holder vanished, so that a reload of the page does not load the model anew.
+ * - A holder has one lease on a run: asking again gives the same one.
+ * - Who asks for a run that exists shares it. Parameters that the asker names have to equal the run's, else
+ *   RUN_CONFLICT: nobody changes what another one is looking at. Where nobody else holds the run, it goes on with the
+ *   new parameters.
+ * - A run whose stream ends waits for it, without a worker, and keeps its leases.
+ */
+export class RunManager implements AsyncDisposable {
+  readonly events = new Emitter<RunEvents>();
+  readonly #options: RunManagerOptions;
+  readonly #clock: Clock;
+  readonly #runs = new Map<string, Run>();
+  /** Runs that have ended and whose task is still ending, by id. */
+  readonly #ending = new Map<string, Promise<void>>();
+  readonly #lingering = new Map<Run, () => void>();
+  readonly #defaults = new Map<string, readonly Omit<RunWish, 'stream'>[]>();
+  /** Per viewer: the streams it watches, and whether it got the leases of their defaults. */
+  readonly #viewers = new Map<string, Map<string, { served: boolean }>>();
+  #nextLease = 1;
+
+  constructor(options: RunManagerOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /**
+   * Takes a lease on the run of an algorithm on a stream, and starts it if need be. A holder of kind `config` may ask
+   * before the stream is there.
+   * @throws NamedError ALGORITHM_UNKNOWN, STREAM_UNKNOWN, PARAMETERS_INVALID, RUN_CONFLICT
+   */
+  acquire(wish: RunWish & { readonly holder: Holder }): { run: RunInfo; lease: Lease } {
+    const { stream, algorithm, holder } = wish;
+    const named = wish.parameters ?? {};
+    const found = this.#algorithm(algorithm);
+    const parameters = resolveParameters(found.manifest, named);
+    const exists = this.#options.streamExists(stream);
+    const id = runId(stream, algorithm);
+    const existing = this.#runs.get(id);
+    if (!exists && !existing && holder.kind !== 'config') {
+      throw new NamedError(
+        'STREAM_UNKNOWN',
+        `There is no stream "${stream}" now. Publish it first; GET /api/streams lists those that are live.`,
+        404,
+      );
+    }
+    if (existing) this.#agree(existing, named, parameters, holder);
+    const run = existing ?? this.#create(id, stream, algorithm, found.path, parameters, exists);
+    this.#keep(run);
+    const own = run.leases.values().find((lease) => sameHolder(lease.holder, holder));
+    if (own) return { run: run.info, lease: own };
+    const lease: Lease = { id: `lease-${this.#nextLease++}`, run: id, holder, since: this.#clock.now() };
+    run.leases.set(lease.id, lease);
+    this.events.emit(existing ? 'runChanged' : 'runStarted', run.info);
+    return { run: run.info, lease };
+  }
+
+  /** Gives a lease back; the last one ends the run at once. False when there is no such lease (any more). */
+  release(leaseId: string): boolean {
+    const run = this.#runs.values().find(({ leases }) => leases.has(leaseId));
+    if (!run) return false;
+    this.#drop(run, [leaseId], 'It was given back.');
+    if (run.leases.size === 0) void this.#end(run, NOBODY);
+    return true;
+  }
+
+  /** A holder vanished: all its leases end, and runs that nobody else holds end soon. */
+  releaseHolder(holderId: string): void {
+    for (const run of this.#runs.values()) {
+      const own = run.leases.values().filter(({ holder }) => holder.id === holderId);
+      const ids = [...own].map(({ id }) => id);
+      if (ids.length === 0) continue;
+      this.#drop(run, ids, 'Its holder is gone.');
+      if (run.leases.size > 0) continue;
+      const lingerMs = this.#options.lingerMs ?? 2000;
+      const cancel = this.#clock.after(lingerMs, () => void this.#end(run, NOBODY));
+      this.#lingering.set(run, cancel);
+    }
+  }
+
+  /** The leases of a holder. */
+  leasesOf(holderId: string): Lease[] {
+    const all = this.#runs.values().flatMap(({ leases }) => leases.values());
+    return [...all.filter(({ holder }) => holder.id === holderId)];
+  }
+
+  list(): RunInfo[] {
+    return [...this.#runs.values()].map((run) => run.info);
+  }
+
+  get(id: string): RunInfo | undefined {
+    return this.#runs.get(id)?.info;
+  }
+
+  /**
+   * Ends a run whoever holds it; they learn it by `leaseEnded`. Resolves when its task is gone.
+   * @throws NamedError RUN_UNKNOWN
+   */
+  async stop(id: string, reason = 'The run was stopped.'): Promise<void> {
+    const run = this.#runs.get(id);
+    if (!run) {
+      throw new NamedError(
+        'RUN_UNKNOWN',
+        `There is no run "${id}". GET /api/runs lists those there are.`,
+        404,
+      );
+    }
+    await this.#end(run, reason);
+  }
+
+  /**
+   * Says which algorithms run on a stream whenever somebody watches its results; goes for viewers that join later.
+   * The stream need not be there.
+   * @throws NamedError ALGORITHM_UNKNOWN, PARAMETERS_INVALID
+   */
+  setDefaults(stream: string, wishes: readonly Omit<RunWish, 'stream'>[]): void {
+    for (const { algorithm, parameters } of wishes) {
+      resolveParameters(this.#algorithm(algorithm).manifest, parameters ?? {});
+    }
+    this.#defaults.set(stream, wishes);
+  }
+
+  /** Somebody watches the results of a stream: takes the leases of its defaults, now or when the stream comes. */
+  viewerJoined(stream: string, viewerId: string): void {
+    const watched = this.#viewers.get(viewerId) ?? new Map<string, { served: boolean }>();
+    this.#viewers.set(viewerId, watched);
+    const watch = { served: false };
+    watched.set(stream, watch);
+    this.#serve(stream, viewerId, watch);
+  }
+
+  /** A viewer is gone: all its leases end, those it took itself too. */
+  viewerLeft(viewerId: string): void {
+    this.#viewers.delete(viewerId);
+    this.releaseHolder(viewerId);
+  }
+
+  /** A stream has come (back): its runs go on, and viewers who waited for it get their defaults. */
+  streamStarted(stream: string): void {
+    for (const run of this.#runs.values()) {
+      if (run.stream === stream) run.resume();
+    }
+    for (const [viewerId, watched] of this.#viewers) {
+      const watch = watched.get(stream);
+      if (watch) this.#serve(stream, viewerId, watch);
+    }
+  }
+
+  /** A stream is gone: its runs wait for it. */
+  streamEnded(stream: string, reason = 'The stream ended.'): void {
+    for (const run of this.#runs.values()) {
+      if (run.stream === stream) run.suspend(reason);
+    }
+  }
+
+  /** A worker found something; ignored when its task or attempt is over. */
+  result(taskId: string, epoch: number, result: Result): void {
+    const run = this.#byTask(taskId, epoch);
+    if (!run) return;
+    run.result(result);
+    this.events.emit('result', result);
+  }
+
+  /** A worker says how a run does; ignored when its task or attempt is over. */
+  statistics(taskId: string, epoch: number, statistics: RunStatistics): void {
+    this.#byTask(taskId, epoch)?.statistics(taskId, epoch, statistics);
+  }
+
+  /** Ends all runs; resolves when their tasks are gone. */
+  async close(reason = 'The server is stopping.'): Promise<void> {
+    this.#viewers.clear();
+    for (const run of this.#runs.values()) void this.#end(run, reason);
+    await Promise.all(this.#ending.values());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #algorithm(id: string): FoundManifest {
+    const found = this.#options.algorithms.get(id);
+    if (found) return found;
+    const ids = [...this.#options.algorithms.keys()].join(', ');
+    throw new NamedError(
+      'ALGORITHM_UNKNOWN',
+      ids === ''
+        ? `There is no algorithm "${id}": no folder of algorithms in the configuration has any.`
+        : `There is no algorithm "${id}". There are: ${ids}.`,
+      404,
+    );
+  }
+
+  /** Makes sure that the asker gets what it named, or says why not. */
+  #agree(run: Run, named: Parameters, parameters: Parameters, holder: Holder): void {
+    const differing = Object.keys(named).filter(
+      (name) => !isDeepStrictEqual(run.parameters[name], parameters[name]),
+    );
+    if (differing.length === 0) return;
+    const others = [...run.leases.values()].filter((lease) => !sameHolder(lease.holder, holder));
+    if (others.length === 0) {
+      // What the asker did not name stays as it is.
+      const wanted = Object.fromEntries(differing.map((name) => [name, parameters[name]]));
+      run.reconfigure({ ...run.parameters, ...wanted });
+      return;
+    }
+    const name = differing[0] ?? '';
+    throw new NamedError(
+      'RUN_CONFLICT',
+      `Run "${run.id}" has "${name}" ${JSON.stringify(run.parameters[name])}, not ${JSON.stringify(parameters[name])}, ` +
+        `and is held by others (${others.length}). Ask without "${name}" to share it, or stop it first.`,
+      409,
+    );
+  }
+
+  #create(
+    id: string,
+    stream: string,
+    algorithm: string,
+    manifest: string,
+    parameters: Parameters,
+    streamExists: boolean,
+  ): Run {
+    const run: Run = new Run({
+      id,
+      stream,
+      algorithm,
+      manifest,
+      parameters,
+      executor: this.#options.executor,
+      clock: this.#clock,
+      after: this.#ending.get(id),
+      onChange: () => {
+        // Before the first lease there is nobody to tell.
+        if (this.#runs.get(id) === run && run.leases.size > 0) this.events.emit('runChanged', run.info);
+      },
+    });
+    this.#runs.set(id, run);
+    if (streamExists) run.resume();
+    else run.suspend(`There is no stream "${stream}" yet.`);
+    return run;
+  }
+
+  #keep(run: Run): void {
+    this.#lingering.get(run)?.();
+    this.#lingering.delete(run);
+  }
+
+  #drop(run: Run, leaseIds: readonly string[], reason: string): void {
+    const leases = leaseIds.flatMap((id) => run.leases.get(id) ?? []);
+    for (const { id } of leases) run.leases.delete(id);
+    for (const lease of leases) this.events.emit('leaseEnded', lease, reason);
+    this.events.emit('runChanged', run.info);
+  }
+
+  #end(run: Run, reason: string): Promise<void> {
+    // A listener of an event may have ended it already, or somebody may have come back while we told of it.
+    if (this.#runs.get(run.id) !== run) return this.#ending.get(run.id) ?? Promise.resolve();
+    this.#keep(run);
+    this.#runs.delete(run.id);
+    const ending = run.end().then(() => {
+      if (this.#ending.get(run.id) === ending) this.#ending.delete(run.id);
+    });
+    this.#ending.set(run.id, ending);
+    const leases = [...run.leases.values()];
+    run.leases.clear();
+    for (const lease of leases) this.events.emit('leaseEnded', lease, reason);
+    this.events.emit('runStopped', run.info, reason);
+    return ending;
+  }
+
+  #serve(stream: string, viewerId: string, watch: { served: boolean }): void {
+    if (watch.served || !this.#options.streamExists(stream)) return;
+    watch.served = true;
+    const holder: Holder = { kind: 'viewer', id: viewerId, reason: `watches ${stream}` };
+    for (const { algorithm, parameters } of this.#defaults.get(stream) ?? []) {
+      // Who only watches takes what runs already, whatever its parameters.
+      const shared = this.#runs.get(runId(stream, algorithm))?.leases.size;
+      this.acquire({ stream, algorithm, holder, ...(shared ? {} : { parameters }) });
+    }
+  }
+
+  #byTask(taskId: string, epoch: number): Run | undefined {
+    return this.#runs.values().find((run) => run.accepts(taskId, epoch));
+  }
+}
+
+/** Stream names have no `:` and algorithm ids no `@`, so that ids are as unique as what they are made of. */
+function runId(stream: string, algorithm: string): string {
+  return `${algorithm}@${stream.replaceAll('/', ':')}`;
+}
+
+function sameHolder(a: Holder, b: Holder): boolean {
+  return a.kind === b.kind && a.id === b.id;
+}
