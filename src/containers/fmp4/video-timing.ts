@@ -1,4 +1,8 @@
 const LONGEST_DURATION_SECONDS = 1;
+/** A step of more than this, in seconds, is not bridged: the stream began anew. */
+const LONGEST_GAP_SECONDS = 10;
+/** Sample durations from one decode time to the next: below 2, because browsers round times. */
+const LONGEST_STEP = 1.75;
 
 /**
  * Decode times and durations of video samples that are written one by one, before the next is known.
@@ -27,8 +31,8 @@ export class VideoTiming {
     const target = Math.max(dts, 0);
     const last = this.#last;
     let time = target;
-    if (last !== undefined && target > last) {
-      time = Math.min(target, last + 2 * this.#duration);
+    if (last !== undefined && target > last && target - last < this.#longest * LONGEST_GAP_SECONDS) {
+      time = Math.min(target, last + Math.floor(LONGEST_STEP * this.#duration));
       const distance = time - last;
       // Up at once, down slowly: a camera that stutters must not look broken after each short distance.
       const eased = this.#duration - Math.ceil((this.#duration - distance) / 16);

@@ -1,13 +1,12 @@
-import { aacFrameDuration } from '#codecs/aac.ts';
 import { H264, h264NalType, parseH264Sps } from '#codecs/h264.ts';
 import { H265, h265NalType } from '#codecs/h265.ts';
-import { opusPacketDuration } from '#codecs/opus.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { Timeline } from '#media/timeline.ts';
+import { rescale } from '#media/timestamps.ts';
 import { isAudio, isVideo, type Track, type VideoTrack } from '#media/track.ts';
-import { AudioTiming } from './audio-timing.ts';
+import { AudioLane } from './audio-lane.ts';
 import { initSegment } from './init-segment.ts';
-import { type Envelope, mediaFragment, noEnvelope, type Sample } from './media-fragment.ts';
+import { type Envelope, mediaFragment, noEnvelope, type TrackRun } from './media-fragment.ts';
 import { isDescribable } from './sample-entry.ts';
 import { VideoTiming } from './video-timing.ts';
 
@@ -29,8 +28,6 @@ export interface Fmp4WriterOptions {
   readonly audioGroupMs?: number;
 }
 
-const NOTHING = Buffer.alloc(0);
-
 /** What the writer knows of one track. */
 interface Lane {
   /** Its number in the initialisation segment. */
@@ -40,21 +37,15 @@ interface Lane {
   /** The track as the initialisation segment describes it. */
   described: Track | undefined;
   video: VideoTiming | undefined;
-  audio: AudioTiming | undefined;
-  /** Ticks of one AAC frame, by the configuration. */
-  aacDuration: number;
-  /** Audio frames that wait to be written together. */
-  samples: Sample[];
-  baseTime: number;
-  end: number;
+  audio: AudioLane | undefined;
 }
 
 /**
  * Writes access units as fragmented MP4 for live playback: an initialisation segment, then one fragment per picture
  * and short fragments of sound. Nothing is held back but sound for at most `audioGroupMs`.
  *
- * The decode and presentation times of the first video track are those of its access units, so a player's media time
- * is `pts / 90000`; other tracks are put beside it by their capture clocks. An initialisation segment is only ever
+ * The presentation times of the first video track are those of its access units, so a player's media time is
+ * `pts / 90000`; other tracks are put beside it by their capture clocks. An initialisation segment is only ever
  * written directly before a keyframe, because a browser drops pictures after one until the next keyframe; until then
  * units of a changed format are left out. Sound begins with the first picture.
  */
@@ -65,6 +56,7 @@ export class Fmp4Writer {
   readonly #config: (init: Buffer, tracks: readonly Track[]) => Buffer;
   readonly #audioGroupMs: number;
   readonly #hasVideo: boolean;
+  #emit: (chunk: Fmp4Chunk) => void = () => {};
   #sequence = 0;
   #waitsForKeyframe = true;
 
@@ -75,51 +67,36 @@ export class Fmp4Writer {
     this.#config = options.config ?? ((init) => init);
     this.#audioGroupMs = options.audioGroupMs ?? 40;
     this.#hasVideo = tracks.some(isVideo);
-    tracks.forEach((track, index) => {
-      this.#lanes.set(track.id, {
-        trackId: index + 1,
-        track,
-        described: undefined,
-        video: undefined,
-        audio: undefined,
-        aacDuration: 0,
-        samples: [],
-        baseTime: 0,
-        end: 0,
-      });
-    });
+    for (const track of tracks) {
+      const trackId = this.#lanes.size + 1;
+      this.#lanes.set(track.id, { trackId, track, described: undefined, video: undefined, audio: undefined });
+    }
   }
 
   /** Writes one access unit; gives out no, one or several chunks. Units of other tracks are ignored. */
   write(unit: AccessUnit, emit: (chunk: Fmp4Chunk) => void): void {
     const lane = this.#lanes.get(unit.track.id);
     if (!lane) return;
+    this.#emit = emit;
     lane.track = unit.track;
     const place = this.#timeline.place(unit);
     if (isVideo(unit.track)) {
-      if (place) this.#writeVideo(lane, unit, place, emit);
+      if (place) this.#writeVideo(lane, unit, place);
       return;
     }
-    if (!this.#hasVideo && isStale(lane)) this.#describe(emit);
-    if (place && !isStale(lane)) this.#writeAudio(lane, unit, place.pts, emit);
+    if (!this.#hasVideo && isStale(lane)) this.#describe();
+    if (place && !isStale(lane)) lane.audio?.write(unit.payload, place.pts);
   }
 
-  #writeVideo(
-    lane: Lane,
-    unit: AccessUnit,
-    place: { pts: number; dts: number },
-    emit: (chunk: Fmp4Chunk) => void,
-  ): void {
-    if (unit.keyframe && [...this.#lanes.values()].some(isStale)) this.#describe(emit);
-    const payload = unit.payload.filter(isSampleData(lane.track as VideoTrack));
+  #writeVideo(lane: Lane, unit: AccessUnit, place: { pts: number; dts: number }): void {
+    if (unit.keyframe && [...this.#lanes.values()].some(isStale)) this.#describe();
+    if (isStale(lane) || !lane.video) return;
     // A picture before time zero has no place in a file, and what refers to it is lost with it.
-    if (isStale(lane) || place.pts < 0 || payload.length === 0) {
-      if (place.pts < 0) this.#waitsForKeyframe = true;
-      return;
-    }
-    if (this.#waitsForKeyframe && !unit.keyframe) return;
-    this.#waitsForKeyframe = false;
-    lane.video ??= new VideoTiming(unit.track.clockRate, framesPerSecond(unit.track as VideoTrack));
+    if (place.pts < 0) this.#waitsForKeyframe = true;
+    else if (unit.keyframe) this.#waitsForKeyframe = false;
+    if (this.#waitsForKeyframe) return;
+    const payload = unit.payload.filter(isSampleData(lane.track as VideoTrack));
+    if (payload.length === 0) return;
     const { time, duration } = lane.video.next(place.dts);
     const sample = {
       payload,
@@ -129,53 +106,44 @@ export class Fmp4Writer {
       compositionOffset: place.pts - time,
     };
     const run = { trackId: lane.trackId, baseTime: time, lengthPrefixed: true, samples: [sample] };
-    const bytes = mediaFragment(++this.#sequence, [run], this.#envelope);
-    emit({ bytes, track: unit.track.id, kind: 'video', keyframe: unit.keyframe });
+    this.#writeRun(run, unit.track.id, 'video', unit.keyframe);
+    for (const { audio, track } of this.#lanes.values()) {
+      audio?.keepUp(rescale(place.pts, unit.track.clockRate, track.clockRate));
+    }
   }
 
-  #writeAudio(lane: Lane, unit: AccessUnit, time: number, emit: (chunk: Fmp4Chunk) => void): void {
-    const payload = unit.payload;
-    const size = payload.reduce((sum, part) => sum + part.length, 0);
-    const duration = lane.aacDuration || opusPacketDuration(payload[0] ?? NOTHING);
-    if (size === 0 || duration === 0) return;
-    lane.audio ??= new AudioTiming(unit.track.clockRate);
-    const start = lane.audio.next(time, duration);
-    if (start === undefined) return;
-    if (start !== lane.end) this.#flush(lane, emit);
-    if (lane.samples.length === 0) lane.baseTime = start;
-    lane.samples.push({ payload, size, duration, sync: true, compositionOffset: 0 });
-    lane.end = start + duration;
-    // Out as soon as one more frame of this length would be too many.
-    const limit = (this.#audioGroupMs / 1000) * unit.track.clockRate;
-    if (lane.end - lane.baseTime + duration > limit) this.#flush(lane, emit);
-  }
-
-  #flush(lane: Lane, emit: (chunk: Fmp4Chunk) => void): void {
-    if (lane.samples.length === 0) return;
-    const run = {
-      trackId: lane.trackId,
-      baseTime: lane.baseTime,
-      lengthPrefixed: false,
-      samples: lane.samples,
-    };
-    lane.samples = [];
-    const bytes = mediaFragment(++this.#sequence, [run], this.#envelope);
-    emit({ bytes, track: lane.track.id, kind: 'audio', keyframe: true });
+  #writeRun(run: TrackRun, track: number, kind: 'video' | 'audio', keyframe: boolean): void {
+    this.#emit({ bytes: mediaFragment(++this.#sequence, [run], this.#envelope), track, kind, keyframe });
   }
 
   /** Gives out an initialisation segment for the tracks as they are now, unless one has not shown its parameters. */
-  #describe(emit: (chunk: Fmp4Chunk) => void): void {
+  #describe(): void {
     const lanes = [...this.#lanes.values()];
     const tracks = lanes.map((lane) => lane.track);
     if (!tracks.every(isDescribable)) return;
     for (const lane of lanes) {
-      if (isAudio(lane.track)) this.#flush(lane, emit);
-      if (lane.described?.format !== lane.track.format) lane.video = lane.audio = undefined;
-      lane.described = lane.track;
-      lane.aacDuration = aacDuration(lane.track);
+      if (isStale(lane)) this.#begin(lane);
+      else lane.audio?.flush();
     }
     this.#waitsForKeyframe = true;
-    emit({ bytes: this.#config(initSegment(tracks), tracks), track: -1, kind: 'config', keyframe: true });
+    this.#emit({
+      bytes: this.#config(initSegment(tracks), tracks),
+      track: -1,
+      kind: 'config',
+      keyframe: true,
+    });
+  }
+
+  /** Starts a lane anew with the format of its track; sound of the old one that still waits goes out first. */
+  #begin(lane: Lane): void {
+    const { track, trackId } = lane;
+    lane.audio?.flush();
+    lane.described = track;
+    if (isVideo(track)) lane.video = new VideoTiming(track.clockRate, framesPerSecond(track));
+    if (!isAudio(track)) return;
+    lane.audio = new AudioLane(track, this.#audioGroupMs, (baseTime, samples) => {
+      this.#writeRun({ trackId, baseTime, lengthPrefixed: false, samples }, track.id, 'audio', true);
+    });
   }
 }
 
@@ -201,9 +169,4 @@ function isSampleData(track: VideoTrack): (nal: Buffer) => boolean {
 function framesPerSecond(track: VideoTrack): number | undefined {
   const sps = track.format.codec === 'h264' ? track.format.parameterSets[0] : undefined;
   return sps && parseH264Sps(sps)?.fps;
-}
-
-/** Ticks of one frame of an AAC track; 0 for other codecs. */
-function aacDuration({ format, clockRate }: Track): number {
-  return format.kind === 'audio' && format.codec === 'aac' ? aacFrameDuration(format, clockRate) : 0;
 }

@@ -1,0 +1,97 @@
+import { aacFrameDuration } from '#codecs/aac.ts';
+import { opusPacketDuration } from '#codecs/opus.ts';
+import type { AudioTrack } from '#media/track.ts';
+import type { Sample } from './media-fragment.ts';
+import { silentFrame } from './silence.ts';
+
+/** Distance of a frame from its place, in seconds, up to which it simply follows the one before it. */
+const TOLERANCE_SECONDS = 0.005;
+/** Sound that lies so far behind the picture, in seconds, is not late but missing. */
+const MISSING_SECONDS = 1.5;
+/** A clock that is so far off, in seconds, began anew: nothing is filled or left out. */
+const NEW_CLOCK_SECONDS = 10;
+/** Samples in the silent frames of Opus. */
+const SILENT_OPUS = 960;
+const NOTHING = Buffer.alloc(0);
+
+export type EmitRun = (baseTime: number, samples: readonly Sample[]) => void;
+
+/**
+ * Lines up the audio frames of one track so that a browser plays them and the picture without a break.
+ *
+ * Browsers cut overlapping sound away; they take a gap of two frames for a break, after which they throw away every
+ * *picture* up to the next keyframe; and without sound they do not play at all. So frames never overlap, small jitter
+ * is absorbed, a gap is filled with silence, and sound that does not come (a microphone that is off, a worker that was
+ * killed) is silence too. A source whose clock runs fast loses one frame whenever it is a whole frame ahead, so sound
+ * cannot drift off the picture.
+ */
+export class AudioLane {
+  readonly #rate: number;
+  readonly #limit: number;
+  /** Ticks of one frame of AAC; 0 for Opus, whose packets say it themselves. */
+  readonly #aacDuration: number;
+  readonly #silence: { payload: readonly Buffer[]; duration: number } | undefined;
+  readonly #emit: EmitRun;
+  #samples: Sample[] = [];
+  #base = 0;
+  /** Where the next frame follows without a gap. */
+  #end: number | undefined;
+  #missing = false;
+
+  /** @param groupMs frames leave together when one more would make them longer than this */
+  constructor(track: AudioTrack, groupMs: number, emit: EmitRun) {
+    this.#rate = track.clockRate;
+    this.#limit = (groupMs / 1000) * track.clockRate;
+    this.#aacDuration = track.format.codec === 'aac' ? aacFrameDuration(track.format, track.clockRate) : 0;
+    const silent = silentFrame(track.format);
+    this.#silence = silent && { payload: [silent], duration: this.#aacDuration || SILENT_OPUS };
+    this.#emit = emit;
+  }
+
+  /** Takes one frame whose place is `time`, in ticks of the track. */
+  write(payload: readonly Buffer[], time: number): void {
+    const duration = this.#aacDuration || opusPacketDuration(payload[0] ?? NOTHING);
+    if (time < 0 || duration === 0) return;
+    this.#missing = false;
+    const ahead = this.#end === undefined ? 0 : this.#end - time;
+    const sameClock = Math.abs(ahead) < NEW_CLOCK_SECONDS * this.#rate;
+    const tolerance = TOLERANCE_SECONDS * this.#rate;
+    if (sameClock && ahead >= duration + tolerance) return;
+    if (sameClock && ahead < 0) this.#fill(time + tolerance);
+    const end = this.#end;
+    const follows = end !== undefined && sameClock && end - time > -tolerance;
+    this.#append(payload, follows ? end : time, duration);
+  }
+
+  /** The picture has come to `time`, in ticks of this track: sound that is missing becomes silence. */
+  keepUp(time: number): void {
+    this.#end ??= Math.max(time, 0);
+    const behind = time - this.#end;
+    if (behind > MISSING_SECONDS * this.#rate) this.#missing = true;
+    if (this.#missing && behind < NEW_CLOCK_SECONDS * this.#rate) this.#fill(time);
+  }
+
+  /** Gives out what waits. */
+  flush(): void {
+    if (this.#samples.length === 0) return;
+    const samples = this.#samples;
+    this.#samples = [];
+    this.#emit(this.#base, samples);
+  }
+
+  /** Silence for as many whole frames as fit before `until`. */
+  #fill(until: number): void {
+    const silence = this.#silence;
+    if (!silence || this.#end === undefined) return;
+    while (this.#end + silence.duration <= until) this.#append(silence.payload, this.#end, silence.duration);
+  }
+
+  #append(payload: readonly Buffer[], start: number, duration: number): void {
+    if (start !== this.#end) this.flush();
+    if (this.#samples.length === 0) this.#base = start;
+    const size = payload.reduce((sum, part) => sum + part.length, 0);
+    this.#samples.push({ payload, size, duration, sync: true, compositionOffset: 0 });
+    this.#end = start + duration;
+    if (this.#end - this.#base + duration > this.#limit) this.flush();
+  }
+}

@@ -1,0 +1,93 @@
+import type { Track } from '#media/track.ts';
+
+/** Text messages of the MSE door, JSON, between binary messages that are an init segment or one fragment each. */
+export type ServerMessage =
+  | StreamMessage
+  /** There is no stream of that name; the socket stays open until there is one. */
+  | { readonly type: 'waiting'; readonly reason: string }
+  /** The publisher is gone since `since` (ms since 1970); its place is kept for `seconds`. */
+  | { readonly type: 'held'; readonly since: number; readonly seconds: number }
+  | { readonly type: 'live' }
+  /** Units this reader lost because it was too slow, since it connected. */
+  | { readonly type: 'drops'; readonly video: number; readonly audio: number }
+  | { readonly type: 'pong'; readonly t: number; readonly serverNow: number };
+
+/** Says what the binary messages that follow are made of; the next one is an init segment, if there are tracks. */
+export interface StreamMessage {
+  readonly type: 'stream';
+  readonly stream: string;
+  readonly tracks: readonly TrackInfo[];
+  /** For `MediaSource.isTypeSupported`; empty without tracks. */
+  readonly mime: string;
+  /** Ticks per second of the video's timestamps, which are those of results. */
+  readonly timescale: 90000;
+  readonly unsupported: readonly UnsupportedTrack[];
+}
+
+export interface TrackInfo {
+  readonly id: number;
+  readonly kind: 'video' | 'audio';
+  readonly codec: string;
+  readonly codecString: string;
+  readonly width?: number;
+  readonly height?: number;
+  readonly sampleRate?: number;
+  readonly channels?: number;
+}
+
+/** A track that is not sent, and why, for people. */
+export interface UnsupportedTrack {
+  readonly kind: string;
+  readonly codec: string;
+  readonly reason: string;
+}
+
+export type ClientMessage =
+  /** No bytes until `resume`: the tab is hidden. */
+  { readonly type: 'pause' } | { readonly type: 'resume' } | { readonly type: 'ping'; readonly t: number };
+
+export function streamMessage(
+  stream: string,
+  tracks: readonly Track[],
+  unsupported: readonly UnsupportedTrack[],
+): StreamMessage {
+  return {
+    type: 'stream',
+    stream,
+    tracks: tracks.flatMap(describe),
+    mime: mimeType(tracks),
+    timescale: 90000,
+    unsupported,
+  };
+}
+
+function describe(track: Track): TrackInfo[] {
+  const { id, format } = track;
+  if (format.kind === 'data') return [];
+  const { kind, codec, codecString } = format;
+  return format.kind === 'video'
+    ? [{ id, kind, codec, codecString, width: format.width, height: format.height }]
+    : [{ id, kind, codec, codecString, sampleRate: format.sampleRate, channels: format.channels }];
+}
+
+function mimeType(tracks: readonly Track[]): string {
+  const codecs = tracks.flatMap(describe).map((track) => track.codecString);
+  if (codecs.length === 0) return '';
+  const container = tracks.some(({ format }) => format.kind === 'video') ? 'video/mp4' : 'audio/mp4';
+  return `${container}; codecs="${codecs.join(',')}"`;
+}
+
+/** Reads a message of the page; undefined for what is none. */
+export function parseClientMessage(text: string): ClientMessage | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null || !('type' in value)) return undefined;
+  if (value.type === 'pause' || value.type === 'resume') return { type: value.type };
+  if (value.type === 'ping' && 't' in value && typeof value.t === 'number')
+    return { type: 'ping', t: value.t };
+  return undefined;
+}

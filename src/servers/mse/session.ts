@@ -1,0 +1,221 @@
+import type { Feed } from '#hub/feed.ts';
+import type { Hub } from '#hub/hub.ts';
+import { Reader } from '#hub/reader.ts';
+import type { Rendition } from '#hub/rendition.ts';
+import type { Stream } from '#hub/stream.ts';
+import type { Track } from '#media/track.ts';
+import type { Clock } from '#util/clock.ts';
+import { messageOf } from '#util/named-error.ts';
+import { textFrame } from '#util/websocket-frame.ts';
+import { MseFeedWriter, selectTracks, unsupportedTrack } from './from-stream.ts';
+import { parseClientMessage, type ServerMessage, streamMessage, type UnsupportedTrack } from './messages.ts';
+import type { WebSocketTransport } from './transport.ts';
+
+/** A rendition that is not there after so many milliseconds is done without. */
+const RENDITION_MS = 3000;
+const DROPS_MS = 1000;
+
+export interface MseSessionOptions {
+  readonly hub: Hub;
+  readonly id: string;
+  readonly streamName: string;
+  /** Address of the page, for people. */
+  readonly remote: string;
+  readonly transport: WebSocketTransport;
+}
+
+/** What a session holds of the stream it is reading. */
+interface Reading {
+  readonly stream: Stream;
+  readonly feed: Feed;
+  readonly reader: Reader;
+  readonly rendition: Rendition | undefined;
+}
+
+/**
+ * One page at the MSE door. It waits for its stream, reads it, and may pause; the stream's end is the session's end.
+ * Everything to the page goes through one transport, so text and media keep their order.
+ */
+export class MseSession {
+  readonly #hub: Hub;
+  readonly #options: MseSessionOptions;
+  readonly #transport: WebSocketTransport;
+  readonly #clock: Clock;
+  #stream: Stream | undefined;
+  #reading: Reading | undefined;
+  /** Grows with every opening and every pause: an opening that comes back late finds itself overtaken. */
+  #turn = 0;
+  #paused = false;
+  #closed = false;
+  #unlisten: (() => void)[] = [];
+  #cancelDrops: (() => void) | undefined;
+  /** Drops of readers before a pause, and what the page was told last. */
+  #earlier = { video: 0, audio: 0 };
+  #told = { video: 0, audio: 0 };
+
+  constructor(options: MseSessionOptions) {
+    this.#options = options;
+    this.#hub = options.hub;
+    this.#transport = options.transport;
+    this.#clock = options.hub.options.clock;
+    const stream = this.#hub.get(options.streamName);
+    if (stream) this.#follow(stream);
+    else this.#wait();
+  }
+
+  /** A text message of the page. What is no message of ours is ignored: a newer page may know more. */
+  receive(text: string): void {
+    const message = parseClientMessage(text);
+    if (this.#closed || !message) return;
+    if (message.type === 'ping') this.#say({ type: 'pong', t: message.t, serverNow: this.#clock.now() });
+    else if (message.type === 'pause') this.#pause();
+    else if (this.#paused) {
+      this.#paused = false;
+      if (this.#stream) void this.#open(this.#stream);
+    }
+  }
+
+  /** Lets go of everything; the socket is closed or about to be. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stopReading();
+    this.#cancelDrops?.();
+    for (const off of this.#unlisten) off();
+    this.#unlisten = [];
+  }
+
+  #end(reason: string): void {
+    if (this.#closed) return;
+    this.close();
+    this.#transport.close(reason);
+  }
+
+  #wait(): void {
+    const name = this.#options.streamName;
+    this.#say({ type: 'waiting', reason: `Nobody is publishing "${name}" yet.` });
+    const off = this.#hub.events.on('streamAdded', (stream) => {
+      if (stream.name !== name) return;
+      off();
+      this.#follow(stream);
+    });
+    this.#unlisten.push(off);
+  }
+
+  #follow(stream: Stream): void {
+    this.#stream = stream;
+    this.#unlisten.push(
+      stream.events.on('held', (ms) => this.#sayHeld(this.#clock.now(), ms)),
+      stream.events.on('live', () => this.#say({ type: 'live' })),
+      stream.events.on('ended', (reason) => this.#end(reason)),
+    );
+    this.#watchDrops();
+    if (!this.#paused) void this.#open(stream);
+  }
+
+  async #open(stream: Stream): Promise<void> {
+    const turn = ++this.#turn;
+    const { tracks, convert, unsupported } = selectTracks(stream.tracks);
+    if (!convert) return this.#read(stream, tracks, unsupported, undefined);
+    const rendition = stream.acquireRendition(convert.id, 'aac');
+    const made = await this.#within(rendition.track);
+    if (turn !== this.#turn || this.#closed) return rendition.release();
+    if (made.track) return this.#read(stream, [...tracks, made.track], unsupported, rendition);
+    rendition.release();
+    this.#read(stream, tracks, [...unsupported, unsupportedTrack(convert, made.reason)], undefined);
+  }
+
+  /** The track of a rendition, or why there is none in time. */
+  #within(track: Promise<Track>): Promise<{ track: Track } | { track?: undefined; reason: string }> {
+    return new Promise((resolve) => {
+      const late = `The sound could not be turned into AAC within ${RENDITION_MS / 1000} s.`;
+      const cancel = this.#clock.after(RENDITION_MS, () => resolve({ reason: late }));
+      track.then(
+        (made) => resolve({ track: made }),
+        (error) => resolve({ reason: messageOf(error) }),
+      );
+      void track.then(cancel, cancel);
+    });
+  }
+
+  #read(
+    stream: Stream,
+    tracks: readonly Track[],
+    unsupported: readonly UnsupportedTrack[],
+    rendition: Rendition | undefined,
+  ): void {
+    if (this.#closed || stream.state === 'ended') {
+      rendition?.release();
+      return;
+    }
+    if (tracks.length === 0) {
+      this.#say(streamMessage(stream.name, [], unsupported));
+      return;
+    }
+    const reader = new Reader({
+      id: this.#options.id,
+      door: 'mse',
+      remote: this.#options.remote,
+      transport: this.#transport,
+      clock: this.#clock,
+      limits: this.#hub.options.readerLimits,
+      onClose: () => this.close(),
+    });
+    // Pages that miss a track for different reasons are told so, in the bytes of different feeds.
+    const missing = unsupported.map(({ codec, reason }) => `${codec}:${reason}`);
+    const key = ['mse', ...tracks.map(({ id }) => id), ...missing].join(' ');
+    const ids = tracks.map(({ id }) => id);
+    const feed = stream.feed(key, ids, () => new MseFeedWriter(stream.name, tracks, unsupported));
+    this.#reading = { stream, feed, reader, rendition };
+    feed.attach(reader);
+    if (reader.counters.units === 0) {
+      this.#say({ type: 'waiting', reason: 'The next keyframe of the picture has not come yet.' });
+    }
+    const held = stream.held;
+    if (held) this.#sayHeld(held.since, held.ms);
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#turn++;
+    this.#stopReading();
+  }
+
+  #stopReading(): void {
+    const reading = this.#reading;
+    if (!reading) return;
+    this.#reading = undefined;
+    this.#earlier.video += reading.reader.counters.droppedVideo;
+    this.#earlier.audio += reading.reader.counters.droppedAudio;
+    reading.reader.reset();
+    reading.rendition?.release();
+    reading.feed.detach(reading.reader);
+  }
+
+  #watchDrops(): void {
+    this.#cancelDrops = this.#clock.after(DROPS_MS, () => {
+      const now = this.#reading?.reader.counters;
+      const video = this.#earlier.video + (now?.droppedVideo ?? 0);
+      const audio = this.#earlier.audio + (now?.droppedAudio ?? 0);
+      if (video !== this.#told.video || audio !== this.#told.audio) {
+        this.#told = { video, audio };
+        this.#say({ type: 'drops', video, audio });
+      }
+      this.#watchDrops();
+    });
+  }
+
+  #sayHeld(since: number, ms: number): void {
+    this.#say({ type: 'held', since, seconds: ms / 1000 });
+  }
+
+  /** Behind what waits for the page, so that a message never overtakes the pictures before it. */
+  #say(message: ServerMessage): void {
+    if (this.#closed) return;
+    const bytes = textFrame(JSON.stringify(message));
+    const reader = this.#reading?.reader;
+    if (reader) reader.offer({ bytes, track: -1, kind: 'data', keyframe: true });
+    else this.#transport.write(bytes);
+  }
+}
