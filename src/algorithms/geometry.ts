@@ -2,14 +2,25 @@ import type { Box } from './contract.ts';
 
 /** Area shared by two boxes over the area covered by either, 0..1; 0 where both are empty. */
 export function intersectionOverUnion(a: Box, b: Box): number {
-  const shared = overlap(a[0], a[2], b[0], b[2]) * overlap(a[1], a[3], b[1], b[3]);
-  const union = a[2] * a[3] + b[2] * b[3] - shared;
+  const shared = area(intersection(a, b));
+  const union = area(a) + area(b) - shared;
   return union > 0 ? shared / union : 0;
 }
 
-/** Length that two intervals, each given by start and length, have in common. */
-function overlap(startA: number, lengthA: number, startB: number, lengthB: number): number {
-  return Math.max(0, Math.min(startA + lengthA, startB + lengthB) - Math.max(startA, startB));
+/** The part of `box` that `cover` lies on; its width or height is 0 where they are apart. */
+export function intersection(box: Box, cover: Box): Box {
+  const left = Math.max(box[0], cover[0]);
+  const top = Math.max(box[1], cover[1]);
+  return [
+    left,
+    top,
+    Math.max(0, Math.min(box[0] + box[2], cover[0] + cover[2]) - left),
+    Math.max(0, Math.min(box[1] + box[3], cover[1] + cover[3]) - top),
+  ];
+}
+
+export function area(box: Box): number {
+  return box[2] * box[3];
 }
 
 /** The box made larger by `x` to the left and to the right, and by `y` above and below. */

@@ -152,6 +152,16 @@ test('a person and a bicycle in the same place are two objects', () => {
   }
 });
 
+test('a box across two people side by side is nobody, a third person beside them is', () => {
+  const pair = (t: number) => [person(0.3 + 0.1 * t), person(0.34 + 0.1 * t)];
+  const across: Detection = { label: 'person', score: 0.6, box: [0.388, 0.4, 0.07, 0.2] };
+  const results = follow(
+    every(0.2, 8, (t, n) => [...pair(t), ...(n === 5 ? [across] : []), ...(n === 7 ? [person(0.56)] : [])]),
+  );
+  expect(results[5]).toHaveLength(2);
+  expect(results[7]?.map(({ id }) => id)).toEqual([1, 2, 3]);
+});
+
 test('measured boxes and attributes are passed on as they are', () => {
   const seen = { ...person(0.3), attributes: { helmet: false } };
   const [first] = new Tracker({ threshold: 0.5 }).update(0, [seen]);
@@ -190,22 +200,22 @@ test('people in a real street keep their identities', () => {
   );
   const sure = reference.flatMap(({ people: seen }) => seen).filter(({ score }) => score >= 0.5).length;
   const observed = results.flat().filter((object) => object.observed).length;
-  // Each sure detection is reported, and the weak ones of known people beside them.
+  // The weak detections of known people outnumber the sure ones that are nobody.
   expect(observed).toBeGreaterThanOrEqual(sure);
-  // Few identities, and hardly any that live only for a moment (those of the last second aside).
-  expect(lives.size).toBeLessThanOrEqual(13);
+  // Few identities, and none that lives only for a moment (those of the last second aside).
+  expect(lives.size).toBeLessThanOrEqual(11);
   const brief = [...lives.values()].filter((life) => life.length < 5 && (life[0]?.frame ?? 0) < 55);
-  expect(brief.length).toBeLessThanOrEqual(3);
+  expect(brief).toEqual([]);
   for (const [id, life] of lives) {
     life.forEach((object, index) => {
       const before = life[index - 1];
       if (before === undefined) return;
-      // Nobody walks a tenth of the picture in a fifth of a second: that would be another person.
+      // Nobody gets through a twelfth of the picture in a fifth of a second: that would be another person.
       const step = Math.hypot(
         object.box[0] + object.box[2] / 2 - before.box[0] - before.box[2] / 2,
         object.box[1] + object.box[3] / 2 - before.box[1] - before.box[3] / 2,
       );
-      expect(step / (object.frame - before.frame), `object ${id}, frame ${object.frame}`).toBeLessThan(0.05);
+      expect(step / (object.frame - before.frame), `object ${id}, frame ${object.frame}`).toBeLessThan(0.08);
     });
   }
 });

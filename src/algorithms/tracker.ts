@@ -1,6 +1,6 @@
 import { assign } from './assignment.ts';
-import type { Detection, ResultObject } from './contract.ts';
-import { clip, grow, intersectionOverUnion } from './geometry.ts';
+import type { Box, Detection, ResultObject } from './contract.ts';
+import { area, clip, grow, intersection, intersectionOverUnion } from './geometry.ts';
 import { TrackedObject } from './tracked-object.ts';
 
 /** Ticks of a result's `pts` per second. */
@@ -99,8 +99,9 @@ export class Tracker {
         owner.see(detection, time, detection.score >= this.#threshold);
       }
     }
+    const known = detections.filter((detection) => owners.has(detection));
     for (const detection of sure) {
-      if (owners.has(detection)) continue;
+      if (owners.has(detection) || liesAcrossTwo(detection.box, known)) continue;
       const object = new TrackedObject(this.#nextId, detection, time);
       this.#nextId += 1;
       this.#objects.push(object);
@@ -116,7 +117,7 @@ export class Tracker {
       if (time - object.lastSeen > bridgedSeconds) continue;
       const box = clip(object.box);
       // Gone over the picture's edge, or hidden by, or double of, one that was seen.
-      if (box[2] * box[3] < 0.5 * object.box[2] * object.box[3]) continue;
+      if (area(box) < 0.5 * area(object.box)) continue;
       if (
         observed.some((other) => other.label === object.label && intersectionOverUnion(other.box, box) > 0.5)
       ) {
@@ -154,6 +155,21 @@ function match(
     if (detection !== undefined) owners.set(detection, object);
     return detection === undefined;
   });
+}
+
+/**
+ * True for a box that two others cover together and neither covers alone: what detectors often see, for a frame or two,
+ * in two people who walk side by side. No object is made of it.
+ */
+function liesAcrossTwo(box: Box, others: readonly Detection[]): boolean {
+  const parts = others
+    .map((other) => intersection(box, other.box))
+    .filter((part) => area(part) > 0.2 * area(box) && area(part) < 0.75 * area(box));
+  return parts.some((part, index) =>
+    parts
+      .slice(index + 1)
+      .some((other) => area(part) + area(other) - area(intersection(part, other)) > 0.8 * area(box)),
+  );
 }
 
 /** True where an object has been out of sight, or seen only weakly, for too long. */
