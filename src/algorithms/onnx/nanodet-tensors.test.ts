@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { decode, normalise } from './nanodet.ts';
+import { decode, normalise } from './nanodet-tensors.ts';
 
 const labels = ['person', 'car'];
 
