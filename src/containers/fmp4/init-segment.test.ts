@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest';
+import { boxAt, boxes, readInit } from '../../../test/support/fmp4-reader.ts';
+import { aacTrack, h264Track, opusTrack, pps, sps } from '../../../test/support/fmp4-units.ts';
+import { initSegment } from './init-segment.ts';
+
+describe('an initialisation segment', () => {
+  test('is ftyp and moov, with mvex for every track and no sample', () => {
+    const init = initSegment([h264Track, aacTrack]);
+    expect(boxes(init).map(({ type }) => type)).toEqual(['ftyp', 'moov']);
+    const trexes = boxes(boxAt(init, 'moov/mvex'));
+    expect(trexes.map(({ type, body }) => [type, body.readUInt32BE(4)])).toEqual([
+      ['trex', 1],
+      ['trex', 2],
+    ]);
+    expect(boxAt(init, 'moov/trak/mdia/minf/stbl/stsz').readUInt32BE(8)).toBe(0);
+  });
+
+  test('gives each track its own clock rate as timescale, and a number by its place', () => {
+    const tracks = readInit(initSegment([h264Track, aacTrack]));
+    expect(
+      tracks.map(({ trackId, timescale, handler, entry }) => [trackId, timescale, handler, entry]),
+    ).toEqual([
+      [1, 90_000, 'vide', 'avc1'],
+      [2, 48_000, 'soun', 'mp4a'],
+    ]);
+  });
+
+  test('carries SPS and PPS in avcC, with four bytes of length for NAL units', () => {
+    const [video] = readInit(initSegment([h264Track]));
+    expect(video?.configuration.subarray(0, 6).toString('hex')).toBe('0142c01effe1');
+    expect(video?.configuration.includes(sps)).toBe(true);
+    expect(video?.configuration.includes(pps)).toBe(true);
+  });
+
+  test('says width and height in pixels', () => {
+    const entry = boxAt(initSegment([h264Track]), 'moov/trak/mdia/minf/stbl/stsd').subarray(16);
+    expect([entry.readUInt16BE(24), entry.readUInt16BE(26)]).toEqual([640, 360]);
+    const tkhd = boxAt(initSegment([h264Track]), 'moov/trak/tkhd');
+    expect([tkhd.readUInt32BE(76) / 65_536, tkhd.readUInt32BE(80) / 65_536]).toEqual([640, 360]);
+  });
+
+  test('carries the AudioSpecificConfig in esds', () => {
+    const [audio] = readInit(initSegment([aacTrack]));
+    const config = aacTrack.format.kind === 'audio' ? aacTrack.format.config : Buffer.alloc(0);
+    expect(
+      audio?.configuration.includes(Buffer.concat([Buffer.from([0x05, 0x80, 0x80, 0x80, 2]), config])),
+    ).toBe(true);
+  });
+
+  test('describes Opus by dOps', () => {
+    const [audio] = readInit(initSegment([opusTrack]));
+    expect(audio?.entry).toBe('Opus');
+    expect(audio?.configuration[1]).toBe(2);
+    expect(audio?.configuration.length).toBe(11);
+  });
+
+  test('cannot be made for a codec that fMP4 does not carry, and says what to send', () => {
+    const mjpeg = { ...h264Track, format: { ...h264Track.format, codec: 'mjpeg' as const } };
+    expect(() => initSegment([mjpeg as typeof h264Track])).toThrow(/MJPEG.*H\.264 or H\.265/);
+  });
+
+  test('cannot be made before the parameter sets were seen', () => {
+    const unseen = {
+      ...h264Track,
+      format: { ...h264Track.format, parameterSets: [], codecString: '', width: 0 },
+    };
+    expect(() => initSegment([unseen as typeof h264Track])).toThrow(/not shown its parameters/);
+  });
+});
