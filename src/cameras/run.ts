@@ -1,4 +1,5 @@
-import type { Parameters, Result, RunStatistics } from '#algorithms/contract.ts';
+import type { Manifest, Parameters, Result, RunStatistics } from '#algorithms/contract.ts';
+import type { FoundManifest } from '#algorithms/manifest.ts';
 import { Backoff } from '#util/backoff.ts';
 import type { Clock } from '#util/clock.ts';
 import { SlidingMean } from '#util/sliding-mean.ts';
@@ -28,6 +29,8 @@ export interface RunInfo {
   readonly id: string;
   readonly stream: string;
   readonly algorithm: string;
+  /** The algorithm's, by language. */
+  readonly title: Manifest['title'];
   readonly parameters: Parameters;
   readonly state: RunState;
   /** Why it is not running, in a sentence. */
@@ -85,8 +88,7 @@ export interface Executor {
 export interface RunOptions {
   readonly id: string;
   readonly stream: string;
-  readonly algorithm: string;
-  readonly manifest: string;
+  readonly algorithm: FoundManifest;
   readonly parameters: Parameters;
   readonly executor: Executor;
   readonly clock: Clock;
@@ -148,7 +150,8 @@ export class Run {
     return {
       id,
       stream,
-      algorithm,
+      algorithm: algorithm.manifest.id,
+      title: algorithm.manifest.title,
       parameters: this.#parameters,
       state: this.#state,
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
@@ -214,12 +217,20 @@ export class Run {
   }
 
   #begin(): void {
-    const { id: run, stream, algorithm, manifest, executor } = this.#options;
+    const { id: run, stream, executor } = this.#options;
+    const { manifest, path } = this.#options.algorithm;
     const generation = ++this.#generation;
     this.#task = executor.start({
       role: 'pipeline',
       affinity: stream,
-      spec: { kind: 'run', run, stream, algorithm, manifest, parameters: this.#parameters },
+      spec: {
+        kind: 'run',
+        run,
+        stream,
+        algorithm: manifest.id,
+        manifest: path,
+        parameters: this.#parameters,
+      },
       onState: ({ state, reason, code }) => {
         if (generation !== this.#generation) return;
         if (state === 'done' || state === 'stopped') this.#over(reason ?? 'The stream ended.');

@@ -90,7 +90,7 @@ export class RunManager implements AsyncDisposable {
       );
     }
     if (existing) this.#agree(existing, named, parameters, holder);
-    const run = existing ?? this.#create(id, stream, algorithm, found.path, parameters, exists);
+    const run = existing ?? this.#create(id, stream, found, parameters, exists);
     this.#keep(run);
     const own = run.leases.values().find((lease) => sameHolder(lease.holder, holder));
     if (own) return { run: run.info, lease: own };
@@ -260,8 +260,7 @@ export class RunManager implements AsyncDisposable {
   #create(
     id: string,
     stream: string,
-    algorithm: string,
-    manifest: string,
+    algorithm: FoundManifest,
     parameters: Parameters,
     streamExists: boolean,
   ): Run {
@@ -269,13 +268,12 @@ export class RunManager implements AsyncDisposable {
       id,
       stream,
       algorithm,
-      manifest,
       parameters,
       executor: this.#options.executor,
       clock: this.#clock,
       after: this.#ending.get(id),
       onChange: () => {
-        // Before the first lease there is nobody to tell.
+        // Before the first lease and after the last there is nobody to tell.
         if (this.#runs.get(id) === run && run.leases.size > 0) this.events.emit('runChanged', run.info);
       },
     });
@@ -329,8 +327,11 @@ export class RunManager implements AsyncDisposable {
   }
 }
 
-/** Stream names have no `:` and algorithm ids no `@`, so that ids are as unique as what they are made of. */
-function runId(stream: string, algorithm: string): string {
+/**
+ * The id of the run of an algorithm on a stream. Stream names have no `:` and algorithm ids no `@`, so that ids are as
+ * unique as what they are made of.
+ */
+export function runId(stream: string, algorithm: string): string {
   return `${algorithm}@${stream.replaceAll('/', ':')}`;
 }
 

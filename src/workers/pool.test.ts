@@ -124,9 +124,12 @@ describe('WorkerPool', () => {
     const task = start('people');
     attach();
     pool.detach('pipeline-1.1', 'closed');
-    expect(task.state).toBe('waiting');
     clock.advance(500);
     expect(workers[0]!.child.signals).toEqual(['SIGKILL']);
+    expect(task).toMatchObject({
+      state: 'waiting',
+      reason: 'Its worker pipeline-1 ended (lost its connection: closed); another one is started.',
+    });
     clock.advance(100);
     attach();
     expect(workers[1]!.heard).toEqual(['start task-1#2 people']);

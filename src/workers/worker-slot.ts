@@ -141,10 +141,11 @@ export class WorkerSlot<Spec> implements TaskHome<Spec>, Candidate {
     return true;
   }
 
+  /** The process ends by itself now or is killed; its tasks hear of it then, with the cause in words. */
   detach(reason: string): void {
     if (!this.#link) return;
+    this.#link = undefined;
     this.#process.condemn(`lost its connection: ${reason}`);
-    this.#orphanTasks(`Its worker ${this.id} lost its connection; another one is started.`);
   }
 
   heartbeat(rssBytes: number | undefined): void {
@@ -155,14 +156,12 @@ export class WorkerSlot<Spec> implements TaskHome<Spec>, Candidate {
   #changed({ state, reason }: ProcessStatus): void {
     if (state === 'waiting' || state === 'stopped') {
       this.#workerId = undefined;
+      this.#link = undefined;
       this.#rssBytes = undefined;
-      this.#orphanTasks(`Its worker ${this.id} ended (${reason ?? 'stopped'}); another one is started.`);
+      for (const task of [...this.tasks.values()]) {
+        task.orphan(`Its worker ${this.id} ended (${reason ?? 'stopped'}); another one is started.`);
+      }
     }
     this.#options.onChange();
-  }
-
-  #orphanTasks(reason: string): void {
-    this.#link = undefined;
-    for (const task of [...this.tasks.values()]) task.orphan(reason);
   }
 }
