@@ -1,3 +1,7 @@
+import { aacFormat } from '../../src/codecs/aac.ts';
+import { h264Format } from '../../src/codecs/h264.ts';
+import { h265Format } from '../../src/codecs/h265.ts';
+import { opusFormat } from '../../src/codecs/opus.ts';
 import type { AccessUnit } from '../../src/media/access-unit.ts';
 import type { Track } from '../../src/media/track.ts';
 
@@ -133,6 +137,58 @@ export function nalUnits(data: Buffer): Buffer[] {
     const size = data.readUInt32BE(at);
     nals.push(data.subarray(at + 4, at + 4 + size));
     at += 4 + size;
+  }
+  return nals;
+}
+
+/** Our tracks for the tracks of a fragmented MP4 that ffmpeg wrote, by its track number. */
+export function tracksOf(file: Buffer): Map<number, Track> {
+  const tracks = new Map<number, Track>();
+  for (const { trackId, timescale, entry, configuration } of readInit(file)) {
+    if (entry === 'avc1') {
+      const format = h264Format(listed(configuration, 5, [0x1f, 0xff]));
+      tracks.set(trackId, { id: trackId, clockRate: 90_000, format });
+    } else if (entry === 'hvc1') {
+      tracks.set(trackId, { id: trackId, clockRate: 90_000, format: h265Format(arrays(configuration)) });
+    } else if (entry === 'Opus') {
+      tracks.set(trackId, { id: trackId, clockRate: 48_000, format: opusFormat(configuration[1]!) });
+    } else {
+      // The AudioSpecificConfig is the descriptor with tag 5, its size in four bytes.
+      const start = configuration.indexOf(Buffer.from([0x05, 0x80, 0x80, 0x80])) + 5;
+      const config = configuration.subarray(start, start + configuration[start - 1]!);
+      tracks.set(trackId, { id: trackId, clockRate: timescale, format: aacFormat(config) });
+    }
+  }
+  return tracks;
+}
+
+/** SPS and PPS of an avcC. */
+function listed(avcC: Buffer, start: number, masks: readonly number[]): Buffer[] {
+  const nals: Buffer[] = [];
+  let at = start;
+  for (const mask of masks) {
+    const count = avcC[at++]! & mask;
+    for (let i = 0; i < count; i++) {
+      const size = avcC.readUInt16BE(at);
+      nals.push(avcC.subarray(at + 2, at + 2 + size));
+      at += 2 + size;
+    }
+  }
+  return nals;
+}
+
+/** VPS, SPS and PPS of an hvcC. */
+function arrays(hvcC: Buffer): Buffer[] {
+  const nals: Buffer[] = [];
+  let at = 23;
+  for (let array = 0; array < hvcC[22]!; array++) {
+    const count = hvcC.readUInt16BE(at + 1);
+    at += 3;
+    for (let i = 0; i < count; i++) {
+      const size = hvcC.readUInt16BE(at);
+      nals.push(hvcC.subarray(at + 2, at + 2 + size));
+      at += 2 + size;
+    }
   }
   return nals;
 }
