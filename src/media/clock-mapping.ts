@@ -25,6 +25,8 @@ const HOLD = 0.05;
 const MEMORY = 12;
 /** Reports before the skew is believed: from fewer, jitter of 1 ms looks like hundreds of ppm. */
 const SKEW_FROM = 4;
+/** Ms of media between two reports from which they say something about the skew. */
+const SKEW_INTERVAL = 1000;
 
 export type ClockSource = 'sender-report' | 'arrival';
 
@@ -175,7 +177,7 @@ export class TrackClock {
     if (Math.abs(error) < Math.max(HOLD, 1000 / this.clockRate)) return;
     const elapsed = ((ticks - this.#lastReportTicks) * 1000) / this.clockRate;
     const alpha = (2 * (2 * k - 1)) / (k * (k + 1));
-    const beta = k < SKEW_FROM ? 0 : 6 / (k * (k + 1));
+    const beta = k < SKEW_FROM || elapsed < SKEW_INTERVAL ? 0 : 6 / (k * (k + 1));
     const skew = this.#skew + (beta * error) / elapsed;
     this.#move(ticks, predicted + alpha * error, Math.max(-MAX_SKEW, Math.min(skew, MAX_SKEW)));
   }
