@@ -1,7 +1,7 @@
-import type { Algorithm, Context, Findings, Frame } from '#algorithms/contract.ts';
+import type { AlgorithmFactory, Context, Findings, Frame } from '#algorithms/contract.ts';
 
 /** An algorithm that goes wrong when it is told to; for tests of whoever has to live with that. */
-export default function flaky(): Algorithm {
+const flaky: AlgorithmFactory = () => {
   let frames = 0;
   return {
     detect(_frame: Frame, { parameters }: Context): Findings {
@@ -14,4 +14,6 @@ export default function flaky(): Algorithm {
     },
     async [Symbol.asyncDispose]() {},
   };
-}
+};
+
+export default flaky;
