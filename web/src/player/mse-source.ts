@@ -46,21 +46,26 @@ export class MseSource {
   /** The stream cannot be played; binary messages are ignored. */
   #refused = false;
   #unsupported: readonly UnsupportedTrack[] = [];
+  #state: SourceState = { kind: 'connecting' };
 
   constructor(video: HTMLVideoElement, url: string, events: MseSourceEvents) {
     this.#video = video;
     this.#events = events;
     this.#video.addEventListener('error', this.#decodeError);
-    events.state({ kind: 'connecting' });
-    this.#socket = new ReconnectingSocket(url, {
-      open: () => this.#begin(),
-      text: (text) => this.#message(parseMessage<MseMessage>(text)),
-      binary: (bytes) => this.#binary(bytes),
-      close: (code, retryMs) => {
-        const retryAt = Date.now() + retryMs;
-        events.state(code === STREAM_GONE ? { kind: 'gone', retryAt } : { kind: 'lost', retryAt });
+    this.#tell({ kind: 'connecting' });
+    this.#socket = new ReconnectingSocket(
+      url,
+      {
+        open: () => this.#begin(),
+        text: (text) => this.#message(parseMessage<MseMessage>(text)),
+        binary: (bytes) => this.#binary(bytes),
+        close: (code, retryMs) => {
+          const retryAt = Date.now() + retryMs;
+          this.#tell(code === STREAM_GONE ? { kind: 'gone', retryAt } : { kind: 'lost', retryAt });
+        },
       },
-    });
+      true,
+    );
   }
 
   get ranges(): Range[] {
@@ -84,13 +89,18 @@ export class MseSource {
     this.#announced = undefined;
     this.#refused = false;
     this.#renew();
-    this.#events.state({ kind: 'waiting', reason: '' });
+    this.#tell({ kind: 'waiting', reason: '' });
   }
 
   #renew(): void {
     this.#buffer?.close();
     this.#buffer = undefined;
     this.#events.reset();
+  }
+
+  #tell(state: SourceState): void {
+    this.#state = state;
+    this.#events.state(state);
   }
 
   #decodeError = (): void => {
@@ -104,13 +114,13 @@ export class MseSource {
         this.#stream(message);
         break;
       case 'held':
-        this.#events.state({ kind: 'held', since: message.since, seconds: message.seconds });
+        this.#tell({ kind: 'held', since: message.since, seconds: message.seconds });
         break;
       case 'live':
-        if (!this.#refused) this.#events.state({ kind: 'open' });
+        if (!this.#refused) this.#tell({ kind: 'open' });
         break;
       case 'waiting':
-        this.#events.state({ kind: 'waiting', reason: message.reason });
+        this.#tell({ kind: 'waiting', reason: message.reason });
         break;
       case 'drops':
         this.#events.drops({ video: message.video, audio: message.audio });
@@ -127,15 +137,17 @@ export class MseSource {
     this.#refused = why !== undefined;
     if (why) {
       this.#renew();
-      this.#events.state({ kind: 'unplayable', why });
+      this.#tell({ kind: 'unplayable', why });
       return;
     }
     this.#announced = message;
-    this.#events.state({ kind: 'open' });
+    this.#tell({ kind: 'open' });
   }
 
   #binary(bytes: ArrayBuffer): void {
     if (this.#refused) return;
+    // What was waited for has come.
+    if (this.#state.kind === 'waiting') this.#tell({ kind: 'open' });
     if (this.#announced) {
       this.#buffer ??= new MseBuffer(this.#video, {
         appended: (ranges) => this.#events.appended(ranges),

@@ -219,10 +219,7 @@ export class Player {
 
   #connect(): void {
     this.#source = new MseSource(this.#video, this.#url('mse'), {
-      state: (state) => {
-        this.#sourceState = state;
-        this.#publish();
-      },
+      state: (state) => this.#setSourceState(state),
       stream: (message) => {
         this.#tracks = message.tracks;
         this.#publish();
@@ -236,6 +233,14 @@ export class Player {
         this.#drops = { ...this.#drops, ...drops };
       },
     });
+  }
+
+  #setSourceState(state: SourceState): void {
+    // Only the media's connection notices by itself that it died.
+    if (state.kind === 'lost' && this.#sourceState.kind !== 'lost' && this.#picture)
+      this.#resultsSource.restart();
+    this.#sourceState = state;
+    this.#publish();
   }
 
   #disconnect(): void {

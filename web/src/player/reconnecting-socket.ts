@@ -21,12 +21,13 @@ export function retryDelay(attempt: number, random: number): number {
 }
 
 /**
- * A WebSocket that comes back: after a close, a server restart, a network change or a sleep. It pings (`{type:'ping'}`),
- * so that a dead connection is noticed; any message counts as a sign of life.
+ * A WebSocket that comes back: after a close, a server restart, a network change or a sleep. Where the
+ * other end answers, it pings, so that a dead connection is noticed; any message counts as a sign of life.
  */
 export class ReconnectingSocket {
   readonly #url: string;
   readonly #events: SocketEvents;
+  readonly #pings: boolean;
   #socket: WebSocket | undefined;
   #attempt = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -34,9 +35,11 @@ export class ReconnectingSocket {
   #heard = 0;
   #closed = false;
 
-  constructor(url: string, events: SocketEvents) {
+  /** @param pings whether the other end answers `{type:'ping'}`; without, silence means nothing. */
+  constructor(url: string, events: SocketEvents, pings = false) {
     this.#url = url;
     this.#events = events;
+    this.#pings = pings;
     globalThis.addEventListener('online', this.#now);
     this.#connect();
   }
@@ -79,7 +82,7 @@ export class ReconnectingSocket {
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     this.#heard = performance.now();
-    this.#ping = setInterval(() => this.#watch(), PING_MS);
+    if (this.#pings) this.#ping = setInterval(() => this.#watch(), PING_MS);
     socket.onopen = () => {
       if (this.#socket === socket) this.#events.open();
     };

@@ -41,6 +41,11 @@ export class ResultsSource {
     this.#socket.send({ type: 'release', algorithm });
   }
 
+  /** Makes a new connection: the old one is as dead as the media's was. */
+  restart(): void {
+    this.#socket.restart();
+  }
+
   close(): void {
     this.#socket.close();
   }

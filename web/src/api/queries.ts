@@ -1,0 +1,53 @@
+import { type UseQueryResult, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import { ReconnectingSocket } from '../player/reconnecting-socket.ts';
+import type { AlgorithmInfo, Health, StreamInfo } from './types.ts';
+
+async function get<T>(path: string, signal: AbortSignal): Promise<T> {
+  const response = await fetch(path, { signal, headers: { accept: 'application/json' } });
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  return (await response.json()) as T;
+}
+
+/** All streams; `details` asks often enough for counters that are looked at. */
+export function useStreams(): UseQueryResult<readonly StreamInfo[]> {
+  return useQuery({
+    queryKey: ['streams'],
+    queryFn: async ({ signal }) =>
+      (await get<{ streams: readonly StreamInfo[] }>('/api/streams', signal)).streams,
+    refetchInterval: 2_500,
+  });
+}
+
+export function useAlgorithms(): UseQueryResult<readonly AlgorithmInfo[]> {
+  return useQuery({
+    queryKey: ['algorithms'],
+    queryFn: async ({ signal }) =>
+      (await get<{ algorithms: readonly AlgorithmInfo[] }>('/api/algorithms', signal)).algorithms,
+    staleTime: 60_000,
+  });
+}
+
+export function useHealth(): UseQueryResult<Health> {
+  return useQuery({ queryKey: ['health'], queryFn: ({ signal }) => get<Health>('/api/health', signal) });
+}
+
+/** Follows the server's hints, so that what changed is asked for at once. @returns whether the server is reachable. */
+export function useServerEvents(): boolean {
+  const client = useQueryClient();
+  const [connected, setConnected] = useState(true);
+  useEffect(() => {
+    const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
+    const socket = new ReconnectingSocket(`${scheme}//${location.host}/api/events`, {
+      open: () => {
+        setConnected(true);
+        void client.invalidateQueries();
+      },
+      text: () => void client.invalidateQueries({ queryKey: ['streams'] }),
+      binary: () => undefined,
+      close: () => setConnected(false),
+    });
+    return () => socket.close();
+  }, [client]);
+  return connected;
+}

@@ -1,0 +1,45 @@
+import type { ReactNode } from 'react';
+import { useServerEvents, useStreams } from '../api/queries.ts';
+import { Empty } from './empty.tsx';
+import { useKeys } from './keys.ts';
+import { Rail } from './rail.tsx';
+import { useUrlState } from './url-state.ts';
+import { View } from './view.tsx';
+
+/** Shown where the address names no stream. */
+const FIRST_CHOICE = 'demo';
+
+export function App(): ReactNode {
+  const [{ stream: asked, mode }, change] = useUrlState();
+  const connected = useServerEvents();
+  const streams = useStreams();
+  const list = streams.data ?? [];
+  const chosen = asked ?? (list.find((stream) => stream.name === FIRST_CHOICE) ?? list[0])?.name;
+  useKeys(
+    Object.fromEntries(
+      list.slice(0, 9).map((stream, i) => [String(i + 1), () => change({ stream: stream.name })]),
+    ),
+  );
+  return (
+    <div className="app">
+      <Rail
+        streams={list}
+        chosen={chosen}
+        connected={connected}
+        loaded={streams.isSuccess}
+        onChoose={(stream) => change({ stream })}
+      />
+      {chosen === undefined ? (
+        <Empty loaded={streams.isSuccess} />
+      ) : (
+        <View
+          key={chosen}
+          name={chosen}
+          info={list.find((stream) => stream.name === chosen)}
+          mode={mode}
+          onMode={(next) => change({ stream: chosen, mode: next })}
+        />
+      )}
+    </div>
+  );
+}

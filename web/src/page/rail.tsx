@@ -1,0 +1,144 @@
+import { type ReactNode, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useHealth } from '../api/queries.ts';
+import type { StreamInfo } from '../api/types.ts';
+import { type Language, setLanguage } from '../language.ts';
+import { codecName } from '../player/codec-support.ts';
+import { currentTheme, setTheme, type Theme } from '../theme.ts';
+import { Gate, Moon, Sun } from './icons.tsx';
+
+interface RailProps {
+  readonly streams: readonly StreamInfo[];
+  readonly chosen: string | undefined;
+  readonly connected: boolean;
+  readonly loaded: boolean;
+  readonly onChoose: (stream: string) => void;
+}
+
+/** The left rail: what can be watched, and the few settings of the page. */
+export function Rail({ streams, chosen, connected, loaded, onChoose }: RailProps): ReactNode {
+  const { t } = useTranslation();
+  return (
+    <nav className="rail" aria-label={t('rail.label')}>
+      <div className="brand">
+        <Gate />
+        <span>Sluice</span>
+      </div>
+      <h2 className="rail-title">
+        {t('rail.streams')}
+        <span className="count" data-testid="stream-count">
+          {streams.length}
+        </span>
+      </h2>
+      <ul className="streams" data-testid="streams">
+        {streams.map((stream, i) => (
+          <StreamItem
+            key={stream.name}
+            stream={stream}
+            index={i}
+            chosen={stream.name === chosen}
+            onChoose={onChoose}
+          />
+        ))}
+        {loaded && streams.length === 0 && <li className="hint">{t('rail.none')}</li>}
+      </ul>
+      {!connected && (
+        <p className="offline" role="status" data-testid="offline">
+          {t('rail.offline')}
+        </p>
+      )}
+      <RailFoot />
+    </nav>
+  );
+}
+
+interface StreamItemProps {
+  readonly stream: StreamInfo;
+  readonly index: number;
+  readonly chosen: boolean;
+  readonly onChoose: (stream: string) => void;
+}
+
+function StreamItem({ stream, index, chosen, onChoose }: StreamItemProps): ReactNode {
+  const { t } = useTranslation();
+  const href = `/?stream=${encodeURIComponent(stream.name)}`;
+  return (
+    <li>
+      <a
+        className="stream"
+        href={href}
+        aria-current={chosen ? 'page' : undefined}
+        data-testid={`stream-${stream.name}`}
+        data-state={stream.state}
+        title={index < 9 ? t('rail.key', { key: index + 1 }) : undefined}
+        onClick={(event) => {
+          if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+          event.preventDefault();
+          onChoose(stream.name);
+        }}
+      >
+        <span className="dot" data-tone={toneOf(stream.state)} />
+        <span className="stream-name">{stream.name}</span>
+        <span className="stream-meta">
+          {t(`streamState.${stream.state}`, { defaultValue: stream.state })}
+          {stream.tracks.length > 0 && ` · ${describe(stream)}`}
+        </span>
+      </a>
+    </li>
+  );
+}
+
+function toneOf(state: string): string {
+  return state === 'live' ? 'good' : state === 'held' ? 'warning' : 'off';
+}
+
+/** `H.264 576p + AAC` */
+function describe(stream: StreamInfo): string {
+  return stream.tracks
+    .map((track) => `${codecName(track.codec)}${track.height ? ` ${track.height}p` : ''}`)
+    .join(' + ');
+}
+
+function RailFoot(): ReactNode {
+  const { t, i18n } = useTranslation();
+  const health = useHealth();
+  const [theme, choose] = useState<Theme>(currentTheme());
+  const other: Theme = theme === 'dark' ? 'light' : 'dark';
+  return (
+    <div className="rail-foot">
+      <div className="segmented small" role="group" aria-label={t('rail.language')}>
+        {(
+          [
+            ['en', 'EN'],
+            ['zh-CN', '中文'],
+          ] as const satisfies readonly [Language, string][]
+        ).map(([language, name]) => (
+          <button
+            key={language}
+            type="button"
+            lang={language}
+            aria-pressed={i18n.language === language}
+            data-testid={`language-${language}`}
+            onClick={() => setLanguage(language)}
+          >
+            {name}
+          </button>
+        ))}
+      </div>
+      <button
+        type="button"
+        className="icon-button"
+        aria-label={t(`rail.theme.${other}`)}
+        title={t(`rail.theme.${other}`)}
+        data-testid="theme"
+        onClick={() => {
+          setTheme(other);
+          choose(other);
+        }}
+      >
+        {theme === 'dark' ? <Sun /> : <Moon />}
+      </button>
+      <span className="version">{health.data?.version}</span>
+    </div>
+  );
+}

@@ -1,0 +1,103 @@
+import { type CSSProperties, type ReactNode, useRef } from 'react';
+import { useTranslation } from 'react-i18next';
+import { FullScreen, SoundOff, SoundOn } from './icons.tsx';
+import { useKeys } from './keys.ts';
+import { stateWords } from './state-words.ts';
+import type { PlayerHandle } from './use-player.ts';
+
+/** The picture with its name, its state, and controls that appear when they are looked for. */
+export function Stage({ name, handle }: { name: string; handle: PlayerHandle }): ReactNode {
+  const { t } = useTranslation();
+  const tile = useRef<HTMLDivElement>(null);
+  const { snapshot } = handle;
+  const video = snapshot?.tracks.find((track) => track.kind === 'video');
+  const ratio = video?.width && video.height ? video.width / video.height : 16 / 9;
+  const fullScreen = (): void => {
+    if (document.fullscreenElement) void document.exitFullscreen();
+    else void tile.current?.requestFullscreen();
+  };
+  useKeys({ m: handle.toggleSound, f: fullScreen });
+  const words = snapshot && stateWords(snapshot, Date.now());
+  const hasSound = snapshot?.tracks.some((track) => track.kind === 'audio') ?? false;
+  return (
+    <div
+      ref={tile}
+      className="stage"
+      style={{ '--ratio': ratio } as CSSProperties}
+      data-testid="stage"
+      data-phase={snapshot?.phase}
+      data-settled={snapshot?.settled}
+    >
+      <div ref={handle.host} className="picture" data-testid="player" />
+      <header className="stage-head">
+        <span className="stage-name" data-testid="stream-name">
+          {name}
+        </span>
+        {words && (
+          <span className="badge" data-testid="state">
+            <span className="dot" data-tone={words.tone} />
+            {t(words.short, words.shortValues)}
+          </span>
+        )}
+      </header>
+      {words?.long && (
+        <div
+          className="stage-words"
+          data-over-picture={words.overPicture}
+          role="status"
+          data-testid="state-words"
+        >
+          <p>{t(words.long, { ...words.longValues })}</p>
+          {words.retry && (
+            <button type="button" className="button" onClick={() => handle.player?.retry()}>
+              {t('state.retry')}
+            </button>
+          )}
+        </div>
+      )}
+      <div className="stage-controls">
+        {hasSound && snapshot && <Sound handle={handle} muted={snapshot.muted} level={snapshot.level} />}
+        <button
+          type="button"
+          className="stage-button"
+          aria-label={t('stage.fullScreen')}
+          title={`${t('stage.fullScreen')} (F)`}
+          onClick={fullScreen}
+        >
+          <FullScreen />
+        </button>
+      </div>
+    </div>
+  );
+}
+
+interface SoundProps {
+  readonly handle: PlayerHandle;
+  readonly muted: boolean;
+  readonly level: number | undefined;
+}
+
+function Sound({ handle, muted, level }: SoundProps): ReactNode {
+  const { t } = useTranslation();
+  const words = muted ? t('stage.unmute') : t('stage.mute');
+  return (
+    <button
+      type="button"
+      className="stage-button"
+      data-persistent={muted}
+      aria-label={words}
+      aria-pressed={!muted}
+      title={`${words} (M)`}
+      data-testid="sound"
+      onClick={handle.toggleSound}
+    >
+      {muted ? <SoundOff /> : <SoundOn />}
+      {muted && <span className="stage-button-text">{t('stage.soundOff')}</span>}
+      {level !== undefined && (
+        <span className="meter" aria-hidden="true">
+          <span style={{ transform: `scaleY(${level.toFixed(2)})` }} />
+        </span>
+      )}
+    </button>
+  );
+}

@@ -1,0 +1,82 @@
+import type { PlayerSnapshot } from '../player/player.ts';
+import { formatMs } from './format.ts';
+
+/** How the state of a tile looks and what it says: a key of the locale files with its values. */
+export interface StateWords {
+  readonly tone: 'busy' | 'good' | 'warning' | 'bad';
+  /** Beside the dot, two words at most. */
+  readonly short: string;
+  readonly shortValues: Readonly<Record<string, string | number>>;
+  /** A sentence over the picture; absent while there is nothing to explain. */
+  readonly long?: string;
+  readonly longValues?: Readonly<Record<string, string | number>>;
+  /** The picture, if there is one, still says something: the sentence stands small beside it. */
+  readonly overPicture: boolean;
+  readonly retry: boolean;
+}
+
+/** The words for what a player is doing. @param now ms since 1970, for what counts down. */
+export function stateWords(snapshot: PlayerSnapshot, now: number): StateWords {
+  const { phase, source, picture } = snapshot;
+  const base = { shortValues: {}, overPicture: picture, retry: false } as const;
+  switch (phase) {
+    case 'live':
+      return { ...base, tone: 'good', short: 'state.live', shortValues: latency(snapshot) };
+    case 'behind':
+      return {
+        ...base,
+        tone: 'warning',
+        short: 'state.behind',
+        shortValues: latency(snapshot),
+        long: 'state.behindWhy',
+        longValues: latency(snapshot),
+      };
+    case 'held':
+      return { ...base, tone: 'warning', short: 'state.held', ...heldWords(source, now) };
+    case 'lost':
+      return { ...base, tone: 'warning', short: 'state.lost', long: 'state.lostWhy' };
+    case 'failed':
+      return {
+        ...base,
+        tone: 'bad',
+        short: 'state.failed',
+        overPicture: false,
+        retry: true,
+        ...failedWords(snapshot),
+      };
+    default:
+      return { ...base, tone: 'busy', short: 'state.connecting', ...connectingWords(snapshot) };
+  }
+}
+
+function latency(snapshot: PlayerSnapshot): { latency: string } {
+  return { latency: formatMs(snapshot.latencyMs) };
+}
+
+type Sentence = Pick<StateWords, 'long' | 'longValues'>;
+
+function heldWords(source: PlayerSnapshot['source'], now: number): Sentence {
+  if (source.kind !== 'held') return {};
+  const left = Math.max(0, Math.round(source.seconds - (now - source.since) / 1000));
+  return { long: 'state.heldWhy', longValues: { seconds: left } };
+}
+
+function connectingWords({ source }: PlayerSnapshot): Sentence {
+  if (source.kind === 'lost') return { long: 'state.noServer' };
+  if (source.kind === 'waiting' && source.reason) {
+    return { long: 'state.waitingFor', longValues: { reason: source.reason } };
+  }
+  if (source.kind === 'open') return { long: 'state.waitingPicture' };
+  return { long: 'state.connectingWhy' };
+}
+
+function failedWords(snapshot: PlayerSnapshot): Sentence {
+  const why = snapshot.unplayable;
+  if (why?.kind === 'no-mse') return { long: 'state.noMse' };
+  if (why)
+    return {
+      long: why.media === 'audio' ? 'state.noAudioCodec' : 'state.noVideoCodec',
+      longValues: { codec: why.codec },
+    };
+  return { long: 'state.goneWhy' };
+}

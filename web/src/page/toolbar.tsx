@@ -1,0 +1,134 @@
+import { type ReactNode, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useAlgorithms } from '../api/queries.ts';
+import type { AlgorithmInfo } from '../api/types.ts';
+import type { PlayMode } from '../player/overlay.ts';
+import type { RunInfo } from '../player/protocol.ts';
+import { Chevron, Person } from './icons.tsx';
+import { useKeys } from './keys.ts';
+import { titleOf } from './title.ts';
+import type { PlayerHandle } from './use-player.ts';
+
+/** The algorithm that has a button of its own. */
+const FIRST = 'people';
+
+interface ToolbarProps {
+  readonly handle: PlayerHandle;
+  readonly mode: PlayMode;
+  readonly onMode: (mode: PlayMode) => void;
+}
+
+/** What can be done with the stream that is shown: look for things, and choose how to watch. */
+export function Toolbar({ handle, mode, onMode }: ToolbarProps): ReactNode {
+  const { t } = useTranslation();
+  const algorithms = useAlgorithms().data ?? [];
+  const runs = handle.snapshot?.runs ?? [];
+  const toggle = (algorithm: string): void => {
+    const mine = runs.some((run) => run.algorithm === algorithm && run.mine);
+    handle.player?.setRun(algorithm, !mine);
+  };
+  useKeys({
+    d: () => toggle(FIRST),
+    s: () => onMode(mode === 'live' ? 'in-step' : 'live'),
+  });
+  const others = algorithms.filter((algorithm) => algorithm.id !== FIRST);
+  return (
+    <div className="toolbar">
+      <div className="toolbar-group">
+        <DetectButton run={runs.find((run) => run.algorithm === FIRST)} onToggle={() => toggle(FIRST)} />
+        {others.length > 0 && <AlgorithmMenu algorithms={others} runs={runs} onToggle={toggle} />}
+      </div>
+      <div className="segmented" role="group" aria-label={t('mode.label')}>
+        {(['in-step', 'live'] as const).map((each) => (
+          <button
+            key={each}
+            type="button"
+            aria-pressed={mode === each}
+            title={`${t(`mode.${each}.why`)} (S)`}
+            data-testid={`mode-${each}`}
+            onClick={() => onMode(each)}
+          >
+            {t(`mode.${each}.name`)}
+          </button>
+        ))}
+      </div>
+      {handle.snapshot?.error && (
+        <p className="toolbar-error" role="alert" data-testid="run-error">
+          {handle.snapshot.error.message}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function DetectButton({ run, onToggle }: { run: RunInfo | undefined; onToggle: () => void }): ReactNode {
+  const { t } = useTranslation();
+  const state = run ? (run.mine ? run.state : 'others') : 'off';
+  return (
+    <button
+      type="button"
+      className="button primary"
+      aria-pressed={run?.mine ?? false}
+      title={`${run?.reason ?? t('detect.why')} (D)`}
+      data-testid="detect-people"
+      data-run={run?.state ?? 'none'}
+      onClick={onToggle}
+    >
+      <Person />
+      {t(`detect.${state}`, { defaultValue: t('detect.running') })}
+    </button>
+  );
+}
+
+interface AlgorithmMenuProps {
+  readonly algorithms: readonly AlgorithmInfo[];
+  readonly runs: readonly RunInfo[];
+  readonly onToggle: (algorithm: string) => void;
+}
+
+function AlgorithmMenu({ algorithms, runs, onToggle }: AlgorithmMenuProps): ReactNode {
+  const { t, i18n } = useTranslation();
+  const [open, setOpen] = useState(false);
+  return (
+    <div
+      className="menu"
+      onBlur={(event) => {
+        if (!event.currentTarget.contains(event.relatedTarget)) setOpen(false);
+      }}
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') setOpen(false);
+      }}
+    >
+      <button
+        type="button"
+        className="button"
+        aria-expanded={open}
+        data-testid="algorithms"
+        onClick={() => setOpen(!open)}
+      >
+        {t('detect.more')}
+        <Chevron />
+      </button>
+      {open && (
+        <ul className="menu-list">
+          {algorithms.map((algorithm) => {
+            const run = runs.find((each) => each.algorithm === algorithm.id);
+            return (
+              <li key={algorithm.id}>
+                <label>
+                  <input
+                    type="checkbox"
+                    checked={run?.mine ?? false}
+                    data-testid={`algorithm-${algorithm.id}`}
+                    onChange={() => onToggle(algorithm.id)}
+                  />
+                  {titleOf(algorithm, i18n.language)}
+                </label>
+              </li>
+            );
+          })}
+        </ul>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,45 @@
+import { useCallback, useSyncExternalStore } from 'react';
+import type { PlayMode } from '../player/overlay.ts';
+
+/** What of the page stands in its address. */
+export interface UrlState {
+  readonly stream: string | undefined;
+  readonly mode: PlayMode;
+}
+
+export function parseUrl(search: string): UrlState {
+  const parameters = new URLSearchParams(search);
+  const mode = parameters.get('mode') === 'live' ? 'live' : 'in-step';
+  return { stream: parameters.get('stream') || undefined, mode };
+}
+
+/** Slashes of stream names stay readable; what is as by default is left out. */
+export function formatUrl(state: UrlState): string {
+  const parts: string[] = [];
+  if (state.stream) parts.push(`stream=${encodeURIComponent(state.stream).replaceAll('%2F', '/')}`);
+  if (state.mode !== 'in-step') parts.push(`mode=${state.mode}`);
+  return parts.length > 0 ? `/?${parts.join('&')}` : '/';
+}
+
+const changed = 'sluice:address';
+
+function subscribe(listener: () => void): () => void {
+  globalThis.addEventListener('popstate', listener);
+  globalThis.addEventListener(changed, listener);
+  return () => {
+    globalThis.removeEventListener('popstate', listener);
+    globalThis.removeEventListener(changed, listener);
+  };
+}
+
+/** The address as state: a change makes an entry in the history, and back goes back. */
+export function useUrlState(): [UrlState, (change: Partial<UrlState>) => void] {
+  const search = useSyncExternalStore(subscribe, () => location.search);
+  const change = useCallback((next: Partial<UrlState>) => {
+    const url = formatUrl({ ...parseUrl(location.search), ...next });
+    if (url === location.pathname + location.search) return;
+    history.pushState(null, '', url);
+    globalThis.dispatchEvent(new Event(changed));
+  }, []);
+  return [parseUrl(search), change];
+}

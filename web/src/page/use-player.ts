@@ -1,0 +1,57 @@
+import { type RefObject, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { PlayMode } from '../player/overlay.ts';
+import { Player, type PlayerSnapshot } from '../player/player.ts';
+import { remember, remembered } from '../remembered.ts';
+
+/** A player in a host element, for as long as the component shows this stream. */
+export interface PlayerHandle {
+  readonly host: RefObject<HTMLDivElement | null>;
+  readonly player: Player | undefined;
+  readonly snapshot: PlayerSnapshot | undefined;
+  toggleSound(): void;
+}
+
+export function usePlayer(stream: string, mode: PlayMode): PlayerHandle {
+  const host = useRef<HTMLDivElement>(null);
+  const [player, setPlayer] = useState<Player>();
+  const { t, i18n } = useTranslation();
+  const firstMode = useRef(mode);
+  firstMode.current = mode;
+
+  useEffect(() => {
+    if (!host.current) return;
+    const created = new Player(host.current, {
+      stream,
+      mode: firstMode.current,
+      muted: remembered(`sound:${stream}`) !== 'on',
+    });
+    setPlayer(created);
+    return () => {
+      created.close();
+      setPlayer(undefined);
+    };
+  }, [stream]);
+
+  useEffect(() => {
+    if (player) player.mode = mode;
+  }, [player, mode]);
+
+  useEffect(() => {
+    if (player) player.label = (label) => t(`labels.${label}`, { defaultValue: label });
+  }, [player, t, i18n.language]);
+
+  const snapshot = useSyncExternalStore(player?.subscribe ?? nothing, () => player?.snapshot);
+  return {
+    host,
+    player,
+    snapshot,
+    toggleSound: () => {
+      if (!player) return;
+      player.muted = !player.muted;
+      remember(`sound:${stream}`, player.muted ? 'off' : 'on');
+    },
+  };
+}
+
+const nothing = (): (() => void) => () => undefined;
