@@ -46,6 +46,8 @@ export interface RtspApplication {
   record(): void;
   /** RTP and RTCP of the other side, in READY, PLAYING and RECORDING. */
   interleaved(channel: number, payload: Buffer): void;
+  /** Bytes that the client has taken so far; while they grow, it is alive. */
+  progress(): number;
   /** The session is over, by TEARDOWN, by a fault, or by its time-out; the connection may go on. */
   released(reason: string): void;
   /** The connection must be closed (after what was sent before). */

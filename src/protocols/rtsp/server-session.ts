@@ -63,6 +63,7 @@ export class RtspServerSession {
   #origin = '';
   readonly #channels = new Set<number>();
   #lastSign: number;
+  #lastProgress = 0;
   #cancelTimeout: () => void;
   #closed = false;
 
@@ -83,14 +84,9 @@ export class RtspServerSession {
   /** Takes received bytes; the buffer is kept. */
   receive(bytes: Buffer): void {
     if (this.#closed) return;
-    this.touch();
+    this.#lastSign = this.#clock.now();
     this.#parser.push(bytes);
     this.#run();
-  }
-
-  /** A sign of life: bytes came, or the client took some. */
-  touch(): void {
-    this.#lastSign = this.#clock.now();
   }
 
   /** The connection is gone, or has to go: the session ends. Idempotent. */
@@ -103,6 +99,9 @@ export class RtspServerSession {
   }
 
   #checkTimeout(): void {
+    const progress = this.#app.progress();
+    if (progress !== this.#lastProgress) this.#lastSign = this.#clock.now();
+    this.#lastProgress = progress;
     const left = this.#lastSign + this.#timeoutMs - this.#clock.now();
     if (left > 0) {
       this.#cancelTimeout = this.#clock.after(left, () => this.#checkTimeout());

@@ -1,0 +1,196 @@
+import assert from 'node:assert';
+import type { Feed } from '#hub/feed.ts';
+import type { Hub } from '#hub/hub.ts';
+import { parseStreamName } from '#hub/name.ts';
+import { Reader } from '#hub/reader.ts';
+import type { Stream } from '#hub/stream.ts';
+import type { Transport } from '#hub/transport.ts';
+import { isVideo, type Track } from '#media/track.ts';
+import type { ChannelPair, DescribeAnswer, PlayAnswer, SetupRequest } from '#protocols/rtsp/application.ts';
+import { buildSdp, payloadTypeOf } from '#protocols/sdp/build.ts';
+import type { Clock } from '#util/clock.ts';
+import { NamedError } from '#util/named-error.ts';
+import { feedKey, RtspFeedWriter } from './feed-writer.ts';
+import type { RtpSequences } from './rtp-sequences.ts';
+
+/** How long a DESCRIBE waits for the parameter sets of a publisher that sends them in the stream only. */
+const FORMAT_WAIT_MS = 5000;
+
+/**
+ * The stream of that name.
+ * @throws NamedError STREAM_NAME_INVALID, STREAM_NOT_FOUND
+ */
+export function findStream(hub: Hub, path: string): Stream {
+  const name = parseStreamName(path);
+  const stream = hub.get(name);
+  if (!stream) {
+    throw new NamedError(
+      'STREAM_NOT_FOUND',
+      `There is no stream "${name}". Publish it first, or check the name.`,
+      404,
+    );
+  }
+  return stream;
+}
+
+/** Describes a stream to a reader, as soon as its formats are known. */
+export async function describeStream(
+  stream: Stream,
+  options: { clock: Clock; address: string | undefined },
+): Promise<DescribeAnswer> {
+  await formatsKnown(stream, options.clock);
+  if (!stream.tracks.some(canBeSent)) {
+    const codecs = stream.tracks.map(({ format }) => format.codec).join(', ');
+    throw new NamedError(
+      'CODEC_UNSUPPORTED',
+      `The stream "${stream.name}" (${codecs}) has no track that RTSP can carry here. Read it by another door.`,
+      415,
+    );
+  }
+  const { name, tracks } = stream;
+  const address = options.address?.replace(/^::ffff:/, '');
+  return { name, sdp: buildSdp(tracks, { sessionName: name, ...(address && { address }) }) };
+}
+
+function canBeSent(track: Track): boolean {
+  return payloadTypeOf(track) !== undefined;
+}
+
+/** Resolves when all pictures' parameter sets are known, when time is up, and when the stream has ended. */
+function formatsKnown(stream: Stream, clock: Clock): Promise<void> {
+  const known = () =>
+    stream.tracks.every(
+      (track) => !isVideo(track) || !canBeSent(track) || track.format.parameterSets.length > 0,
+    );
+  if (known()) return Promise.resolve();
+  return new Promise((resolve) => {
+    const finish = () => {
+      cancel();
+      for (const off of listeners) off();
+      resolve();
+    };
+    const cancel = clock.after(FORMAT_WAIT_MS, finish);
+    const listeners = [
+      stream.events.on('tracks', () => known() && finish()),
+      stream.events.on('ended', finish),
+    ];
+  });
+}
+
+export interface RtspReadingOptions {
+  readonly stream: Stream;
+  readonly hub: Hub;
+  readonly sequences: RtpSequences;
+  readonly clock: Clock;
+  readonly id: string;
+  readonly remote: string;
+  readonly transport: Transport;
+  /** The reader came to its end by the stream or by its own slowness. */
+  readonly onEnd: (reason: string) => void;
+}
+
+/** One session's reading of one stream: SETUP chooses tracks and channels, PLAY joins the feed that has them. */
+export class RtspReading {
+  readonly stream: Stream;
+  readonly #options: RtspReadingOptions;
+  readonly #channels = new Map<number, ChannelPair>();
+  #reader: Reader | undefined;
+  #feed: Feed | undefined;
+  #closed = false;
+
+  constructor(options: RtspReadingOptions) {
+    this.stream = options.stream;
+    this.#options = options;
+  }
+
+  /** @throws NamedError TRACK_NOT_FOUND, TRACK_NOT_NAMED */
+  setup({ track: control, channels }: SetupRequest): void {
+    const tracks = this.stream.tracks.filter(canBeSent);
+    const [only] = tracks;
+    if (control === '' && only && tracks.length === 1) {
+      this.#channels.set(only.id, channels);
+      return;
+    }
+    const names = tracks.map(({ id }) => `trackID=${id}`).join(', ');
+    if (control === '') {
+      throw new NamedError('TRACK_NOT_NAMED', `SETUP needs the address of one track: add /${names}.`, 459);
+    }
+    const id = Number(/^(?:trackID=)?(\d{1,9})$/i.exec(control)?.[1] ?? Number.NaN);
+    if (!tracks.some((track) => track.id === id)) {
+      throw new NamedError(
+        'TRACK_NOT_FOUND',
+        `The stream "${this.stream.name}" has no track "${control}"; it has ${names}.`,
+        404,
+      );
+    }
+    this.#channels.set(id, channels);
+  }
+
+  /** @throws NamedError STREAM_GONE */
+  play(): PlayAnswer {
+    const feed = this.#openFeed();
+    const { writer } = feed;
+    assert(writer instanceof RtspFeedWriter, 'A feed of this door has another writer.');
+    const info = writer
+      .startPoints()
+      .map(({ trackId, ...rest }) => ({ track: `trackID=${trackId}`, ...rest }));
+    return { info, start: () => this.#join(feed) };
+  }
+
+  pause(): void {
+    const reader = this.#reader;
+    if (!reader) return;
+    this.#feed?.detach(reader);
+    this.#feed = undefined;
+    reader.reset();
+  }
+
+  /** Leaves the feed; the connection is not touched. Idempotent. */
+  close(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.pause();
+    this.#reader?.close(reason);
+  }
+
+  #openFeed(): Feed {
+    const { stream, hub, sequences } = this.#options;
+    const chosen = stream.tracks.flatMap((track) => {
+      const channels = this.#channels.get(track.id);
+      const payloadType = payloadTypeOf(track);
+      return channels && payloadType !== undefined ? [{ track, channels, payloadType }] : [];
+    });
+    const key = feedKey(chosen);
+    return stream.feed(
+      key,
+      chosen.map(({ track }) => track.id),
+      () =>
+        new RtspFeedWriter({
+          tracks: chosen.map((one) => ({ ...one, sequence: sequences.of(stream, key, one.track.id) })),
+          limits: hub.options.feedLimits,
+          cname: stream.name,
+        }),
+    );
+  }
+
+  #join(feed: Feed): void {
+    const { clock, id, remote, transport, hub, onEnd } = this.#options;
+    this.#reader ??= new Reader({
+      id,
+      door: 'rtsp',
+      remote,
+      transport,
+      clock,
+      limits: hub.options.readerLimits,
+      onClose: (reason) => {
+        this.#feed?.detach(this.#reader as Reader);
+        this.#feed = undefined;
+        if (this.#closed) return;
+        this.#closed = true;
+        onEnd(reason);
+      },
+    });
+    this.#feed = feed;
+    feed.attach(this.#reader);
+  }
+}

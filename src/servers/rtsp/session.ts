@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Hub } from '#hub/hub.ts';
+import type { Transport } from '#hub/transport.ts';
+import type { RtspAddress } from '#protocols/rtsp/address.ts';
+import type {
+  DescribeAnswer,
+  PlayAnswer,
+  RtspApplication,
+  SetupRequest,
+} from '#protocols/rtsp/application.ts';
+import { RtspServerSession } from '#protocols/rtsp/server-session.ts';
+import type { Clock } from '#util/clock.ts';
+import { messageOf } from '#util/named-error.ts';
+import { describeStream, findStream, RtspReading } from './from-stream.ts';
+import type { RtpSequences } from './rtp-sequences.ts';
+import type { RtspLog } from './server.ts';
+import { RtspPublishing } from './to-stream.ts';
+
+/** How long a connection that is being closed may take to hand over what was sent before. */
+const LINGER_MS = 1000;
+
+export interface RtspConnectionOptions {
+  readonly socket: Socket;
+  readonly id: string;
+  readonly hub: Hub;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly log: RtspLog;
+  readonly sequences: RtpSequences;
+  readonly onClose: () => void;
+}
+
+/** One TCP connection: its socket, the RTSP session on it, and what the session does, publishing or reading. */
+export class RtspConnection implements RtspApplication {
+  readonly #options: RtspConnectionOptions;
+  readonly #socket: Socket;
+  readonly #session: RtspServerSession;
+  readonly #remote: string;
+  #publishing: RtspPublishing | undefined;
+  #reading: RtspReading | undefined;
+  #cancelLinger: (() => void) | undefined;
+  #drained: () => void = () => {};
+
+  constructor(options: RtspConnectionOptions) {
+    const { socket, clock, timeoutMs } = options;
+    this.#options = options;
+    this.#socket = socket;
+    this.#remote = `${(socket.remoteAddress ?? '').replace(/^::ffff:/, '')}:${socket.remotePort ?? 0}`;
+    this.#session = new RtspServerSession({
+      application: this,
+      clock,
+      timeoutMs,
+      id: randomBytes(8).toString('hex'),
+      send: (bytes) => this.#write(bytes),
+    });
+    let why = 'The connection was closed by the client.';
+    socket.on('data', (bytes: Buffer) => this.#session.receive(bytes));
+    socket.on('drain', () => this.#drained());
+    socket.on('error', (error) => {
+      why = `The connection broke: ${error.message}.`;
+    });
+    socket.on('close', () => {
+      this.#cancelLinger?.();
+      this.#session.close(why);
+      options.onClose();
+    });
+    options.log.debug(`RTSP ${options.id}: connection from ${this.#remote}`);
+  }
+
+  /** Ends the session and the connection. Idempotent. */
+  close(reason: string): void {
+    this.#session.close(reason);
+    this.disconnect(reason);
+  }
+
+  describe(address: RtspAddress): Promise<DescribeAnswer> | DescribeAnswer {
+    const stream = findStream(this.#options.hub, address.path);
+    return describeStream(stream, { clock: this.#options.clock, address: this.#socket.localAddress });
+  }
+
+  announce(name: string, sdp: string): void {
+    this.#publishing = new RtspPublishing(name, sdp, this.#options.clock);
+    for (const sentence of this.#publishing.ignored) {
+      this.#options.log.warn(
+        `RTSP ${this.#options.id}: a track of "${this.#publishing.name}" is left out. ${sentence}`,
+      );
+    }
+  }
+
+  setupPlay(setup: SetupRequest): void {
+    const { hub, sequences, clock, id } = this.#options;
+    const reading =
+      this.#reading ??
+      new RtspReading({
+        stream: findStream(hub, setup.name),
+        hub,
+        sequences,
+        clock,
+        id,
+        remote: this.#remote,
+        transport: this.#transport(),
+        onEnd: (reason) => this.close(reason),
+      });
+    reading.setup(setup);
+    this.#reading = reading;
+  }
+
+  setupRecord(setup: SetupRequest): void {
+    this.#publishing?.setup(setup);
+  }
+
+  play(): PlayAnswer {
+    const reading = this.#reading;
+    if (!reading) throw new Error('PLAY without anything to read.');
+    const { info, start } = reading.play();
+    return {
+      info,
+      start: () => {
+        this.#options.log.info(`RTSP ${this.#options.id}: ${this.#remote} reads "${reading.stream.name}"`);
+        start();
+      },
+    };
+  }
+
+  pause(): void {
+    this.#reading?.pause();
+    this.#publishing?.pause();
+  }
+
+  record(): void {
+    const publishing = this.#publishing;
+    if (!publishing) throw new Error('RECORD without anything announced.');
+    const { hub, id, log } = this.#options;
+    publishing.record(hub, { id, door: 'rtsp', remote: this.#remote }, (reason) => this.close(reason));
+    log.info(`RTSP ${id}: ${this.#remote} publishes "${publishing.name}"`);
+  }
+
+  interleaved(channel: number, payload: Buffer): void {
+    this.#publishing?.receive(channel, payload);
+  }
+
+  progress(): number {
+    return this.#socket.bytesWritten - this.#socket.writableLength;
+  }
+
+  released(reason: string): void {
+    const { log, id } = this.#options;
+    const reading = this.#reading;
+    const publishing = this.#publishing;
+    this.#reading = undefined;
+    this.#publishing = undefined;
+    if (publishing?.published) log.info(`RTSP ${id}: no longer publishes "${publishing.name}". ${reason}`);
+    if (reading) log.info(`RTSP ${id}: no longer reads "${reading.stream.name}". ${reason}`);
+    publishing?.close(reason);
+    reading?.close(reason);
+  }
+
+  disconnect(reason: string): void {
+    if (this.#cancelLinger || this.#socket.destroyed) return;
+    this.#options.log.debug(`RTSP ${this.#options.id}: closed. ${reason}`);
+    this.#cancelLinger = this.#options.clock.after(LINGER_MS, () => this.#socket.destroy());
+    this.#socket.end();
+  }
+
+  fault(error: unknown): void {
+    this.#options.log.warn(
+      `RTSP ${this.#options.id}: ${error instanceof Error ? (error.stack ?? messageOf(error)) : messageOf(error)}`,
+    );
+  }
+
+  #write(bytes: Buffer): void {
+    if (this.#socket.writable) this.#socket.write(bytes);
+  }
+
+  #transport(): Transport {
+    const socket = this.#socket;
+    return {
+      write: (bytes) => this.#write(bytes),
+      get backlog() {
+        return socket.writableLength;
+      },
+      onDrain: (callback) => {
+        this.#drained = callback;
+      },
+      // The connection is closed by the session, after the reader.
+      close() {},
+    };
+  }
+}
