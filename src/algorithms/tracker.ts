@@ -123,7 +123,14 @@ export class Tracker {
       ) {
         continue;
       }
-      bridged.push({ ...object.detection, box, id: object.id, observed: false });
+      // Attributes were measured on another frame and are left out.
+      bridged.push({
+        label: object.label,
+        score: object.detection.score,
+        box,
+        id: object.id,
+        observed: false,
+      });
     }
     return bridged;
   }
