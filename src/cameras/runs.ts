@@ -7,7 +7,7 @@ import { Emitter } from '#util/emitter.ts';
 import { NamedError } from '#util/named-error.ts';
 import { type Executor, type Holder, type Lease, Run, type RunInfo } from './run.ts';
 
-export type { Executor, Holder, Lease, RunInfo, RunSpec, RunState, RunTask } from './run.ts';
+export type { Executor, Holder, Lease, RunInfo, RunTask } from './run.ts';
 
 /** What somebody asks for. */
 export interface RunWish {

@@ -219,10 +219,10 @@ describe('WorkerPool', () => {
     attach();
     const stopped = silent.stop();
     live(2000);
-    await stopped;
+    await expect(stopped).resolves.toBeUndefined();
     const gone = dead.stop();
     workers[0]!.child.exit(null, 'SIGKILL');
-    await gone;
+    await expect(gone).resolves.toBeUndefined();
   });
 
   it('ends a worker that had nothing to do for ten seconds', async () => {
@@ -247,7 +247,7 @@ describe('WorkerPool', () => {
     const { pool, start } = setUp({ max: 3 });
     start('cam', { role: 'source' });
     for (const affinity of ['a', 'b', 'c', 'a']) start('people', { affinity });
-    expect(pool.list().map(({ id, tasks }) => `${id}: ${tasks.map((t) => t.affinity)}`)).toEqual([
+    expect(pool.list().map(({ id, tasks }) => `${id}: ${tasks.map((t) => t.affinity).join()}`)).toEqual([
       'source-1: cam',
       'pipeline-2: a,c,a',
       'pipeline-3: b',

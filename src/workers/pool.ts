@@ -6,7 +6,7 @@ import type { Child, SupervisionLimits } from './supervised-process.ts';
 import { PoolTask, type TaskHandle, type TaskRequest, type TaskUpdate, type WorkerLink } from './task.ts';
 import { type WorkerInfo, WorkerSlot } from './worker-slot.ts';
 
-export type { TaskHandle, TaskRequest, TaskState, TaskStatus, TaskUpdate, WorkerLink } from './task.ts';
+export type { TaskHandle, TaskRequest, TaskUpdate, WorkerLink } from './task.ts';
 export type { WorkerInfo } from './worker-slot.ts';
 
 export interface WorkerPoolOptions {
