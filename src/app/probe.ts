@@ -37,7 +37,7 @@ async function probeFile(path: string): Promise<ProbeReport> {
   const log = createLogger({ level: 'error', format: 'auto' });
   const http = createServer();
   const linkUrl = () => `ws://127.0.0.1:${(http.address() as AddressInfo).port}/api/link`;
-  await using workers = createWorkerRoom({ hub: new Hub(), linkUrl, max: 'auto', log });
+  const workers = createWorkerRoom({ hub: new Hub(), linkUrl, max: 'auto', log });
   http.on('upgrade', (request, socket, head) => workers.link.handleUpgrade(request, socket, head));
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
@@ -57,6 +57,7 @@ async function probeFile(path: string): Promise<ProbeReport> {
       });
     });
   } finally {
+    await workers[Symbol.asyncDispose]();
     http.close();
     http.closeAllConnections();
   }

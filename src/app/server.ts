@@ -100,7 +100,7 @@ export async function createServer(config: Config, options: { log?: Logger } = {
     host: config.host,
     port: config.rtsp.port,
     sessionTimeoutMs: config.rtsp.sessionTimeout * 1000,
-    logger: log,
+    log,
   });
   let sources: ConfiguredSources | undefined;
   let linkUrl = '';
