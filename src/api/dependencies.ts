@@ -1,0 +1,57 @@
+import type { RunManager } from '#cameras/runs.ts';
+import type { Hub } from '#hub/hub.ts';
+
+/**
+ * What the API needs of the server, given to it by whoever wires the rooms. Everything here is only looked at, but for
+ * the runs, which are started and stopped.
+ */
+export interface ApiDependencies {
+  readonly hub: Pick<Hub, 'streams' | 'get'>;
+  readonly runs: Pick<RunManager, 'list' | 'get' | 'acquire' | 'stop'>;
+  readonly algorithms: () => readonly AlgorithmInfo[];
+  readonly workers: () => readonly WorkerInfo[];
+  /** The address of the configuration that the server listens on. */
+  readonly host: string;
+  /** Version of Sluice. */
+  readonly version: string;
+  /** Folder of the built page; it need not be there. */
+  readonly pageFolder: string;
+  /** Told of every fault that is answered with INTERNAL_ERROR. */
+  readonly onFault?: (error: unknown, where: string) => void;
+}
+
+/** A text in several languages; `en` is always there. */
+export interface LocalText {
+  readonly en: string;
+  readonly [language: string]: string;
+}
+
+/** An algorithm that can be run. */
+export interface AlgorithmInfo {
+  readonly id: string;
+  readonly version: string;
+  readonly title: LocalText;
+  readonly task: string;
+  readonly labels: readonly string[];
+  /** JSON Schema of everything that can be set, the parameters that all algorithms have included. */
+  readonly parameters: object;
+  readonly licence: string;
+}
+
+/** A process that runs native code. Times in milliseconds since 1970. */
+export interface WorkerInfo {
+  readonly id: string;
+  readonly role: string;
+  readonly pid?: number;
+  readonly state: string;
+  readonly reason?: string;
+  readonly since: number;
+  readonly restarts: number;
+  readonly rssBytes?: number;
+  readonly tasks: readonly {
+    readonly id: string;
+    readonly affinity: string;
+    readonly state: string;
+    readonly reason?: string;
+  }[];
+}

@@ -1,0 +1,177 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Reader } from '#hub/reader.ts';
+import type { Stream } from '#hub/stream.ts';
+import type { ApiDependencies } from './dependencies.ts';
+
+interface ReaderTotals {
+  bytes: number;
+  video: number;
+  audio: number;
+  skips: number;
+}
+
+/**
+ * `/metrics` for Prometheus. Everything is read from the objects that count when somebody asks, so nothing is counted
+ * twice, and what belongs to a stream or a run goes with it.
+ */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #deps: Pick<ApiDependencies, 'hub' | 'runs' | 'workers'>;
+  /** Of each stream what its readers had in all, by door: readers come and go, a counter may not go back. */
+  readonly #totals = new WeakMap<Stream, Map<string, ReaderTotals>>();
+  readonly #counted = new WeakMap<Reader, ReaderTotals>();
+
+  readonly #streams = this.#gauge('sluice_streams', 'Streams by state.', ['state']);
+  readonly #unitsReceived = this.#counter(
+    'sluice_stream_access_units_received_total',
+    'Access units that publishers sent.',
+    ['stream'],
+  );
+  readonly #bytesReceived = this.#counter(
+    'sluice_stream_bytes_received_total',
+    'Bytes that publishers sent.',
+    ['stream'],
+  );
+  readonly #discarded = this.#counter(
+    'sluice_stream_access_units_discarded_total',
+    'Access units refused because their time did not go forward.',
+    ['stream'],
+  );
+  readonly #readers = this.#gauge('sluice_readers', 'Readers by stream and door.', ['stream', 'door']);
+  readonly #bytesSent = this.#counter('sluice_reader_bytes_sent_total', 'Bytes that readers got.', [
+    'stream',
+    'door',
+  ]);
+  readonly #dropped = this.#counter(
+    'sluice_reader_dropped_access_units_total',
+    'Access units that readers lost because they were too slow.',
+    ['stream', 'door', 'kind'],
+  );
+  readonly #skips = this.#counter(
+    'sluice_reader_skips_total',
+    'Times that a reader lost pictures up to the next keyframe.',
+    ['stream', 'door'],
+  );
+  readonly #runs = this.#gauge('sluice_runs', 'Runs by state.', ['state']);
+  readonly #runFrames = this.#counter(
+    'sluice_run_frames_total',
+    'Pictures of the stream, by what became of them in the run.',
+    ['run', 'stream', 'algorithm', 'outcome'],
+  );
+  readonly #runDecoded = this.#counter(
+    'sluice_run_decoded_pictures_total',
+    'Pictures decoded for the stream of the run since its decoder started.',
+    ['run', 'stream', 'algorithm'],
+  );
+  readonly #runExpired = this.#counter(
+    'sluice_run_results_expired_total',
+    'Results dropped because they came too late.',
+    ['run', 'stream', 'algorithm'],
+  );
+  readonly #runAge = this.#gauge(
+    'sluice_run_result_age_seconds',
+    'Age of results when they left the worker, of the last 200.',
+    ['run', 'stream', 'algorithm', 'quantile'],
+  );
+  readonly #workers = this.#gauge('sluice_workers', 'Worker processes by state.', ['state']);
+  readonly #workerRestarts = this.#counter('sluice_worker_restarts_total', 'Restarts of a worker process.', [
+    'worker',
+  ]);
+  readonly #workerMemory = this.#gauge(
+    'sluice_worker_resident_memory_bytes',
+    'Resident memory of a worker process.',
+    ['worker'],
+  );
+
+  constructor(deps: Pick<ApiDependencies, 'hub' | 'runs' | 'workers'>) {
+    this.#deps = deps;
+    collectDefaultMetrics({ register: this.#registry });
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** The exposition text of this moment. */
+  async text(): Promise<string> {
+    this.#readStreams();
+    this.#readRuns();
+    this.#readWorkers();
+    return this.#registry.metrics();
+  }
+
+  #readStreams(): void {
+    for (const metric of [this.#unitsReceived, this.#bytesReceived, this.#discarded]) metric.reset();
+    for (const metric of [this.#bytesSent, this.#dropped, this.#skips]) metric.reset();
+    for (const metric of [this.#streams, this.#readers]) metric.reset();
+    for (const stream of this.#deps.hub.streams) {
+      const labels = { stream: stream.name };
+      this.#streams.inc({ state: stream.state });
+      this.#unitsReceived.inc(labels, stream.counters.units);
+      this.#bytesReceived.inc(labels, stream.counters.bytes);
+      this.#discarded.inc(labels, stream.counters.discarded);
+      for (const feed of stream.feeds) {
+        for (const reader of feed.readers) this.#readers.inc({ ...labels, door: reader.door });
+      }
+      for (const [door, total] of this.#readerTotals(stream)) {
+        this.#bytesSent.inc({ ...labels, door }, total.bytes);
+        this.#skips.inc({ ...labels, door }, total.skips);
+        this.#dropped.inc({ ...labels, door, kind: 'video' }, total.video);
+        this.#dropped.inc({ ...labels, door, kind: 'audio' }, total.audio);
+      }
+    }
+  }
+
+  /** Adds what each reader counted since it was last looked at. */
+  #readerTotals(stream: Stream): Map<string, ReaderTotals> {
+    const totals = this.#totals.get(stream) ?? new Map<string, ReaderTotals>();
+    this.#totals.set(stream, totals);
+    for (const reader of stream.feeds.flatMap((feed) => [...feed.readers])) {
+      const { bytes, droppedVideo: video, droppedAudio: audio, skips } = reader.counters;
+      const before = this.#counted.get(reader) ?? { bytes: 0, video: 0, audio: 0, skips: 0 };
+      const total = totals.get(reader.door) ?? { bytes: 0, video: 0, audio: 0, skips: 0 };
+      totals.set(reader.door, {
+        bytes: total.bytes + bytes - before.bytes,
+        video: total.video + video - before.video,
+        audio: total.audio + audio - before.audio,
+        skips: total.skips + skips - before.skips,
+      });
+      this.#counted.set(reader, { bytes, video, audio, skips });
+    }
+    return totals;
+  }
+
+  #readRuns(): void {
+    for (const metric of [this.#runs, this.#runFrames, this.#runDecoded, this.#runExpired, this.#runAge]) {
+      metric.reset();
+    }
+    for (const { id, stream, algorithm, state, statistics } of this.#deps.runs.list()) {
+      const labels = { run: id, stream, algorithm };
+      this.#runs.inc({ state });
+      for (const outcome of ['offered', 'inferred', 'skipped', 'failed'] as const) {
+        this.#runFrames.inc({ ...labels, outcome }, statistics[outcome]);
+      }
+      this.#runExpired.inc(labels, statistics.expired);
+      this.#runDecoded.inc(labels, statistics.decoded);
+      this.#runAge.set({ ...labels, quantile: '0.5' }, statistics.resultAgeMs.p50 / 1000);
+      this.#runAge.set({ ...labels, quantile: '0.95' }, statistics.resultAgeMs.p95 / 1000);
+    }
+  }
+
+  #readWorkers(): void {
+    for (const metric of [this.#workers, this.#workerRestarts, this.#workerMemory]) metric.reset();
+    for (const { id, state, restarts, rssBytes } of this.#deps.workers()) {
+      this.#workers.inc({ state });
+      this.#workerRestarts.inc({ worker: id }, restarts);
+      if (rssBytes !== undefined) this.#workerMemory.set({ worker: id }, rssBytes);
+    }
+  }
+
+  #gauge<Label extends string>(name: string, help: string, labelNames: readonly Label[]): Gauge<Label> {
+    return new Gauge({ name, help, labelNames, registers: [this.#registry] });
+  }
+
+  #counter<Label extends string>(name: string, help: string, labelNames: readonly Label[]): Counter<Label> {
+    return new Counter({ name, help, labelNames, registers: [this.#registry] });
+  }
+}

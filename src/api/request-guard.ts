@@ -1,0 +1,44 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { isLoopback } from '#config/loopback.ts';
+import { NamedError } from '#util/named-error.ts';
+
+/**
+ * Why a request must not be answered, or undefined.
+ *
+ * A page from anywhere can make a browser on this machine talk to loopback. Two checks keep such pages out: the name
+ * in `Host` must be one of this machine (else a foreign name was pointed at it: DNS rebinding), and what changes
+ * something, WebSockets included, must come from our own page (`Origin` equal to `Host`) or from no page at all.
+ *
+ * @param host the address of the configuration, allowed beside the names and addresses of loopback
+ * @param changes true for methods that change something and for WebSockets
+ */
+export function requestRefusal(
+  headers: IncomingHttpHeaders,
+  host: string,
+  changes: boolean,
+): NamedError | undefined {
+  const asked = parseHost(headers.host);
+  if (!asked || !(isLoopback(asked.name) || asked.name === host.toLowerCase())) {
+    return new NamedError(
+      'HOST_FORBIDDEN',
+      `The request names the host "${headers.host ?? ''}", and only names and addresses of this machine are served. A proxy in front has to send "Host: 127.0.0.1".`,
+      403,
+    );
+  }
+  const { origin } = headers;
+  if (changes && origin !== undefined && URL.parse(origin)?.host !== asked.host) {
+    return new NamedError(
+      'ORIGIN_FORBIDDEN',
+      `The request comes from a page of "${origin}", and only Sluice's own page may do this. A proxy in front has to remove the header "Origin" once it has checked who asks.`,
+      403,
+    );
+  }
+  return undefined;
+}
+
+/** Name or address of a Host header, and both with the port; undefined when it is no host. */
+function parseHost(header: string | undefined): { name: string; host: string } | undefined {
+  if (header === undefined || !/^[\w.:[\]-]+$/.test(header)) return undefined;
+  const url = URL.parse(`http://${header}`);
+  return url ? { name: url.hostname.replace(/^\[|\]$/g, ''), host: url.host } : undefined;
+}

@@ -1,0 +1,185 @@
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { RunInfo } from '#cameras/runs.ts';
+import { NamedError } from '#util/named-error.ts';
+import type { ApiDependencies } from './dependencies.ts';
+import * as schemas from './schemas.ts';
+import { runView, streamView, workerView } from './views.ts';
+
+const failure = schemas.errorBody;
+
+/** Everything under `/api` that is asked for and answered. */
+export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): void {
+  const app = instance.withTypeProvider<ZodTypeProvider>();
+  const { hub, runs } = deps;
+  const view = (run: RunInfo) => {
+    const title = deps.algorithms().find(({ id }) => id === run.algorithm)?.title;
+    return runView(run, title ?? { en: run.algorithm });
+  };
+
+  app.get(
+    '/api/health',
+    { schema: { tags: ['server'], summary: 'Is it well?', response: { 200: schemas.health } } },
+    () => {
+      const workers = deps.workers();
+      const running = workers.filter((worker) => worker.state === 'running').length;
+      return {
+        status: workers.some((worker) => worker.state === 'waiting')
+          ? ('degraded' as const)
+          : ('ok' as const),
+        version: deps.version,
+        node: process.version,
+        uptimeSeconds: Math.round(process.uptime() * 1000) / 1000,
+        streams: hub.streams.length,
+        readers: hub.streams.reduce((sum, stream) => sum + stream.readerCount, 0),
+        workers: {
+          total: workers.length,
+          running,
+          restarts: workers.reduce((sum, worker) => sum + worker.restarts, 0),
+        },
+      };
+    },
+  );
+
+  app.get(
+    '/api/streams',
+    {
+      schema: {
+        tags: ['streams'],
+        summary: 'All streams',
+        response: { 200: z.object({ streams: z.array(schemas.stream) }) },
+      },
+    },
+    () => ({ streams: hub.streams.map(streamView).sort((a, b) => a.name.localeCompare(b.name)) }),
+  );
+
+  app.get(
+    '/api/streams/*',
+    {
+      schema: {
+        tags: ['streams'],
+        summary: 'One stream',
+        description: 'The slashes of the name may be written as they are or as %2F.',
+        params: z.object({ '*': z.string().meta({ description: 'Name of the stream.' }) }),
+        response: { 200: schemas.stream, 404: failure },
+      },
+    },
+    (request) => {
+      const name = request.params['*'];
+      const stream = hub.get(name);
+      if (stream) return streamView(stream);
+      throw new NamedError(
+        'STREAM_UNKNOWN',
+        `There is no stream "${name}" now. /api/streams lists those that there are.`,
+        404,
+      );
+    },
+  );
+
+  app.get(
+    '/api/algorithms',
+    {
+      schema: {
+        tags: ['algorithms'],
+        summary: 'All algorithms',
+        response: { 200: z.object({ algorithms: z.array(schemas.algorithm) }) },
+      },
+    },
+    () => ({
+      algorithms: deps.algorithms().map(({ id, version, title, task, labels, parameters, licence }) => ({
+        ...{ id, version, title, task, licence },
+        labels: [...labels],
+        parameters: { ...parameters },
+      })),
+    }),
+  );
+
+  app.get(
+    '/api/runs',
+    {
+      schema: {
+        tags: ['runs'],
+        summary: 'All runs',
+        querystring: z.strictObject({
+          stream: z.string().optional().meta({ description: 'Only those of this stream.' }),
+        }),
+        response: { 200: z.object({ runs: z.array(schemas.run) }), 400: failure },
+      },
+    },
+    (request) => {
+      const { stream } = request.query;
+      const wanted = runs.list().filter((run) => stream === undefined || run.stream === stream);
+      return { runs: wanted.map(view) };
+    },
+  );
+
+  app.post(
+    '/api/runs',
+    {
+      schema: {
+        tags: ['runs'],
+        summary: 'Start an algorithm on a stream',
+        description: 'Where it runs already, the run is kept alive beyond its viewers. DELETE ends it.',
+        body: schemas.runRequest,
+        response: { 201: schemas.run, 400: failure, 404: failure, 409: failure },
+      },
+    },
+    async (request, reply) => {
+      const holder = { kind: 'api', id: 'api', reason: 'asked for over the API' } as const;
+      const { run } = runs.acquire({ ...request.body, holder });
+      return reply.code(201).header('location', `/api/runs/${run.id}`).send(view(run));
+    },
+  );
+
+  const runParameters = z.object({ id: z.string().meta({ description: 'Id of the run.' }) });
+
+  app.get(
+    '/api/runs/:id',
+    {
+      schema: {
+        tags: ['runs'],
+        summary: 'One run',
+        params: runParameters,
+        response: { 200: schemas.run, 404: failure },
+      },
+    },
+    (request) => {
+      const run = runs.get(request.params.id);
+      if (!run) throw unknownRun(request.params.id);
+      return view(run);
+    },
+  );
+
+  app.delete(
+    '/api/runs/:id',
+    {
+      schema: {
+        tags: ['runs'],
+        summary: 'End a run, whoever asked for it',
+        params: runParameters,
+        response: { 204: z.undefined().meta({ description: 'It is ended.' }), 404: failure },
+      },
+    },
+    async (request, reply) => {
+      await runs.stop(request.params.id);
+      return reply.code(204).send();
+    },
+  );
+
+  app.get(
+    '/api/workers',
+    {
+      schema: {
+        tags: ['server'],
+        summary: 'The processes that run native code',
+        response: { 200: z.object({ workers: z.array(schemas.worker) }) },
+      },
+    },
+    () => ({ workers: deps.workers().map(workerView) }),
+  );
+}
+
+function unknownRun(id: string): NamedError {
+  return new NamedError('RUN_UNKNOWN', `There is no run "${id}". /api/runs lists those that there are.`, 404);
+}

@@ -1,0 +1,192 @@
+import { z } from 'zod';
+
+/** The JSON that the API gives and takes: one schema checks it, types it and describes it in the OpenAPI document. */
+
+const time = (description: string) => z.string().meta({ format: 'date-time', description });
+const count = (description: string) => z.int().nonnegative().meta({ description });
+
+export const errorBody = z
+  .object({
+    error: z.object({
+      code: z.string().meta({ description: 'Stable; docs/errors.md lists all codes.' }),
+      message: z.string().meta({ description: 'What was wrong, which rule, and the way out.' }),
+      details: z.array(z.object({ field: z.string(), rule: z.string() })).optional(),
+    }),
+  })
+  .meta({ id: 'Error' });
+
+export const health = z
+  .object({
+    status: z.enum(['ok', 'degraded']).meta({ description: '`degraded`: a worker process is not running.' }),
+    version: z.string(),
+    node: z.string().meta({ description: 'Version of Node.js.' }),
+    uptimeSeconds: z.number(),
+    streams: count('Streams that are live or held.'),
+    readers: count('Readers of all streams.'),
+    workers: z.object({
+      total: count('Worker processes.'),
+      running: count('Of these, how many are running.'),
+      restarts: count('Restarts of all of them since the server started.'),
+    }),
+  })
+  .meta({ id: 'Health' });
+
+const track = z
+  .object({
+    id: z.int(),
+    kind: z.enum(['video', 'audio', 'data']),
+    codec: z.string(),
+    codecString: z.string().optional().meta({ description: 'Name after RFC 6381.' }),
+    clockRate: z.int().meta({ description: 'Ticks per second of its timestamps.' }),
+    width: z.int().optional().meta({ description: 'Pixels.' }),
+    height: z.int().optional().meta({ description: 'Pixels.' }),
+    sampleRate: z.int().optional().meta({ description: 'Hertz.' }),
+    channels: z.int().optional(),
+  })
+  .meta({ id: 'Track' });
+
+const reader = z
+  .object({
+    id: z.string(),
+    door: z.string().meta({ description: 'How it reads: `rtsp`, `mse`, `link` …' }),
+    remote: z.string(),
+    since: time('When it began to read.'),
+    sent: z.object({ units: count('Pieces sent.'), bytes: count('Bytes sent.') }),
+    dropped: z.object({
+      video: count('Pictures it lost because it was too slow.'),
+      audio: count('Audio frames it lost because it was too slow.'),
+      skips: count('Times it lost pictures up to the next keyframe.'),
+    }),
+    queuedBytes: count('Bytes that wait for it.'),
+  })
+  .meta({ id: 'Reader' });
+
+export const stream = z
+  .object({
+    name: z.string(),
+    state: z.enum(['live', 'held', 'ended']).meta({
+      description: '`held`: the publisher is gone, and readers wait for the next one.',
+    }),
+    since: time('When the stream began.'),
+    held: z
+      .object({ since: time('When the publisher left.'), seconds: z.number() })
+      .optional()
+      .meta({ description: 'While held: for how long in all.' }),
+    publisher: z
+      .object({
+        id: z.string(),
+        door: z.string(),
+        remote: z.string(),
+        since: time('When it began to publish.'),
+      })
+      .optional(),
+    tracks: z.array(track),
+    received: z.object({
+      units: count('Access units that came in.'),
+      bytes: count('Bytes of them.'),
+      discarded: count('Access units refused because their time did not go forward.'),
+    }),
+    readers: z.array(reader),
+  })
+  .meta({ id: 'Stream' });
+
+const localText = z
+  .record(z.string(), z.string())
+  .meta({ description: 'By language; `en` is always there.' });
+
+export const algorithm = z
+  .object({
+    id: z.string(),
+    version: z.string(),
+    title: localText,
+    task: z.string(),
+    labels: z.array(z.string()),
+    parameters: z
+      .record(z.string(), z.unknown())
+      .meta({ description: 'JSON Schema of everything that can be set, with defaults.' }),
+    licence: z.string(),
+  })
+  .meta({ id: 'Algorithm' });
+
+const spread = z.object({ p50: z.number(), p95: z.number() });
+
+export const statistics = z
+  .object({
+    offered: count('Pictures that the run could have looked at.'),
+    inferred: count('Pictures it looked at.'),
+    skipped: count('Pictures passed over: the algorithm was busy, or `fps` asked for fewer.'),
+    expired: count('Results dropped because they were older than `maxAge`.'),
+    failed: count('Pictures on which the algorithm failed.'),
+    decoded: count('Pictures decoded for this stream.'),
+    resultAgeMs: spread.meta({ description: 'Age of the results when they left the worker.' }),
+    inferMs: spread.meta({ description: 'Time the algorithm took.' }),
+  })
+  .meta({ id: 'RunStatistics' });
+
+export const run = z
+  .object({
+    id: z.string(),
+    stream: z.string(),
+    algorithm: z.string(),
+    title: localText,
+    parameters: z.record(z.string(), z.unknown()),
+    state: z.enum(['starting', 'running', 'waiting', 'failed']),
+    reason: z.string().optional().meta({ description: 'Why it is not running.' }),
+    code: z.string().optional().meta({ description: 'Code of the error, where there is one.' }),
+    since: time('When it was started.'),
+    leases: z
+      .array(
+        z.object({
+          id: z.string(),
+          holder: z.string(),
+          reason: z.string(),
+          since: time('When it was taken.'),
+        }),
+      )
+      .meta({ description: 'Who keeps it alive.' }),
+    statistics,
+    lastResult: z
+      .object({
+        pts: z.number().meta({ description: 'Timestamp of the picture in 90 kHz ticks.' }),
+        time: time('When the picture was captured.'),
+        objects: count('Objects in it.'),
+      })
+      .optional(),
+    averageObjects: z
+      .number()
+      .optional()
+      .meta({ description: 'Objects per result, mean over the last 10 s; absent when there was none.' }),
+  })
+  .meta({ id: 'Run' });
+
+export const runRequest = z
+  .strictObject({
+    stream: z.string().meta({ description: 'Name of the stream.' }),
+    algorithm: z.string().meta({ description: 'Id of the algorithm.' }),
+    parameters: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .meta({ description: 'Values that differ from the defaults; a run that exists keeps its own.' }),
+  })
+  .meta({ id: 'RunRequest' });
+
+export const worker = z
+  .object({
+    id: z.string(),
+    role: z.string(),
+    pid: z.int().optional(),
+    state: z.string(),
+    reason: z.string().optional(),
+    since: time('When it entered this state.'),
+    restarts: count('Restarts since the server started.'),
+    rssBytes: count('Resident memory.').optional(),
+    tasks: z.array(
+      z.object({
+        id: z.string(),
+        affinity: z.string(),
+        state: z.string(),
+        reason: z.string().optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'Worker' });

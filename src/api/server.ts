@@ -1,0 +1,110 @@
+import { existsSync } from 'node:fs';
+import { join, sep } from 'node:path';
+import fastifyStatic from '@fastify/static';
+import fastifySwagger from '@fastify/swagger';
+import fastify, { type FastifyInstance } from 'fastify';
+import {
+  jsonSchemaTransform,
+  jsonSchemaTransformObject,
+  serializerCompiler,
+  validatorCompiler,
+} from 'fastify-type-provider-zod';
+import { NamedError } from '#util/named-error.ts';
+import { answerErrors, errorBody, unknownRoute } from './answers.ts';
+import type { ApiDependencies } from './dependencies.ts';
+import { Metrics } from './metrics.ts';
+import { requestRefusal } from './request-guard.ts';
+import { addRoutes } from './routes.ts';
+
+const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/**
+ * The HTTP door: the API under `/api` with its OpenAPI document, `/metrics`, and the page for everything else. It does
+ * not listen; the caller does, and gives WebSockets (`app.server`'s `upgrade`) to where they belong.
+ */
+export function createApi(deps: ApiDependencies): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    bodyLimit: 1 << 20,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 1024 },
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  answerErrors(app, deps.onFault ?? (() => {}));
+  app.addHook('onRequest', async (request) => {
+    const refusal = requestRefusal(request.headers, deps.host, !READING.has(request.method));
+    if (refusal) throw refusal;
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    // No page of somebody else may frame ours, and nothing is taken for another type than it has.
+    reply.header('x-content-type-options', 'nosniff').header('x-frame-options', 'SAMEORIGIN');
+  });
+
+  app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Sluice',
+        version: deps.version,
+        description: 'Live video streams, the algorithms that look at them, and the server itself.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+    },
+    transform: withNamedWildcard,
+    transformObject: jsonSchemaTransformObject,
+  });
+  const metrics = new Metrics(deps);
+  // Only routes that come after it is loaded get into the OpenAPI document.
+  app.after(() => {
+    addRoutes(app, deps);
+    app.get('/api/openapi.json', { schema: { hide: true } }, () => app.swagger());
+    app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+      reply.type(metrics.contentType).send(await metrics.text()),
+    );
+  });
+  addPage(app, deps.pageFolder);
+  return app;
+}
+
+/** The page: its files, and `index.html` for every other address that a browser asks for as a page. */
+function addPage(app: FastifyInstance, folder: string): void {
+  const built = existsSync(join(folder, 'index.html'));
+  if (built) {
+    app.register(fastifyStatic, {
+      root: folder,
+      wildcard: false,
+      schemaHide: true,
+      cacheControl: false,
+      setHeaders: (reply, path) => {
+        // Vite puts a hash of the content into the names below assets/.
+        const hashed = path.startsWith(join(folder, 'assets') + sep);
+        reply.header('cache-control', hashed ? 'public, max-age=31536000, immutable' : 'no-cache');
+      },
+    });
+  }
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? '';
+    const reading = request.method === 'GET' || request.method === 'HEAD';
+    const asPage = request.headers.accept?.includes('text/html') ?? false;
+    if (reading && asPage && !/^\/(api|metrics|assets)(\/|$)/.test(path) && !/\.[^/]*$/.test(path)) {
+      if (built) return reply.header('cache-control', 'no-cache').sendFile('index.html');
+      const missing = new NamedError(
+        'PAGE_MISSING',
+        'The page is not built. Run "npm run build:web" in the project, then start Sluice again.',
+        404,
+      );
+      return reply.code(missing.status).send(errorBody(missing));
+    }
+    const unknown = unknownRoute(request.method, path);
+    return reply.code(unknown.status).send(errorBody(unknown));
+  });
+}
+
+/** OpenAPI has no wildcards: `/api/streams/*` is documented as `/api/streams/{name}`. */
+const withNamedWildcard: typeof jsonSchemaTransform = (input) => {
+  const { schema, url } = jsonSchemaTransform(input);
+  if (!url.endsWith('/*')) return { schema, url };
+  const text = JSON.stringify(schema).replaceAll('"*"', '"name"');
+  return { schema: JSON.parse(text) as typeof schema, url: `${url.slice(0, -1)}:name` };
+};

@@ -1,0 +1,84 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Clock } from '#util/clock.ts';
+import { errorBody } from './answers.ts';
+import { requestRefusal } from './request-guard.ts';
+
+/** A client that says nothing at all for so long, not even the answer to a ping, is gone. */
+const SILENCE_MS = 45_000;
+const PING_MS = 15_000;
+/** More than this waiting for one client: what can be left out is left out. */
+const BACKLOG_BYTES = 1 << 20;
+
+/** The WebSockets of one kind: who may come in, who is still there, and how they all end. */
+export class SocketDoor {
+  readonly #server = new WebSocketServer({ noServer: true, maxPayload: 64 << 10, perMessageDeflate: false });
+  readonly #host: string;
+  readonly #clock: Clock;
+  readonly #heard = new Map<WebSocket, number>();
+  #cancelPing = () => {};
+
+  /** `host` is the address of the configuration. */
+  constructor(host: string, clock: Clock) {
+    this.#host = host;
+    this.#clock = clock;
+  }
+
+  /** Makes a WebSocket of an upgrade request, or refuses it with a sentence. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer, opened: (client: WebSocket) => void): void {
+    const refusal = requestRefusal(request.headers, this.#host, true);
+    if (refusal) {
+      const body = Buffer.from(JSON.stringify(errorBody(refusal)));
+      socket.end(
+        `HTTP/1.1 ${refusal.status} Forbidden\r\nConnection: close\r\nContent-Type: application/json\r\n` +
+          `Content-Length: ${body.length}\r\n\r\n${body.toString()}`,
+      );
+      return;
+    }
+    this.#server.handleUpgrade(request, socket, head, (client) => {
+      const alive = () => this.#heard.set(client, this.#clock.now());
+      alive();
+      client.on('message', alive);
+      client.on('pong', alive);
+      // What follows an error is always a close.
+      client.on('error', () => {});
+      client.on('close', () => {
+        this.#heard.delete(client);
+        if (this.#heard.size === 0) this.#cancelPing();
+      });
+      if (this.#heard.size === 1) this.#pingLater();
+      opened(client);
+    });
+  }
+
+  /** Ends all WebSockets; resolves when they are closed. Idempotent. */
+  async close(reason: string): Promise<void> {
+    this.#cancelPing();
+    const clients = [...this.#heard.keys()];
+    const closed = clients.map((client) => new Promise((resolve) => client.once('close', resolve)));
+    for (const client of clients) client.close(1001, reason.slice(0, 120));
+    // A client that does not answer the close must not keep the server from ending.
+    const cancel = this.#clock.after(1000, () => {
+      for (const client of clients) client.terminate();
+    });
+    await Promise.all(closed);
+    cancel();
+    this.#server.close();
+  }
+
+  #pingLater(): void {
+    this.#cancelPing = this.#clock.after(PING_MS, () => {
+      for (const [client, heard] of this.#heard) {
+        if (this.#clock.now() - heard > SILENCE_MS) client.terminate();
+        else client.ping();
+      }
+      this.#pingLater();
+    });
+  }
+}
+
+/** True when so much waits for the client that it must be spared what it can do without. */
+export function isBehind(client: WebSocket): boolean {
+  return client.bufferedAmount > BACKLOG_BYTES;
+}
