@@ -1,9 +1,9 @@
-import { access, constants, stat } from 'node:fs/promises';
 import type { TaskSpec } from '#link/client.ts';
 import { NamedError } from '#util/named-error.ts';
-import { Input } from './av/input.ts';
+import type { Input } from './av/input.ts';
 import { AvError } from './av/library.ts';
 import { FileReader } from './file-reader.ts';
+import { openFile, unreadable } from './open-file.ts';
 import { Pacer } from './pacer.ts';
 import { sleep, type TaskContext, type TaskOutcome } from './task.ts';
 
@@ -51,39 +51,12 @@ export async function runFileSource(spec: FileSourceSpec, context: TaskContext):
   return { reason: signal.aborted ? 'Stopped.' : 'The file is at its end.' };
 }
 
-/** Opens a file, and nothing but a file, whatever its name looks like to FFmpeg. */
-async function openFile(path: string, signal: AbortSignal): Promise<Input> {
-  const facts = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
-      const message = `There is no file "${path}". Give the path of a media file that exists on the machine of the worker.`;
-      throw new NamedError('INPUT_MISSING', message, 404, { cause: error });
-    }
-    throw unreadable(path, `the system says ${error.code ?? error.message}`, error);
-  });
-  if (!facts.isFile()) throw unreadable(path, 'it is not a regular file');
-  await access(path, constants.R_OK).catch((error: unknown) => {
-    throw unreadable(path, 'the worker has no permission to read it', error);
-  });
-  try {
-    return await Input.open(`file:${path}`, { options: { protocol_whitelist: 'file' }, signal });
-  } catch (error) {
-    throw error instanceof AvError
-      ? unreadable(path, 'it is not in a media format that FFmpeg knows', error)
-      : error;
-  }
-}
-
 async function next(reader: FileReader, path: string) {
   try {
     return await reader.next();
   } catch (error) {
     throw error instanceof AvError ? unreadable(path, error.message.replace(/\.$/, ''), error) : error;
   }
-}
-
-function unreadable(path: string, why: string, cause?: unknown): NamedError {
-  const message = `The file "${path}" cannot be played: ${why}. Give a media file, such as MP4 or MPEG-TS with H.264 and AAC.`;
-  return new NamedError('INPUT_UNREADABLE', message, 422, { cause });
 }
 
 function noTrack(path: string, input: Input): NamedError {

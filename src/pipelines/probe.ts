@@ -1,8 +1,9 @@
 import type { ProbeReport, TaskSpec } from '#link/client.ts';
 import type { Track } from '#media/track.ts';
 import { NamedError } from '#util/named-error.ts';
-import { Input, type InputPacket, type InputStream } from './av/input.ts';
+import type { Input, InputPacket, InputStream } from './av/input.ts';
 import { AvError } from './av/library.ts';
+import { openFile, unreadable } from './open-file.ts';
 import { packetReader } from './source-format.ts';
 import type { TaskContext, TaskOutcome } from './task.ts';
 
@@ -15,19 +16,14 @@ const SAMPLE_SECONDS = 10;
 const SAMPLE_PACKETS = 2000;
 
 /**
- * Opens an input, a file or an address, and reports what is in it.
+ * Opens a file and reports what is in it.
  *
- * @throws {NamedError} INPUT_UNREADABLE, or INPUT_TIMEOUT when it did not answer in time
+ * @throws {NamedError} INPUT_MISSING, INPUT_UNREADABLE, or INPUT_TIMEOUT when reading it takes too long
  */
 export async function runProbe(spec: ProbeSpec, context: TaskContext): Promise<TaskOutcome> {
   const limit = AbortSignal.timeout(LIMIT_MS);
-  const signal = AbortSignal.any([context.signal, limit]);
-  const isUrl = /^[a-z][a-z0-9+.-]*:\/\//i.test(spec.input);
   try {
-    await using input = await Input.open(isUrl ? spec.input : `file:${spec.input}`, {
-      options: isUrl ? urlOptions(spec.input) : { protocol_whitelist: 'file' },
-      signal,
-    });
+    await using input = await openFile(spec.input, AbortSignal.any([context.signal, limit]));
     context.state('running');
     const sample = new Sample(input.streams);
     while (!sample.isEnough) {
@@ -37,24 +33,12 @@ export async function runProbe(spec: ProbeSpec, context: TaskContext): Promise<T
     }
     return { report: report(input, sample) };
   } catch (error) {
-    const name = withoutPassword(spec.input);
     if (limit.aborted) {
-      const message = `"${name}" did not answer within ${LIMIT_MS / 1000} s. Check the address and that it sends.`;
+      const message = `"${spec.input}" could not be read within ${LIMIT_MS / 1000} s. Check the disk it is on.`;
       throw new NamedError('INPUT_TIMEOUT', message, 504, { cause: error });
     }
-    if (!(error instanceof AvError)) throw error;
-    const message = `"${name}" cannot be read: ${error.message} Give a media file or a stream's address.`;
-    throw new NamedError('INPUT_UNREADABLE', message, 422, { cause: error });
+    throw error instanceof AvError ? unreadable(spec.input, error.message.replace(/\.$/, ''), error) : error;
   }
-}
-
-/** FFmpeg has no time limit of its own for RTSP, and would begin with UDP. */
-function urlOptions(url: string): Record<string, string | number> {
-  return /^rtsps?:/i.test(url) ? { rtsp_transport: 'tcp', timeout: (LIMIT_MS / 2) * 1000 } : {};
-}
-
-function withoutPassword(input: string): string {
-  return input.replace(/^([a-z][a-z0-9+.-]*:\/\/[^/@:]*):[^/@]*@/i, '$1:…@');
 }
 
 /** The first seconds of an input. */

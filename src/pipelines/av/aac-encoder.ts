@@ -6,10 +6,8 @@ import {
   AV_SAMPLE_FMT_FLTP,
 } from 'node-av/constants';
 import { Codec, CodecContext, Frame, Packet, Rational } from 'node-av/lib';
+import { AAC_FRAME } from '../aac-framer.ts';
 import { check, isAgain, isEnd } from './library.ts';
-
-/** Samples in one frame of AAC-LC. */
-export const AAC_FRAME = 1024;
 
 export interface AacPacket {
   /** In samples; the encoder's delay is already taken off. The first packet stands one frame before the first sample. */

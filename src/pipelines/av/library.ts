@@ -1,4 +1,4 @@
-import { AV_LOG_ERROR, AVERROR_EAGAIN, AVERROR_EOF, AVERROR_EXIT } from 'node-av/constants';
+import { AV_LOG_ERROR, AVERROR_EAGAIN, AVERROR_EOF } from 'node-av/constants';
 import { Dictionary, FFmpegError, Log } from 'node-av/lib';
 
 /**
@@ -28,14 +28,9 @@ export function isEnd(result: number): boolean {
   return result === AVERROR_EOF;
 }
 
-/** The call has nothing to give now, or was interrupted while it waited. */
+/** The call has nothing to give now. */
 export function isAgain(result: number): boolean {
   return result === AVERROR_EAGAIN;
-}
-
-/** A blocked call was ended by an abort. */
-export function isExit(result: number): boolean {
-  return result === AVERROR_EXIT;
 }
 
 /** Calls with the options as an FFmpeg dictionary, which is freed afterwards. */

@@ -1,0 +1,270 @@
+import type { LinkClient, Subscription } from '#link/client.ts';
+import type { AccessUnit } from '#media/access-unit.ts';
+import { isVideo, type Track, type VideoTrack } from '#media/track.ts';
+import { Backoff } from '#util/backoff.ts';
+import { Emitter } from '#util/emitter.ts';
+import { messageOf } from '#util/named-error.ts';
+import { canDecode, type Picture, VideoDecoder } from './av/video.ts';
+import { EVERY_LIMIT, PictureReader, type ReaderMode } from './picture-reader.ts';
+import { PacketWindow } from './window.ts';
+
+interface Arrived extends AccessUnit {
+  readonly arrival: number;
+  readonly index: number;
+}
+
+/** Where a stream stands for its readers: there is video to decode, or the reason why not. */
+export type DecoderStatus = { readonly live: true } | { readonly live: false; readonly reason: string };
+
+/** In mode `freshest` a short backlog is decoded rather than jumped over: a jump costs the pictures being reordered. */
+const SHORT_BACKLOG = 4;
+
+/**
+ * Decodes one stream for all runs on it in this worker, and only what one of them wants to see. It is subscribed to
+ * the stream while at least one reader is open; access units that nobody wants yet wait undecoded, at most back to
+ * the last keyframe.
+ */
+export class StreamDecoder {
+  readonly events = new Emitter<{ status(status: DecoderStatus): void }>();
+  readonly #link: LinkClient;
+  readonly #stream: string;
+  readonly #onIdle: () => void;
+  readonly #log: (message: string) => void;
+  readonly #readers = new Set<PictureReader>();
+  readonly #window = new PacketWindow<Arrived>();
+  readonly #backoff = new Backoff({ minimum: 500, maximum: 5000 });
+  #subscription: Subscription | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #status: DecoderStatus = { live: false, reason: 'The stream is being opened.' };
+  /** Id of the track that is decoded. */
+  #trackId: number | undefined;
+
+  #decoder: VideoDecoder | undefined;
+  #format: VideoTrack['format'] | undefined;
+  /** Units whose pictures are still inside the decoder, by pts. */
+  readonly #inside = new Map<number, Arrived>();
+  #keyframePts = 0;
+  #nextIndex = 0;
+  #decodedIndex = -1;
+  #driving: Promise<void> | undefined;
+  #closed = false;
+
+  /** Pictures decoded, and times that broken data cost the pictures up to a keyframe. */
+  readonly counters = { decoded: 0, corrupt: 0 };
+
+  constructor(options: {
+    link: LinkClient;
+    stream: string;
+    log: (message: string) => void;
+    /** The last reader is gone, and the decoder closed. */
+    onIdle: () => void;
+  }) {
+    this.#link = options.link;
+    this.#stream = options.stream;
+    this.#log = options.log;
+    this.#onIdle = options.onIdle;
+    this.#subscribe();
+  }
+
+  get status(): DecoderStatus {
+    return this.#status;
+  }
+
+  /** @param fps at most so many pictures per second of the stream; 0: all */
+  open(mode: ReaderMode, fps: number): PictureReader {
+    const reader: PictureReader = new PictureReader({
+      mode,
+      fps,
+      firstIndex: this.#nextIndex,
+      onWish: () => this.#wake(),
+      onClose: () => {
+        this.#readers.delete(reader);
+        if (this.#readers.size === 0) this.#close();
+      },
+    });
+    this.#readers.add(reader);
+    return reader;
+  }
+
+  #subscribe(): void {
+    this.#retry = undefined;
+    this.#subscription = this.#link.subscribe(this.#stream, {
+      tracks: (tracks) => this.#choose(tracks),
+      unit: (unit) => this.#arrive(unit),
+      end: (reason) => {
+        this.#subscription = undefined;
+        this.#window.drop();
+        this.#setStatus({ live: false, reason });
+        if (!this.#closed) this.#retry = setTimeout(() => this.#subscribe(), this.#backoff.next());
+      },
+    });
+  }
+
+  #choose(tracks: readonly Track[]): void {
+    const track = tracks.find(isVideo);
+    this.#trackId = track && canDecode(track.format.codec) ? track.id : undefined;
+    if (this.#trackId !== undefined) return this.#setStatus({ live: true });
+    const reason = track
+      ? `The video of "${this.#stream}" is ${track.format.codec}; algorithms can look at h264 and h265.`
+      : `The stream "${this.#stream}" has no video.`;
+    this.#setStatus({ live: false, reason });
+  }
+
+  #setStatus(status: DecoderStatus): void {
+    this.#status = status;
+    this.events.emit('status', status);
+  }
+
+  #arrive(unit: AccessUnit): void {
+    if (unit.track.id !== this.#trackId || this.#closed) return;
+    this.#backoff.reset();
+    this.#window.push({ ...unit, arrival: performance.now(), index: this.#nextIndex++ });
+    for (const reader of this.#readers) reader.offer();
+    const every = this.#everyReaders();
+    if (every.length > 0) {
+      if (this.#window.length > EVERY_LIMIT) this.#window.skipToKeyframe(this.#window.length - EVERY_LIMIT);
+      for (const reader of every) reader.trim(EVERY_LIMIT - this.#window.length);
+    } else if (unit.keyframe && (!this.#driving || this.#window.length > SHORT_BACKLOG)) {
+      this.#window.skipToKeyframe();
+    }
+    this.#wake();
+  }
+
+  #everyReaders(): PictureReader[] {
+    return [...this.#readers].filter(({ mode }) => mode === 'every');
+  }
+
+  #wake(): void {
+    if (this.#closed) return;
+    this.#driving ??= this.#drive().finally(() => {
+      this.#driving = undefined;
+      // What came up between the last look and now.
+      if (!this.#closed && this.#hasWork()) this.#wake();
+    });
+  }
+
+  /** The owner loop of the decoder: nobody else calls it. */
+  async #drive(): Promise<void> {
+    for (;;) {
+      for (const reader of this.#readers) reader.settle(this.#decodedIndex, this.#window.length === 0);
+      if (!this.#hasWork()) return;
+      const taken = this.#window.take();
+      if (!taken) return;
+      try {
+        await this.#decode(taken.unit, taken.fresh);
+      } catch (error) {
+        this.#log(`Decoding "${this.#stream}" failed: ${messageOf(error)}`);
+        this.#decoder?.close();
+        this.#decoder = undefined;
+        this.#lose();
+      }
+      this.#decodedIndex = taken.unit.index;
+      if (this.#closed) return;
+    }
+  }
+
+  #hasWork(): boolean {
+    if (this.#closed || this.#window.length === 0) return false;
+    if (this.#window.length > EVERY_LIMIT && this.#everyReaders().length > 0) return true;
+    const newest = Math.max(this.#window.newestPts ?? 0, ...this.#inside.keys());
+    const last = this.#window.last?.index ?? -1;
+    return [...this.#readers].some((reader) => reader.needs(newest, last));
+  }
+
+  async #decode(unit: Arrived, fresh: boolean): Promise<void> {
+    const { format } = unit.track as VideoTrack;
+    if (format !== this.#format || !this.#decoder) await this.#reopen(format);
+    else if (fresh) this.#flush();
+    const decoder = this.#decoder;
+    if (!decoder) return;
+    if (unit.keyframe) this.#keyframePts = unit.pts;
+    this.#inside.set(unit.pts, unit);
+    const pictures = await decoder.decode(unit.payload, unit.pts, unit.keyframe);
+    if (pictures) this.#show(pictures);
+    else this.#lose();
+  }
+
+  /** Another format: the pictures still inside come out, and a new decoder begins. */
+  async #reopen(format: VideoTrack['format']): Promise<void> {
+    if (this.#decoder) {
+      const decoder = this.#decoder;
+      this.#decoder = undefined;
+      this.#show(await decoder.drain());
+      decoder.close();
+    }
+    this.#inside.clear();
+    this.#format = format;
+    if (canDecode(format.codec)) this.#decoder = await VideoDecoder.open(format.codec);
+  }
+
+  #show(pictures: readonly Picture[]): void {
+    let damaged = false;
+    for (const picture of pictures) {
+      this.counters.decoded++;
+      const unit = this.#inside.get(picture.pts);
+      this.#inside.delete(picture.pts);
+      // Pictures shown before the keyframe that decoding began with may lack what they refer to: that is no damage.
+      if (picture.damaged) damaged ||= picture.pts >= this.#keyframePts;
+      else if (unit) {
+        const { pts, ntp, arrival, index } = unit;
+        const room = EVERY_LIMIT - this.#window.length;
+        for (const reader of this.#readers) reader.show({ picture, pts, ntp, arrival, index }, room);
+      }
+      picture.release();
+    }
+    if (damaged) this.#lose();
+  }
+
+  #flush(): void {
+    this.#decoder?.flush();
+    this.#inside.clear();
+  }
+
+  /** The data is broken: nothing more until the next keyframe. */
+  #lose(): void {
+    this.counters.corrupt++;
+    this.#flush();
+    this.#window.resync();
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    this.#subscription?.close();
+    this.#subscription = undefined;
+    this.#window.drop();
+    this.#inside.clear();
+    const free = () => {
+      this.#decoder?.close();
+      this.#decoder = undefined;
+    };
+    // A decoder must not be freed under a call that is still running.
+    if (this.#driving) void this.#driving.finally(free);
+    else free();
+    this.#onIdle();
+  }
+}
+
+/** The decoders of a worker: one per stream, as long as somebody reads from it. */
+export class StreamDecoders {
+  readonly #decoders = new Map<string, StreamDecoder>();
+  readonly #link: LinkClient;
+  readonly #log: (message: string) => void;
+
+  constructor(link: LinkClient, log: (message: string) => void) {
+    this.#link = link;
+    this.#log = log;
+  }
+
+  /** The decoder of a stream; the caller opens a reader on it at once. */
+  get(stream: string): StreamDecoder {
+    let decoder = this.#decoders.get(stream);
+    if (!decoder) {
+      const onIdle = () => this.#decoders.delete(stream);
+      decoder = new StreamDecoder({ link: this.#link, stream, log: this.#log, onIdle });
+      this.#decoders.set(stream, decoder);
+    }
+    return decoder;
+  }
+}

@@ -1,0 +1,109 @@
+import type { LinkClient, Task, TaskState } from '#link/client.ts';
+import { messageOf, NamedError } from '#util/named-error.ts';
+import { StreamDecoders } from './decoder.ts';
+import { runFileSource } from './file-source.ts';
+import { AlgorithmHosts } from './host-client.ts';
+import { runProbe } from './probe.ts';
+import { runRendition } from './rendition.ts';
+import { type RunServices, runAlgorithm } from './run.ts';
+import type { TaskContext, TaskOutcome } from './task.ts';
+
+interface Running {
+  readonly task: Task;
+  readonly abort: AbortController;
+  readonly done: Promise<void>;
+}
+
+/**
+ * The tasks of one worker: started and stopped as the hub says, each on its own, so that one that fails takes no other
+ * along. How each stands is told to the hub whenever it changes.
+ */
+export class WorkerTasks {
+  readonly #link: LinkClient;
+  readonly #services: RunServices & { readonly hosts: AlgorithmHosts };
+  readonly #running = new Map<string, Running>();
+  #closed = false;
+
+  constructor(link: LinkClient) {
+    this.#link = link;
+    const log = (message: string) => link.send({ type: 'log', level: 'warn', message });
+    this.#services = { decoders: new StreamDecoders(link, log), hosts: new AlgorithmHosts({ log }) };
+    link.events.on('start', (task) => void this.#start(task));
+    link.events.on('stop', (id) => this.#running.get(id)?.abort.abort());
+  }
+
+  /** Ends all tasks and resolves when they are ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const running = [...this.#running.values()];
+    for (const { abort } of running) abort.abort();
+    await Promise.all(running.map(({ done }) => done));
+  }
+
+  /** Ends what would outlive a worker that crashes. */
+  kill(): void {
+    this.#services.hosts.kill();
+  }
+
+  async #start(task: Task): Promise<void> {
+    const before = this.#running.get(task.id);
+    if (before && before.task.epoch >= task.epoch) return;
+    before?.abort.abort();
+    const abort = new AbortController();
+    const done = (async () => {
+      // A new epoch takes over only when the old one has let go of what they share.
+      await before?.done;
+      if (!this.#closed && !abort.signal.aborted) await this.#run(task, abort.signal);
+    })();
+    const running = { task, abort, done };
+    this.#running.set(task.id, running);
+    await done;
+    if (this.#running.get(task.id) === running) this.#running.delete(task.id);
+  }
+
+  async #run(task: Task, signal: AbortSignal): Promise<void> {
+    let last = '';
+    const tell = (
+      state: TaskState,
+      more: { reason?: string; code?: string } & Pick<TaskOutcome, 'report'>,
+    ) => {
+      const message = { type: 'task.state', task: task.id, epoch: task.epoch, state, ...more } as const;
+      const text = `${state} ${more.reason}`;
+      if (text !== last) this.#link.send(message);
+      last = text;
+    };
+    const context: TaskContext = {
+      link: this.#link,
+      task,
+      signal,
+      state: (state, reason) => tell(state, reason === undefined ? {} : { reason }),
+      log: (level, message) => this.#link.send({ type: 'log', level, message }),
+    };
+    tell('starting', {});
+    try {
+      tell('done', await this.#pipeline(task, context));
+    } catch (error) {
+      if (signal.aborted) return tell('done', { reason: 'Stopped.' });
+      if (error instanceof NamedError) return tell('failed', { reason: error.message, code: error.code });
+      context.log(
+        'error',
+        `Task ${task.id} (${task.spec.kind}) failed: ${(error as Error)?.stack ?? String(error)}`,
+      );
+      tell('failed', { reason: messageOf(error), code: 'TASK_FAILED' });
+    }
+  }
+
+  #pipeline(task: Task, context: TaskContext): Promise<TaskOutcome> {
+    const { spec } = task;
+    switch (spec.kind) {
+      case 'file-source':
+        return runFileSource(spec, context);
+      case 'run':
+        return runAlgorithm(spec, context, this.#services);
+      case 'rendition':
+        return runRendition(spec, context);
+      case 'probe':
+        return runProbe(spec, context);
+    }
+  }
+}
