@@ -26,6 +26,8 @@ class Ledger {
   readonly working = new Map<number, Parameters<Executor['start']>[0]>();
   readonly #perRun = new Map<string, number>();
   mostPerRun = 0;
+  /** Leases that were asked for and neither given back nor ended: `who run`. */
+  readonly asked = new Set<string>();
   #next = 0;
 
   readonly runs = new RunManager({
@@ -69,6 +71,13 @@ class Ledger {
     },
   });
 
+  forget(matches: (who: string, run: string) => boolean): void {
+    for (const one of this.asked) {
+      const [who = '', run = ''] = one.split(' ');
+      if (matches(who, run)) this.asked.delete(one);
+    }
+  }
+
   /** A task ends by itself; nobody stops it any more. */
   finish(name: string): void {
     for (const [id, request] of this.working) {
@@ -93,20 +102,22 @@ async function apply(ledger: Ledger, step: Command): Promise<void> {
   switch (step.do) {
     case 'acquire': {
       const holder = { kind: 'viewer', id: `v${step.who}`, reason: 'test' } as const;
-      if (live.has(name)) runs.acquire({ stream: name, algorithm: 'a', holder });
+      if (!live.has(name)) return;
+      ledger.asked.add(`${holder.id} ${runs.acquire({ stream: name, algorithm: 'a', holder }).run.id}`);
       return;
     }
     case 'release': {
       for (const lease of runs.leasesOf(`v${step.who}`)) runs.release(lease.id);
-      return;
+      return ledger.forget((who) => who === `v${step.who}`);
     }
     case 'join':
       return runs.viewerJoined(name, `v${step.who}`);
     case 'leave':
-      return runs.viewerLeft(`v${step.who}`);
+      runs.viewerLeft(`v${step.who}`);
+      return ledger.forget((who) => who === `v${step.who}`);
     case 'stop':
       if (runs.get(`a@${name}`)) await runs.stop(`a@${name}`);
-      return;
+      return ledger.forget((_, run) => run === `a@${name}`);
     case 'begin':
       live.add(name);
       return runs.streamStarted(name);
@@ -142,6 +153,10 @@ describe('RunManager, whatever happens in whatever order', () => {
         const wanted = held.filter((run) => live.has(run.stream)).map(({ id }) => id);
         expect([...working.values()].map(({ spec }) => spec.run).toSorted()).toEqual(wanted.toSorted());
         expect(ledger.mostPerRun).toBeLessThanOrEqual(1);
+        const leases = ['v0', 'v1', 'v2'].flatMap((who) =>
+          runs.leasesOf(who).map(({ run }) => `${who} ${run}`),
+        );
+        expect(leases).toEqual(expect.arrayContaining([...ledger.asked]));
         for (const who of ['v0', 'v1', 'v2']) runs.viewerLeft(who);
         clock.advance(2000);
         await settle();
