@@ -46,6 +46,19 @@ describe('checkRooms', () => {
     expect(violations[1]).toContain('room-media: src/media/unit.ts → src/hub/hub.ts');
   });
 
+  it('reads modules with `using`, and the imports in it', async () => {
+    const root = project({
+      'src/hub/hub.ts': 'export const open = () => ({ [Symbol.asyncDispose]: async () => {} });',
+      'src/media/track.ts': [
+        "export async function use() {\n  await using hub = (await import('#hub/hub.ts')).open();\n",
+        '  using other = { [Symbol.dispose]() {} };\n  return [hub, other];\n}',
+      ].join(''),
+    });
+    const { violations } = await checkRooms(root);
+    expect(violations).toHaveLength(1);
+    expect(violations[0]).toContain('room-media: src/media/track.ts → src/hub/hub.ts');
+  });
+
   it('lets a test import what it likes', async () => {
     const root = project({
       'src/hub/hub.ts': 'export const hub = 1;',

@@ -8,6 +8,7 @@ import { readdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { cruise, type ICruiseOptions, type ICruiseResult } from 'dependency-cruiser';
 import rules from '../.dependency-cruiser.ts';
+import './swc-using.ts';
 
 export interface RoomReport {
   /** Source files that were read, relative to the root. */
