@@ -121,6 +121,10 @@ describe('NAL units', () => {
   it('tell where decoding can start', () => {
     expect(isH264Keyframe([HIGH, hex('65')])).toBe(true);
     expect(isH264Keyframe([HIGH, hex('41')])).toBe(false);
+    expect(isH264Keyframe([hex('06060184' + '80'), hex('4188')])).toBe(true); // recovery point, intra slice
+    expect(isH264Keyframe([hex('06060184' + '80'), hex('419a')])).toBe(false); // recovery point, P slice
+    expect(isH264Keyframe([hex('06050200000601' + '84' + '80'), hex('4188')])).toBe(true); // behind another message
+    expect(isH264Keyframe([hex('06060121' + '80'), hex('4188')])).toBe(false); // recovery needs frames
     expect(isH265Keyframe([hex('2a01')])).toBe(true);
     expect(isH265Keyframe([hex('0201')])).toBe(false);
   });

@@ -21,9 +21,46 @@ export function h264NalType(nal: Buffer): number {
   return (nal[0] ?? 0) & 0x1f;
 }
 
-/** True when decoding can start at these NAL units: there is an IDR slice among them. */
+/**
+ * True when decoding can start at these NAL units: an IDR picture, or an intra picture with a recovery point of 0
+ * frames (section D.2.8), which is all that encoders with open groups of pictures send after their first picture.
+ */
 export function isH264Keyframe(nals: readonly Buffer[]): boolean {
-  return nals.some((nal) => h264NalType(nal) === H264.idr);
+  let isRecovery = false;
+  for (const nal of nals) {
+    const type = h264NalType(nal);
+    if (type === H264.idr) return true;
+    if (type === H264.sei) isRecovery ||= isRecoveryPoint(nal);
+    else if (type === H264.slice && !(isRecovery && isIntraSlice(nal))) return false;
+  }
+  return isRecovery && nals.some((nal) => h264NalType(nal) === H264.slice);
+}
+
+/** Looks for a recovery point message with recovery_frame_cnt 0 among the messages of an SEI NAL unit. */
+function isRecoveryPoint(sei: Buffer): boolean {
+  const rbsp = toRbsp(sei);
+  let at = 1;
+  const varying = () => {
+    let value = 0;
+    while (rbsp[at] === 0xff) {
+      value += 255;
+      at++;
+    }
+    return value + (rbsp[at++] ?? 0);
+  };
+  while (at + 2 < rbsp.length) {
+    const type = varying();
+    const size = varying();
+    if (type === 6) return new BitReader(rbsp.subarray(at, at + size)).flag();
+    at += size;
+  }
+  return false;
+}
+
+function isIntraSlice(slice: Buffer): boolean {
+  const bits = new BitReader(slice.subarray(1, 24));
+  bits.ue(); // first_mb_in_slice
+  return bits.ue() % 5 === 2;
 }
 
 /** Reads a sequence parameter set (section 7.3.2.1.1); undefined when it is broken. Never throws. */

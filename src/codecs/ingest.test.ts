@@ -54,6 +54,10 @@ describe('VideoIngest', () => {
     expect(ingest.push([changed, IDR], 0)?.payload).toEqual([SPS, changed, other, IDR]);
   });
 
+  it('calls no picture a keyframe while there are no parameter sets', () => {
+    expect(new VideoIngest(track([])).push([IDR], 0)).toMatchObject({ keyframe: false, payload: [IDR] });
+  });
+
   it('removes delimiters and filler', () => {
     const ingest = new VideoIngest(track([SPS, PPS]));
     expect(ingest.push([hex('09f0'), SLICE, hex('0cff80')], 0)?.payload).toEqual([SLICE]);

@@ -54,6 +54,8 @@ const RULES: Record<'h264' | 'h265', NalRules> = {
  * of what is superfluous (access unit delimiters, filler), a new Track when the parameter sets change, decoding times.
  */
 export class VideoIngest {
+  /** Pictures left out because they had no place in decoding order. */
+  dropped = 0;
   readonly #rules: NalRules;
   #track: VideoTrack;
   #times: DecodingTimes;
@@ -90,9 +92,13 @@ export class VideoIngest {
     }
     if (sets.length > 0) this.#learn(sets);
     if (!hasSlice) return undefined;
-    const keyframe = this.#rules.isKeyframe(rest);
+    // Without parameter sets nobody can start here, whatever kind of picture it is.
+    const keyframe = this.#track.format.codecString !== '' && this.#rules.isKeyframe(rest);
     const dts = this.#times.next(pts);
-    if (dts === undefined) return undefined;
+    if (dts === undefined) {
+      this.dropped++;
+      return undefined;
+    }
     const payload = keyframe ? [...this.#track.format.parameterSets, ...rest] : [...sets, ...rest];
     return { track: this.#track, dts, keyframe, payload };
   }

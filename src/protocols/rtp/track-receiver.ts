@@ -46,7 +46,8 @@ export class RtpTrackReceiver {
   #sequence: number | undefined;
   #lastDts: number | undefined;
   #waitingReport: { rtpTimestamp: number; ntp: number; now: number } | undefined;
-  #depacketizerDropped = 0;
+  /** Frames given up so far by depacketizer and ingest, as far as they are counted. */
+  #dropped = 0;
 
   constructor(options: RtpTrackReceiverOptions) {
     const { media, track, clock } = options;
@@ -83,8 +84,9 @@ export class RtpTrackReceiver {
     this.#applyWaitingReport(packet.timestamp);
     const { payload, marker, timestamp } = packet;
     for (const frame of this.#depacketizer.push({ payload, marker, timestamp, lost })) this.#emit(frame, now);
-    this.counters.discarded += this.#depacketizer.dropped - this.#depacketizerDropped;
-    this.#depacketizerDropped = this.#depacketizer.dropped;
+    const dropped = this.#depacketizer.dropped + (this.#ingest?.dropped ?? 0);
+    this.counters.discarded += dropped - this.#dropped;
+    this.#dropped = dropped;
   }
 
   /** One compound RTCP packet that arrived at `now` (ms since 1970). */
