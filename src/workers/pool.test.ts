@@ -76,11 +76,13 @@ describe('WorkerPool', () => {
     ]);
   });
 
-  it('refuses a worker that it did not start, and a second connection of one that it did', () => {
+  it('refuses a worker that it did not start, that is dead, or that has a connection already', () => {
     const { pool, start, attach, workers } = setUp();
     start('people');
     expect(pool.attach('pipeline-9.1', workers[0]!)).toBe(false);
     attach();
+    expect(attach()).toBe(false);
+    workers[0]!.child.exit(1);
     expect(attach()).toBe(false);
   });
 
@@ -171,7 +173,7 @@ describe('WorkerPool', () => {
   });
 
   it('does not try again what is not to be tried again', () => {
-    const { workers, start, attach, say, clock, states } = setUp();
+    const { workers, start, attach, say, clock, states, pool } = setUp();
     const failed = start('probe a', { restart: false });
     attach();
     say(workers[0]!, failed, 'failed', 'No video in it.');
@@ -181,6 +183,7 @@ describe('WorkerPool', () => {
     attach();
     expect([failed.state, lost.state]).toEqual(['failed', 'failed']);
     expect(lost.status.code).toBe('WORKER_LOST');
+    expect(pool.list()).toMatchObject([{ tasks: [] }]);
     expect(states).toHaveLength(2);
     expect(workers[1]!.heard).toEqual([]);
   });

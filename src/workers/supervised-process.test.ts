@@ -132,7 +132,9 @@ describe('SupervisedProcess', () => {
     clock.advance(100);
     child.alive();
     child.condemn('lost its connection');
-    clock.advance(500);
+    clock.advance(300);
+    child.condemn('said once more');
+    clock.advance(200);
     expect(children[1]!.signals).toEqual(['SIGKILL']);
     expect(child.status.reason).toBe('lost its connection');
   });
