@@ -1,0 +1,183 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ClipName, clip, clipPath } from '../support/clips.ts';
+import { delays, HASH_OUTPUT, type HashedFrame, hashFile, parseFrameHashes } from '../support/frames.ts';
+import { run } from '../support/process.ts';
+import { publish, published, startRtsp } from '../support/rtsp.ts';
+
+/** Real programs publish and read over TCP; each clip is sent once and read by three programs at a time. */
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'sluice-rtsp-'));
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+const GST_VIDEO = {
+  h264: ['rtph264depay', '!', 'h264parse', '!', 'video/x-h264,stream-format=byte-stream,alignment=au'],
+  hevc: ['rtph265depay', '!', 'h265parse', '!', 'video/x-h265,stream-format=byte-stream,alignment=au'],
+};
+const GST_AUDIO = {
+  aac: ['rtpmp4gdepay', '!', 'aacparse', '!', 'audio/mpeg,stream-format=adts'],
+  opus: ['rtpopusdepay', '!', 'opusparse', '!', 'oggmux'],
+  pcm_alaw: ['rtppcmadepay'],
+};
+
+interface Expectation {
+  readonly clip: ClipName;
+  readonly video?: keyof typeof GST_VIDEO;
+  readonly audio?: keyof typeof GST_AUDIO;
+}
+
+/** Publishes the clip by ffmpeg and reads it by ffmpeg (pictures and sound as hashes), ffprobe and GStreamer. */
+async function relay({ clip: name, video, audio }: Expectation) {
+  const path = await clipPath(name);
+  await using server = await startRtsp();
+  const url = server.url(`cam/${name}`);
+  const file = (suffix: string) => join(directory, `${name}.${suffix}`);
+  const branch = (media: string, chain: readonly string[], to: string) => [
+    's.',
+    '!',
+    `application/x-rtp,media=${media}`,
+    '!',
+    ...chain,
+    '!',
+    'filesink',
+    `location=${to}`,
+  ];
+
+  const publisher = publish(path, url);
+  const stream = await published(server.hub, `cam/${name}`);
+  const [hashes, probe, gst] = await Promise.all([
+    run('ffmpeg', [
+      ...['-v', 'error', '-copyts', '-rtsp_transport', 'tcp', '-i', url, ...HASH_OUTPUT],
+      ...(audio === 'pcm_alaw' ? ['-map', '0:a', '-c:a', 'copy', '-f', 'alaw', file('alaw')] : []),
+    ]),
+    run('ffprobe', [
+      ...['-v', 'error', '-rtsp_transport', 'tcp', '-of', 'json'],
+      ...[
+        '-show_entries',
+        'stream=codec_type,codec_name,width,height,sample_rate:packet=codec_type,dts_time',
+        url,
+      ],
+    ]),
+    run('gst-launch-1.0', [
+      ...['-q', 'rtspsrc', `location=${url}`, 'protocols=tcp', 'latency=0', 'name=s'],
+      ...(video ? branch('video', GST_VIDEO[video], file('gst-video')) : []),
+      ...(audio ? branch('audio', GST_AUDIO[audio], file('gst-audio')) : []),
+    ]),
+  ]);
+  const sent = await publisher.finished;
+  return { path, sent, hashes, probe, gst, file, notes: server.notes, tracks: stream.tracks };
+}
+
+function expectStep(times: readonly number[], step: number): void {
+  for (let i = 1; i < times.length; i++) {
+    expect((times[i] ?? 0) - (times[i - 1] ?? 0)).toBeCloseTo(step, 3);
+  }
+}
+
+function timesOf(frames: readonly HashedFrame[], kind: 'video' | 'audio'): number[] {
+  return frames.flatMap((frame) => (frame.kind === kind ? [frame.time] : []));
+}
+
+/** Delay of each piece of G.711 sound: packets are cut anew on the way, so the bytes are sought in the source. */
+async function alawDelays(path: string, receivedFile: string, first: number): Promise<number[]> {
+  const raw = await run('sh', ['-c', `ffmpeg -v error -i "${path}" -map 0:a -c copy -f alaw - | base64 -w0`]);
+  const source = Buffer.from(raw.stdout, 'base64');
+  const received = readFileSync(receivedFile);
+  const at = source.indexOf(received);
+  expect(at, 'the sound is one piece of the source, without a gap').toBeGreaterThanOrEqual(0);
+  expect(received.length).toBeGreaterThan(8000 * 3);
+  return [(first - at / 8000) * 1000];
+}
+
+describe.for<Expectation>([
+  { clip: 'h264-aac', video: 'h264', audio: 'aac' },
+  { clip: 'h265-opus', video: 'hevc', audio: 'opus' },
+  { clip: 'h264-bframes-pcma', video: 'h264', audio: 'pcm_alaw' },
+  { clip: 'aac', audio: 'aac' },
+  { clip: 'h264', video: 'h264' },
+])('$clip from ffmpeg', (expectation) => {
+  const { video, audio } = expectation;
+  let result: Awaited<ReturnType<typeof relay>>;
+  let source: HashedFrame[];
+  let received: HashedFrame[];
+
+  beforeAll(async () => {
+    result = await relay(expectation);
+    source = await hashFile(result.path);
+    received = parseFrameHashes(result.hashes.stdout);
+  });
+
+  test('is published and read without a complaint of any program', () => {
+    expect(result.sent).toMatchObject({ code: 0, stderr: '' });
+    expect(result.hashes).toMatchObject({ code: 0, stderr: '' });
+    expect(result.probe).toMatchObject({ code: 0, stderr: '' });
+    expect(result.gst.stderr).not.toMatch(/ERROR/);
+  });
+
+  test('shows ffprobe its codecs, and decoding times that go forward', () => {
+    const { streams, packets } = JSON.parse(result.probe.stdout) as {
+      streams: { codec_type: string; codec_name: string; width?: number }[];
+      packets: { codec_type: string; dts_time?: string }[];
+    };
+    expect(streams.map(({ codec_name }) => codec_name)).toEqual([video, audio].filter(Boolean));
+    if (video) expect(streams[0]?.width).toBe(320);
+    for (const { codec_type } of streams) {
+      const times = packets.flatMap((packet) =>
+        packet.codec_type === codec_type && packet.dts_time !== undefined ? [Number(packet.dts_time)] : [],
+      );
+      expect(times.length).toBeGreaterThan(90);
+      expect(times).toEqual([...new Set(times)].sort((a, b) => a - b));
+    }
+  });
+
+  test.runIf(video)(
+    'comes to ffmpeg with every picture from a keyframe to the last, each the same as sent',
+    () => {
+      const pictures = timesOf(received, 'video');
+      expect(pictures.length).toBeGreaterThanOrEqual(100);
+      expectStep(pictures, 1 / clip.fps);
+      expect(delays(source, received, 'video').length).toBe(pictures.length);
+      expect(received.findLast(({ kind }) => kind === 'video')?.hash).toBe(
+        source.findLast(({ kind }) => kind === 'video')?.hash,
+      );
+    },
+  );
+
+  test.runIf(video && audio)('keeps sound and picture in step to 10 ms', async () => {
+    const videoDelays = delays(source, received, 'video');
+    const audioDelays =
+      audio === 'pcm_alaw'
+        ? await alawDelays(result.path, result.file('alaw'), timesOf(received, 'audio')[0] ?? 0)
+        : delays(source, received, 'audio');
+    expect(audioDelays.length).toBeGreaterThan(0);
+    const reference = videoDelays[0] ?? Number.NaN;
+    const skews = [...audioDelays, ...videoDelays].map((delay) => delay - reference);
+    const worst = skews.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a), 0);
+    console.log(`${expectation.clip}: largest skew of sound against picture ${worst.toFixed(3)} ms`);
+    expect(Math.abs(worst)).toBeLessThanOrEqual(10);
+  });
+
+  test('comes to GStreamer with every picture and with its sound', async () => {
+    const count = async (suffix: string, format: string) => {
+      const args = ['-v', 'error', '-f', format, '-count_packets', '-of', 'csv=p=0'];
+      const { stdout } = await run('ffprobe', [
+        ...args,
+        ...['-show_entries', 'stream=nb_read_packets', result.file(suffix)],
+      ]);
+      return Number(stdout.trim().split('\n')[0]);
+    };
+    if (video) {
+      const pictures = await count('gst-video', video);
+      expect(pictures).toBeGreaterThanOrEqual(100);
+      expect(pictures).toBeLessThanOrEqual(clip.frames);
+    }
+    if (audio === 'pcm_alaw') expect(readFileSync(result.file('gst-audio')).length).toBeGreaterThan(8000 * 3);
+    else if (audio) expect(await count('gst-audio', audio === 'opus' ? 'ogg' : 'aac')).toBeGreaterThan(150);
+  });
+});
