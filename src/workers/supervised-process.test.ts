@@ -137,6 +137,11 @@ describe('SupervisedProcess', () => {
     clock.advance(200);
     expect(children[1]!.signals).toEqual(['SIGKILL']);
     expect(child.status.reason).toBe('lost its connection');
+    clock.advance(500);
+    child.alive();
+    child.condemn('lost its connection again');
+    children[2]!.exit(0);
+    expect(child.status.reason).toBe('lost its connection again');
   });
 
   it('tries again when the process cannot be started', () => {

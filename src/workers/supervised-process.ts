@@ -85,8 +85,10 @@ export class SupervisedProcess implements AsyncDisposable {
   #child: Child | undefined;
   #incarnation = 0;
   #lastSign = 0;
-  /** Why we are about to kill, or have killed, the process. */
+  /** Why we have killed the process. */
   #verdict: string | undefined;
+  /** Why we shall kill it, if it does not end by itself. */
+  #suspicion: string | undefined;
   #stopping: PromiseWithResolvers<void> | undefined;
   readonly #timers = new Map<'check' | 'restart' | 'kill', () => void>();
 
@@ -120,7 +122,8 @@ export class SupervisedProcess implements AsyncDisposable {
    */
   condemn(reason: string): void {
     const child = this.#child;
-    if (!child || this.#stopping || this.#verdict !== undefined || this.#timers.has('kill')) return;
+    if (!child || this.#stopping || this.#verdict !== undefined || this.#suspicion !== undefined) return;
+    this.#suspicion = reason;
     this.#set('kill', CONDEMNED_MS, () => this.#kill(child, reason));
   }
 
@@ -146,6 +149,7 @@ export class SupervisedProcess implements AsyncDisposable {
   #begin(): void {
     this.#incarnation++;
     this.#verdict = undefined;
+    this.#suspicion = undefined;
     let child: Child;
     try {
       child = this.#spawn(this.#incarnation);
@@ -170,6 +174,10 @@ export class SupervisedProcess implements AsyncDisposable {
     const tail = new StderrTail();
     let over = false;
     let cancelDrain = () => {};
+    const exited = (code: number | null, signal: NodeJS.Signals | null) => {
+      // A process that sees for itself that it is of no use ends in good order, which explains nothing.
+      end((code === 0 ? this.#suspicion : undefined) ?? inWords(code, signal, tail));
+    };
     const end = (reason: string) => {
       if (over) return;
       over = true;
@@ -181,9 +189,9 @@ export class SupervisedProcess implements AsyncDisposable {
     // After the exit the last words may still be in the pipe, so its close is waited for; but not for long.
     child.on('exit', (code, signal) => {
       this.#timers.get('check')?.();
-      cancelDrain = this.#clock.after(DRAIN_MS, () => end(inWords(code, signal, tail)));
+      cancelDrain = this.#clock.after(DRAIN_MS, () => exited(code, signal));
     });
-    child.on('close', (code, signal) => end(inWords(code, signal, tail)));
+    child.on('close', exited);
     // Also comes when a signal or a message could not be sent; only without a process it is the end.
     child.on('error', (error) => {
       if (child.pid === undefined) end(`could not be started: ${error.message}`);
