@@ -91,11 +91,11 @@ describe('what ffprobe and ffmpeg read of our fragmented MP4', () => {
     expect(video.map(({ flags }) => flags[0] === 'K')).toEqual(pictures.map(({ keyframe }) => keyframe));
     expect(video.map(({ size }) => Number(size))).toEqual(pictures.map(sizeInFile));
 
-    const begun = units.slice(units.indexOf(pictures[0]!));
-    const frames = begun.filter(({ track }) => !isVideo(track));
+    // Sound that would be heard before the first picture is left out.
+    const frames = units.filter((unit) => !isVideo(unit.track) && unit.ntp >= pictures[0]!.ntp - 5);
     const audio = read.filter(({ codec_type }) => codec_type === 'audio');
     // Only the last frame may still wait for a second one.
-    expect(frames.length - audio.length).toBeLessThanOrEqual(1);
+    expect(Math.abs(frames.length - audio.length)).toBeLessThanOrEqual(1);
     for (const [i, packet] of audio.entries()) {
       expect(Math.abs(packet.pts - frames[i]!.pts)).toBeLessThanOrEqual(0.005 * 48_000);
       expect(Number(packet.size)).toBe(payloadSize(frames[i]!));

@@ -4,8 +4,10 @@ import type { AudioTrack } from '#media/track.ts';
 import type { Sample } from './media-fragment.ts';
 import { silentFrame } from './silence.ts';
 
-/** Distance of a frame from its place, in seconds, up to which it simply follows the one before it. */
-const TOLERANCE_SECONDS = 0.005;
+/** Distance from its place, in seconds, at which a frame counts as exactly there. */
+const EXACT_SECONDS = 0.005;
+/** Frames follow each other until they are half a frame off their place, but none is this late, in seconds. */
+const LONGEST_GAP_SECONDS = 0.02;
 /** Sound that lies so far behind the picture, in seconds, is not late but missing. */
 const MISSING_SECONDS = 1.5;
 /** A clock that is so far off, in seconds, began anew: nothing is filled or left out. */
@@ -20,10 +22,10 @@ export type EmitRun = (baseTime: number, samples: readonly Sample[]) => void;
  * Lines up the audio frames of one track so that a browser plays them and the picture without a break.
  *
  * Browsers cut overlapping sound away; they take a gap of two frames for a break, after which they throw away every
- * *picture* up to the next keyframe; and without sound they do not play at all. So frames never overlap, small jitter
- * is absorbed, a gap is filled with silence, and sound that does not come (a microphone that is off, a worker that was
- * killed) is silence too. A source whose clock runs fast loses one frame whenever it is a whole frame ahead, so sound
- * cannot drift off the picture.
+ * *picture* up to the next keyframe; and without sound they do not play at all. So frames never overlap and follow each
+ * other without a seam while they are within half a frame of their place. A longer gap is filled with silence, and sound
+ * that does not come (a microphone that is off, a worker that was killed) is silence too. A source whose clock runs fast
+ * loses a frame whenever it is half a frame ahead, so sound cannot drift off the picture.
  */
 export class AudioLane {
   readonly #rate: number;
@@ -37,6 +39,8 @@ export class AudioLane {
   /** Where the next frame follows without a gap. */
   #end: number | undefined;
   #missing = false;
+  /** No sound yet, or none for a while: the next frame is put exactly where it belongs. */
+  #begins = true;
 
   /** @param groupMs frames leave together when one more would make them longer than this */
   constructor(track: AudioTrack, groupMs: number, emit: EmitRun) {
@@ -53,13 +57,16 @@ export class AudioLane {
     const duration = this.#aacDuration || opusPacketDuration(payload[0] ?? NOTHING);
     if (time < 0 || duration === 0) return;
     this.#missing = false;
+    const exact = EXACT_SECONDS * this.#rate;
+    const half = Math.max(duration / 2, exact);
     const ahead = this.#end === undefined ? 0 : this.#end - time;
     const sameClock = Math.abs(ahead) < NEW_CLOCK_SECONDS * this.#rate;
-    const tolerance = TOLERANCE_SECONDS * this.#rate;
-    if (sameClock && ahead >= duration + tolerance) return;
-    if (sameClock && ahead < 0) this.#fill(time + tolerance);
+    if (sameClock && ahead > (this.#begins ? exact : half)) return;
+    const slack = this.#begins ? exact : Math.min(half, LONGEST_GAP_SECONDS * this.#rate);
+    this.#begins = false;
+    if (sameClock && -ahead > slack) this.#fill(time + exact);
     const end = this.#end;
-    const follows = end !== undefined && sameClock && end - time > -tolerance;
+    const follows = end !== undefined && sameClock && time - end <= slack;
     this.#append(payload, follows ? end : time, duration);
   }
 
@@ -67,8 +74,9 @@ export class AudioLane {
   keepUp(time: number): void {
     this.#end ??= Math.max(time, 0);
     const behind = time - this.#end;
-    if (behind > MISSING_SECONDS * this.#rate) this.#missing = true;
-    if (this.#missing && behind < NEW_CLOCK_SECONDS * this.#rate) this.#fill(time);
+    if (behind > MISSING_SECONDS * this.#rate) this.#missing = this.#begins = true;
+    if (behind >= NEW_CLOCK_SECONDS * this.#rate) this.#end = time;
+    else if (this.#missing) this.#fill(time);
   }
 
   /** Gives out what waits. */
