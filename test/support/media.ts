@@ -79,7 +79,8 @@ function recipe(options: BarcodeClipOptions): string[] {
   const args = ['-f', 'lavfi', '-i', `testsrc2=size=640x360:rate=${fps}:duration=${seconds}`];
   if (audio !== 'none') {
     const rate = audio === 'pcma' ? 8000 : 48000;
-    const beep = `aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.04)':s=${rate}:d=${seconds}`;
+    // Quiet noise between the beeps: digital silence would code to nothing, and no real stream sends nothing.
+    const beep = `aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.04)+0.004*(random(0)-0.5)':s=${rate}:d=${seconds}`;
     args.push('-f', 'lavfi', '-i', beep);
   }
   args.push('-vf', `${boxes.join(',')},format=yuv420p`);

@@ -1,3 +1,5 @@
+import { EdgeEnvelope } from './edge-envelope.ts';
+
 /** A stretch of buffered media, in seconds of the media timeline. */
 export type Range = readonly [start: number, end: number];
 
@@ -23,52 +25,55 @@ const JUMP_BEHIND_S = 3;
 /** Nearer to the edge than the target by more than this: a jump back, because slowing down would take too long. */
 const JUMP_AHEAD_S = 0.8;
 /** Errors within this band do not change a rate of 1. */
-const CALM_S = 0.06;
+const CALM_S = 0.04;
 /** A rate once changed is kept until the error is this small. */
-const REACHED_S = 0.015;
-const SMOOTHING_MS = 400;
+const REACHED_S = 0.01;
 /** How long the playhead may stand outside of what is buffered before it is moved. */
 const PATIENCE_MS = 250;
 /** Longest wait for the target's worth of media before playback starts with what is there. */
 const START_WAIT_MS = 1_500;
 const START_MINIMUM_S = 0.08;
+/** In store beyond what unevenness asks for, so that decoders never wait. */
+const RESERVE_S = 0.12;
+/** Unevenness beyond this is not played around: it would be no live picture. */
+const UNEVEN_LIMIT_S = 1.5;
 const STALL_STEP_S = 0.08;
 const STALL_LIMIT_S = 0.8;
 const STALL_REST_MS = 20_000;
-/** Seconds of stall allowance given back per second of rest. */
-const STALL_RETURN = 0.01;
+/** Seconds of distance given back per second when less would do. */
+const RETURN_RATE = 0.02;
 
 /**
- * Keeps playback at a chosen distance from the end of what is buffered: by a gentle change of the playback rate, and by
- * a jump only where that would take too long or where the playhead fell out of the buffer. Pure: samples in, actions
- * out; the media element is somebody else's.
+ * Keeps playback at a chosen distance from the live edge: by a gentle change of the playback rate, and by a jump only
+ * where that would take too long or where the playhead fell out of the buffer. It never chooses less than what the
+ * unevenness of arrival needs. Pure: samples in, actions out; the media element is somebody else's.
  */
 export class LiveEdge {
-  #target: number;
+  readonly #envelope = new EdgeEnvelope();
+  /** What the owner wants, seconds from the live edge. */
+  wanted: number;
+  /** What arrival needs; follows upwards at once and downwards slowly. */
+  #needed = RESERVE_S;
   #latency: number | undefined;
   #rate = 1;
-  #sampled = 0;
+  #sampled: number | undefined;
   #started = false;
   #firstMedia: number | undefined;
   #outsideSince: number | undefined;
   #allowance = 0;
   #lastStall = Number.NEGATIVE_INFINITY;
 
-  /** @param target seconds from the live edge. */
-  constructor(target: number) {
-    this.#target = target;
+  /** @param wanted seconds from the live edge. */
+  constructor(wanted: number) {
+    this.wanted = wanted;
   }
 
-  /** Seconds wanted between the playhead and the live edge, with what stalls taught. */
+  /** Seconds between the playhead and the live edge that are steered for. */
   get target(): number {
-    return this.#target + this.#allowance;
+    return Math.max(this.wanted, this.#needed + this.#allowance);
   }
 
-  set target(seconds: number) {
-    this.#target = seconds;
-  }
-
-  /** Smoothed distance from the live edge in seconds; undefined before playback started. */
+  /** Distance from the live edge in seconds; undefined before playback started. */
   get latency(): number | undefined {
     return this.#latency;
   }
@@ -77,8 +82,19 @@ export class LiveEdge {
     return this.#started;
   }
 
+  /** The live edge now, seconds of the media timeline. */
+  edge(now: number): number | undefined {
+    return this.#envelope.edge(now);
+  }
+
+  /** New media was buffered up to `end`. To be called after every append. */
+  appended(now: number, end: number): void {
+    this.#envelope.observe(now, end);
+  }
+
   /** Forgets everything about the media (a new source), but not what stalls taught. */
   reset(): void {
+    this.#envelope.reset();
     this.#latency = undefined;
     this.#started = false;
     this.#firstMedia = undefined;
@@ -95,28 +111,31 @@ export class LiveEdge {
 
   update(sample: PlaybackSample): PlaybackAction {
     const { now, ranges, currentTime } = sample;
-    const elapsed = Math.max(0, now - this.#sampled);
-    this.#sampled = now;
-    this.#giveBack(now, elapsed);
+    this.#learn(now);
     const last = ranges.at(-1);
     if (!last) return {};
     if (!this.#started) return this.#start(now, last);
-    const within = ranges.find(([start, end]) => currentTime >= start - 0.001 && currentTime <= end);
+    const within = ranges.some(([start, end]) => currentTime >= start - 0.001 && currentTime <= end);
     if (!within) return this.#outside(now, ranges, currentTime);
     this.#outsideSince = undefined;
-    return this.#steer(last, currentTime, elapsed);
+    return this.#steer(now, last, currentTime);
   }
 
   /** The viewer changed the mode: go to the new target at once instead of drifting there. */
   settle(sample: PlaybackSample): PlaybackAction {
     const last = sample.ranges.at(-1);
-    if (!last || !this.#started) return {};
-    return Math.abs(last[1] - sample.currentTime - this.target) > 0.3 ? this.#jump(last) : {};
+    const edge = this.#envelope.edge(sample.now);
+    if (!last || !this.#started || edge === undefined) return {};
+    return Math.abs(edge - sample.currentTime - this.target) > 0.3 ? this.#jump(sample.now, last) : {};
   }
 
-  #giveBack(now: number, elapsed: number): void {
-    if (this.#allowance > 0 && now - this.#lastStall > STALL_REST_MS && elapsed < 5_000) {
-      this.#allowance = Math.max(0, this.#allowance - (elapsed / 1000) * STALL_RETURN);
+  #learn(now: number): void {
+    const elapsed = Math.min(1, (now - (this.#sampled ?? now)) / 1000);
+    this.#sampled = now;
+    const needed = Math.min(UNEVEN_LIMIT_S, this.#envelope.unevenness) + RESERVE_S;
+    this.#needed = Math.max(needed, this.#needed - elapsed * RETURN_RATE);
+    if (now - this.#lastStall > STALL_REST_MS) {
+      this.#allowance = Math.max(0, this.#allowance - elapsed * RETURN_RATE);
     }
   }
 
@@ -126,7 +145,7 @@ export class LiveEdge {
     const waited = now - this.#firstMedia;
     if (length < START_MINIMUM_S || (length < this.target && waited < START_WAIT_MS)) return {};
     this.#started = true;
-    return this.#jump(last);
+    return this.#jump(now, last);
   }
 
   /** The playhead stands in a gap, behind all media, or beyond its end. */
@@ -140,27 +159,26 @@ export class LiveEdge {
     if (waited < PATIENCE_MS) return {};
     this.#outsideSince = undefined;
     if (next && next !== last && last[1] - next[0] < JUMP_BEHIND_S) return this.#moveTo(next[0] + 0.001);
-    return this.#jump(last);
+    return this.#jump(now, last);
   }
 
-  #steer(last: Range, currentTime: number, elapsed: number): PlaybackAction {
-    const latency = last[1] - currentTime;
-    const weight = this.#latency === undefined ? 1 : 1 - Math.exp(-elapsed / SMOOTHING_MS);
-    this.#latency = (this.#latency ?? 0) + (latency - (this.#latency ?? 0)) * weight;
+  #steer(now: number, last: Range, currentTime: number): PlaybackAction {
+    this.#latency = (this.#envelope.edge(now) ?? last[1]) - currentTime;
     const error = this.#latency - this.target;
-    if (error > JUMP_BEHIND_S) return this.#jump(last);
+    if (error > JUMP_BEHIND_S) return this.#jump(now, last);
     // Back only where the media for it is still there.
-    if (error < -JUMP_AHEAD_S && last[1] - this.target >= last[0]) return this.#jump(last);
+    if (error < -JUMP_AHEAD_S && currentTime + error >= last[0]) return this.#jump(now, last);
     const calm = this.#rate === 1 ? CALM_S : REACHED_S;
     if (Math.abs(error) < calm || (this.#rate > 1 && error < 0) || (this.#rate < 1 && error > 0)) {
       return this.#setRate(1);
     }
     if (error > 0) return this.#setRate(error > 0.6 ? FASTEST : error > 0.25 ? 1.06 : 1.03);
-    return this.#setRate(error < -0.2 ? SLOWEST : 0.97);
+    return this.#setRate(error < -0.15 ? SLOWEST : 0.97);
   }
 
-  #jump(last: Range): PlaybackAction {
-    return this.#moveTo(Math.max(last[0] + 0.001, last[1] - this.target));
+  #jump(now: number, last: Range): PlaybackAction {
+    const edge = this.#envelope.edge(now) ?? last[1];
+    return this.#moveTo(Math.min(Math.max(last[0] + 0.001, edge - this.target), last[1]));
   }
 
   #moveTo(seek: number): PlaybackAction {

@@ -1,7 +1,7 @@
 import type { Result } from '#algorithms/contract.ts';
 import type { Unplayable } from './codec-support.ts';
 import { LevelMeter } from './level-meter.ts';
-import { LiveEdge, type PlaybackAction, type PlaybackSample } from './live-edge.ts';
+import { LiveEdge, type PlaybackAction, type PlaybackSample, type Range } from './live-edge.ts';
 import { MseSource, type SourceState } from './mse-source.ts';
 import { boxesFor, type DrawnBox, type PlayMode } from './overlay.ts';
 import { doorUrl, type RunInfo, type TrackInfo, type UnsupportedTrack } from './protocol.ts';
@@ -74,7 +74,8 @@ export interface PlayerOptions {
   readonly label?: (label: string) => string;
 }
 
-const LIVE_TARGET_S = 0.25;
+/** The least distance from the live edge; uneven arrival asks for more. */
+const LIVE_TARGET_S = 0.15;
 const STEER_MS = 100;
 const SNAPSHOT_MS = 250;
 /** A hidden, silent player lets go of the stream after so long. */
@@ -103,7 +104,6 @@ export class Player {
   #sourceState: SourceState = { kind: 'connecting' };
   #mode: PlayMode;
   #label: (label: string) => string;
-  #bufferedEnd: number | undefined;
   #steered = 0;
   #hiddenSince: number | undefined;
   #drops = { video: 0, audio: 0, page: 0 };
@@ -225,10 +225,7 @@ export class Player {
         this.#publish();
       },
       reset: () => this.#reset(),
-      appended: (ranges) => {
-        this.#bufferedEnd = ranges.at(-1)?.[1];
-        if (performance.now() - this.#steered > STEER_MS) this.#steer();
-      },
+      appended: (ranges) => this.#appended(ranges),
       drops: (drops) => {
         this.#drops = { ...this.#drops, ...drops };
       },
@@ -256,7 +253,6 @@ export class Player {
     // The next timeline may use the same numbers for other pictures.
     this.#store.clear();
     this.#delay.clear();
-    this.#bufferedEnd = undefined;
     this.#lastPts = 0;
   }
 
@@ -268,6 +264,13 @@ export class Player {
     };
   }
 
+  #appended(ranges: readonly Range[]): void {
+    const now = performance.now();
+    const end = ranges.at(-1)?.[1];
+    if (end !== undefined) this.#edge.appended(now, end);
+    if (now - this.#steered > STEER_MS) this.#steer();
+  }
+
   #steer(): void {
     this.#steered = performance.now();
     if (this.#video.seeking) return;
@@ -277,9 +280,7 @@ export class Player {
 
   #retarget(): void {
     const inStep = this.#mode === 'in-step' && this.#runs.length > 0;
-    this.#edge.target = inStep
-      ? Math.max(LIVE_TARGET_S, this.#stepTarget.update(performance.now(), this.#delay.hold))
-      : LIVE_TARGET_S;
+    this.#edge.wanted = inStep ? this.#stepTarget.update(performance.now(), this.#delay.hold) : LIVE_TARGET_S;
   }
 
   #apply(action: PlaybackAction): void {
@@ -326,8 +327,9 @@ export class Player {
     this.#store.add(result);
     const now = performance.now();
     this.#resultRate.add(now);
-    if (this.#bufferedEnd === undefined) return;
-    const delay = this.#bufferedEnd * 1000 - result.pts / 90;
+    const edge = this.#edge.edge(now);
+    if (edge === undefined) return;
+    const delay = edge * 1000 - result.pts / 90;
     if (Math.abs(delay) < 30_000) this.#delay.add(now, delay);
     if (this.#picture && result.pts <= this.#lastPts) this.#due.due++;
   }
