@@ -2,8 +2,8 @@
 
 const START_CODE = Buffer.from([0, 0, 0, 1]);
 
-/** Splits a byte stream of annex B into NAL units (slices, without start codes and trailing zeros). */
-export function splitAnnexB(bytes: Buffer): Buffer[] {
+/** Splits a byte stream of annex B into NAL units (slices, without start codes and trailing zeros), `limit` at most. */
+export function splitAnnexB(bytes: Buffer, limit = Number.POSITIVE_INFINITY): Buffer[] {
   const nals: Buffer[] = [];
   let start = -1;
   let at = 0;
@@ -13,7 +13,7 @@ export function splitAnnexB(bytes: Buffer): Buffer[] {
       const nal = trimZeros(bytes.subarray(start, code < 0 ? bytes.length : code));
       if (nal.length > 0) nals.push(nal);
     }
-    if (code < 0) return nals;
+    if (code < 0 || nals.length >= limit) return nals;
     start = at = code + 3;
   }
 }

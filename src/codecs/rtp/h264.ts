@@ -1,5 +1,4 @@
 import { H264, h264NalType, isH264Keyframe } from '../h264.ts';
-import { splitAnnexB } from '../nal.ts';
 import type { CodedFrame, Depacketizer, DepacketizerInput, Packetizer, RtpPayload } from './contract.ts';
 import { NalAssembler } from './nal-assembler.ts';
 
@@ -30,10 +29,9 @@ export class H264Depacketizer implements Depacketizer {
       if (header === undefined) return this.#assembler.damage();
       const nalHeader = [(first & 0xe0) | (header & 0x1f)];
       this.#assembler.fragment(nalHeader, payload.subarray(2), (header & START) !== 0, (header & END) !== 0);
-    } else if (type >= 1 && type <= 23) this.#assembler.nal(payload);
-    else if (first === 0) {
-      // A few cameras put a piece of byte stream, start codes included, where a NAL unit belongs.
-      for (const nal of splitAnnexB(payload)) this.#assembler.nal(nal);
+    } else if (type < STAP_A) {
+      // Type 0 is no NAL unit: the first byte of a start code, which the assembler takes apart.
+      this.#assembler.nal(payload);
     } else this.#assembler.damage();
   }
 

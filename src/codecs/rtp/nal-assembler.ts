@@ -1,5 +1,7 @@
-import { trimZeros } from '../nal.ts';
+import { splitAnnexB, trimZeros } from '../nal.ts';
 import { type CodedFrame, type DepacketizerInput, FRAME_LIMITS } from './contract.ts';
+
+const START_CODE = Buffer.from([0, 0, 0, 1]);
 
 /**
  * Collects the NAL units and fragments of one access unit; what RFC 6184 and RFC 7798 have in common. An access unit
@@ -70,6 +72,13 @@ export class NalAssembler {
 
   #add(bytes: Buffer): void {
     const nal = trimZeros(bytes);
+    // A start code cannot occur inside a NAL unit; some cameras send a piece of byte stream where one belongs.
+    const code = nal.indexOf(START_CODE);
+    if (code >= 0) {
+      if (code > 0) this.#add(nal.subarray(0, code));
+      for (const one of splitAnnexB(nal.subarray(code), FRAME_LIMITS.nals)) this.#add(one);
+      return;
+    }
     if (nal.length === 0) return;
     this.#bytes += nal.length;
     if (this.#bytes > FRAME_LIMITS.bytes || this.#nals.length >= FRAME_LIMITS.nals) this.damage();

@@ -139,6 +139,9 @@ describe('H.264 and H.265 over RTP', () => {
     const stream = hex('00000001674d000000016800000001' + '65aa');
     const [whole] = receiver.push({ payload: stream, marker: true, timestamp: 1, lost: false });
     expect(whole?.payload).toEqual([hex('674d'), hex('68'), hex('65aa')]);
+    const joined = hex('674d' + '0000000168' + '0000000165aa');
+    const [split] = receiver.push({ payload: joined, marker: true, timestamp: 2, lost: false });
+    expect(split?.payload).toEqual([hex('674d'), hex('68'), hex('65aa')]);
   });
 
   it('leaves access unit delimiters out', () => {

@@ -261,6 +261,7 @@ describe('RtpTrackReceiver', () => {
           rx.receiveRtp(Buffer.concat([hex('8060'), Buffer.from(tail)]), NOW);
           rx.receiveRtcp(Buffer.concat([hex('80c80006'), Buffer.from(tail)]), NOW);
         }
+        expect(rx.counters.packets + rx.counters.discarded).toBeGreaterThanOrEqual(packets.length);
       }),
       { numRuns: 200 },
     );

@@ -2,7 +2,7 @@ import { H265, h265NalType, parseH265Sps } from '#codecs/h265.ts';
 import { isVideo, type Track } from '#media/track.ts';
 
 /** How a track is sent over RTP. */
-export interface RtpDescription {
+interface RtpDescription {
   readonly payloadType: number;
   /** Lines of its media section: `m=`, `a=rtpmap`, `a=fmtp`. */
   readonly lines: string[];

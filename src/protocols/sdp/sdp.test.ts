@@ -153,7 +153,8 @@ describe('parseSdp', () => {
     );
     fc.assert(
       fc.property(fc.array(line, { maxLength: 30 }), (lines) => {
-        for (const media of parseSdp(lines.join('\n')).medias) trackFromMedia(media, 0);
+        for (const media of parseSdp(lines.join('\n')).medias)
+          expect(trackFromMedia(media, 0)).toBeTypeOf('object');
       }),
       { numRuns: 500 },
     );
