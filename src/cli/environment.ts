@@ -1,0 +1,23 @@
+import type { SluiceServer } from '#app/server.ts';
+import type { Config } from '#config/schema.ts';
+import type { ProbeReport } from '#link/messages.ts';
+
+/** What the commands use of the world, so that tests can give them another one. */
+export interface CliEnvironment {
+  /** Writes a line, or several, of what was asked for. */
+  readonly print: (text: string) => void;
+  /** Writes a line about what went wrong. */
+  readonly complain: (text: string) => void;
+  readonly signals: {
+    on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
+    off(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
+  };
+  /** Ends the process at once. */
+  readonly exit: (status: number) => void;
+  readonly loadConfig: (path: string | undefined) => Promise<Config>;
+  readonly createServer: (config: Config) => Promise<Pick<SluiceServer, 'addresses' | 'close'>>;
+  readonly probe: (address: string) => Promise<ProbeReport>;
+}
+
+/** The command line is not one that there is; the process ends with status 2. */
+export class UsageError extends Error {}

@@ -1,0 +1,19 @@
+/** The command `sluice`; bin/sluice.mjs and `npm start` come here. */
+
+import { loadConfig } from '#config/load.ts';
+import { parseStreamName } from '#hub/name.ts';
+import { runCli } from './cli.ts';
+
+const code = await runCli(process.argv.slice(2), {
+  print: (text) => process.stdout.write(`${text}\n`),
+  complain: (text) => process.stderr.write(`${text}\n`),
+  signals: process,
+  exit: (status) => process.exit(status),
+  loadConfig: (path) => loadConfig(path, { streamName: parseStreamName }),
+  // Loaded only when wanted: --help and mistakes are answered at once.
+  createServer: async (config) => (await import('#app/server.ts')).createServer(config),
+  probe: async (address) => (await import('#app/probe.ts')).probe(address),
+});
+process.exitCode = code;
+// Whatever is still open now has no work left, and must not keep the terminal waiting.
+setTimeout(() => process.exit(code), 500).unref();

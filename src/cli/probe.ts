@@ -1,0 +1,66 @@
+import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
+import { withoutCredentials } from '#app/logger.ts';
+import type { ProbeReport } from '#link/messages.ts';
+import type { CliEnvironment } from './environment.ts';
+
+/** `sluice probe <address>`: says what is in a file or behind an address. */
+export function probeCommand(environment: CliEnvironment): CommandDef {
+  return defineCommand<ArgsDef>({
+    meta: { name: 'probe', description: 'Say what is in a file, or behind an rtsp:// address' },
+    args: {
+      address: {
+        type: 'positional',
+        description: 'An rtsp:// address or the path of a file',
+        required: true,
+      },
+      json: { type: 'boolean', description: 'Print JSON' },
+    },
+    run: async ({ args }) => {
+      const address = String(args['address']);
+      const report = await environment.probe(address);
+      environment.print(
+        args['json'] === true
+          ? JSON.stringify(report, null, 2)
+          : describeProbe(withoutCredentials(address), report),
+      );
+    },
+  });
+}
+
+/** A report for people: a line for the input and one for each track. */
+export function describeProbe(address: string, { container, duration, tracks }: ProbeReport): string {
+  const head = [container, duration === undefined ? undefined : `${round(duration)} s`];
+  const rows = tracks.map((track) => ['', track.kind, track.codec, details(track)]);
+  const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
+  const lines = rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  return [
+    `${address}: ${head.filter(Boolean).join(', ')}`,
+    ...(lines.length > 0 ? lines : ['  no tracks']),
+  ].join('\n');
+}
+
+function details(track: ProbeReport['tracks'][number]): string {
+  const parts = [
+    track.codecString,
+    track.width === undefined ? undefined : `${track.width} × ${track.height}`,
+    track.fps === undefined ? undefined : `${round(track.fps)} fps`,
+    track.keyframeInterval === undefined ? undefined : `a keyframe every ${round(track.keyframeInterval)} s`,
+    track.sampleRate === undefined ? undefined : `${round(track.sampleRate / 1000)} kHz`,
+    track.channels === undefined ? undefined : channels(track.channels),
+    track.bitrate === undefined ? undefined : `${Math.round(track.bitrate / 1000)} kbit/s`,
+  ];
+  return parts.filter(Boolean).join(', ');
+}
+
+function channels(count: number): string {
+  return ['', 'mono', 'stereo'][count] ?? `${count} channels`;
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}

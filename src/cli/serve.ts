@@ -1,0 +1,74 @@
+import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
+import { version } from '#app/version.ts';
+import type { Config } from '#config/schema.ts';
+import type { CliEnvironment } from './environment.ts';
+
+/** Ending takes longer only when something hangs. */
+const CLOSE_MS = 5000;
+
+/** `sluice serve`: runs until SIGINT or SIGTERM. */
+export function serveCommand(environment: CliEnvironment): CommandDef {
+  return defineCommand<ArgsDef>({
+    meta: { name: 'serve', description: 'Run the server until it is told to stop' },
+    args: {
+      config: {
+        type: 'string',
+        description: 'Configuration file; without it ./sluice.yml where there is one, else the defaults',
+        valueHint: 'sluice.yml',
+      },
+    },
+    run: async ({ args }) => {
+      const path = args['config'];
+      const config = await environment.loadConfig(typeof path === 'string' ? path : undefined);
+      const server = await environment.createServer(config);
+      environment.print(whereToLook(config, server.addresses));
+      const signal = await toldToStop(environment);
+      environment.print(`${signal}: stopping. Once more ends at once.`);
+      await closeInTime(server, environment);
+    },
+  });
+}
+
+function whereToLook(config: Config, { http, rtsp }: { http: string; rtsp: string }): string {
+  const lines = [
+    ['Watch', `${http}/`],
+    ['Publish', `ffmpeg -re -stream_loop -1 -i video.mp4 -c copy -f rtsp ${rtsp}/live`],
+    ['Read', `ffplay -rtsp_transport tcp ${rtsp}/${config.demo ? 'demo' : '<stream>'}`],
+    ...(config.demo
+      ? [['Demo', 'the stream "demo" is a street; people are detected while you watch (demo: false ends it)']]
+      : []),
+    ['API', `${http}/api/openapi.json`],
+    ['Stop', 'Ctrl+C'],
+  ];
+  const table = lines.map(([name = '', text = '']) => `  ${name.padEnd(9)}${text}`);
+  return [`Sluice ${version} is running, for this machine only.`, '', ...table, ''].join('\n');
+}
+
+/** Resolves with the first signal to stop; the second one ends the process. */
+function toldToStop({ signals, exit }: CliEnvironment): Promise<string> {
+  return new Promise((resolve) => {
+    let told = false;
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      signals.on(signal, () => {
+        if (told) exit(130);
+        told = true;
+        resolve(signal);
+      });
+    }
+  });
+}
+
+async function closeInTime(
+  server: { close(): Promise<void> },
+  { complain, exit }: CliEnvironment,
+): Promise<void> {
+  const timer = setTimeout(() => {
+    complain(`Not everything ended within ${CLOSE_MS / 1000} s; leaving it behind.`);
+    exit(1);
+  }, CLOSE_MS);
+  try {
+    await server.close();
+  } finally {
+    clearTimeout(timer);
+  }
+}
