@@ -135,8 +135,8 @@ describe('a writer of fragmented MP4', () => {
       format: { ...h264Track.format, parameterSets: [], codecString: '', width: 0 },
     };
     const chunks = write(
-      [unseen as Track],
-      [picture(0, { track: unseen as Track, keyframe: true }), picture(3600, { keyframe: true })],
+      [unseen],
+      [picture(0, { track: unseen, keyframe: true }), picture(3600, { keyframe: true })],
     );
     expect(kinds(chunks)).toBe('config video');
     expect(samplesOf(chunks, 'video')[0]?.pts).toBe(3600);

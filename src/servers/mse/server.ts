@@ -95,7 +95,7 @@ export class MseServer {
     this.#log.debug(`MSE: ${id} from ${remote} watches "${streamName}".`);
     const session = new MseSession({ hub: this.#hub, id, streamName, remote, transport });
     webSocket.on('message', (data, binary) => {
-      if (!binary) session.receive(String(data));
+      if (!binary && Buffer.isBuffer(data)) session.receive(data.toString());
     });
     // A message that is too long or no WebSocket at all; `close` follows.
     webSocket.on('error', (error) => this.#log.debug(`MSE: ${id}: ${error.message}.`));
