@@ -8,6 +8,8 @@ import type { Hub } from '#hub/hub.ts';
 export interface ApiDependencies {
   readonly hub: Pick<Hub, 'streams' | 'get'>;
   readonly runs: Pick<RunManager, 'list' | 'get' | 'acquire' | 'stop'>;
+  /** Streams that have a source of their own, whether it runs or not. */
+  readonly sources: () => readonly SourceInfo[];
   readonly algorithms: () => readonly AlgorithmInfo[];
   readonly workers: () => readonly WorkerInfo[];
   /** The address of the configuration that the server listens on. */
@@ -18,6 +20,18 @@ export interface ApiDependencies {
   readonly pageFolder: string;
   /** Told of every fault that is answered with INTERNAL_ERROR. */
   readonly onFault?: (error: unknown, where: string) => void;
+}
+
+/** The source of a stream. */
+export interface SourceInfo {
+  readonly stream: string;
+  /** Where it comes from. */
+  readonly address: string;
+  readonly state: string;
+  readonly reason?: string;
+  readonly code?: string;
+  /** When the state began, ms since 1970. */
+  readonly since: number;
 }
 
 /** A text in several languages; `en` is always there. */

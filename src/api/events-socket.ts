@@ -14,6 +14,8 @@ const HINT_MS = 250;
  * Hints say nothing else, so that losing or joining some is no fault: what is true is always what the API answers.
  */
 export class EventsSocket {
+  /** Something about streams changed that the hub does not know of: the state of a source. */
+  readonly streamsChanged: () => void;
   readonly #clock: Clock;
   readonly #door: SocketDoor;
   readonly #clients = new Set<WebSocket>();
@@ -35,6 +37,7 @@ export class EventsSocket {
     this.#clock = clock;
     this.#door = new SocketDoor(host, clock);
     const streams = this.#hinter('streams');
+    this.streamsChanged = streams;
     const someRun = this.#hinter('runs');
     this.#ignore = [
       hub.events.on('streamAdded', streams),

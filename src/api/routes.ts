@@ -5,7 +5,7 @@ import type { RunInfo } from '#cameras/runs.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import * as schemas from './schemas.ts';
-import { runView, streamView, workerView } from './views.ts';
+import { runView, streamViews, workerView } from './views.ts';
 
 const failure = schemas.errorBody;
 
@@ -51,7 +51,7 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): voi
         response: { 200: z.object({ streams: z.array(schemas.stream) }) },
       },
     },
-    () => ({ streams: hub.streams.map(streamView).sort((a, b) => a.name.localeCompare(b.name)) }),
+    () => ({ streams: streamViews(deps) }),
   );
 
   app.get(
@@ -67,8 +67,8 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): voi
     },
     (request) => {
       const name = request.params['*'];
-      const stream = hub.get(name);
-      if (stream) return streamView(stream);
+      const stream = streamViews(deps).find((view) => view.name === name);
+      if (stream) return stream;
       throw new NamedError(
         'STREAM_UNKNOWN',
         `There is no stream "${name}" now. /api/streams lists those that there are.`,

@@ -64,10 +64,20 @@ const reader = z
 export const stream = z
   .object({
     name: z.string(),
-    state: z.enum(['live', 'held', 'ended']).meta({
-      description: '`held`: the publisher is gone, and readers wait for the next one.',
+    state: z.enum(['live', 'held', 'ended', 'starting', 'waiting', 'failed']).meta({
+      description:
+        '`held`: the publisher is gone, and readers wait for the next one. `starting`, `waiting`, `failed`: not there, because its source is not (see `source`).',
     }),
-    since: time('When the stream began.'),
+    since: time('When the stream, or the state of its source, began.'),
+    source: z
+      .object({
+        address: z.string().meta({ description: 'Where it comes from.' }),
+        state: z.string(),
+        reason: z.string().optional().meta({ description: 'Why it does not run.' }),
+        code: z.string().optional(),
+      })
+      .optional()
+      .meta({ description: 'Of a stream that the configuration gives a source.' }),
     held: z
       .object({ since: time('When the publisher left.'), seconds: z.number() })
       .optional()

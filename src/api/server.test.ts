@@ -19,6 +19,7 @@ function api(options: Partial<ApiDependencies> = {}) {
   const app = createApi({
     hub: parts.hub,
     runs: parts.runs,
+    sources: () => [],
     algorithms: () =>
       [...parts.algorithms.values()].map(({ manifest }) => ({
         ...manifest,
@@ -81,6 +82,35 @@ describe('streams', () => {
     const missing = await get('/api/streams/nobody/here');
     expect(missing.statusCode).toBe(404);
     expect(missing.json()).toMatchObject({ error: { code: 'STREAM_UNKNOWN' } });
+  });
+});
+
+describe('streams whose source is not there', () => {
+  it('are listed with the reason', async () => {
+    const source = {
+      stream: 'cam',
+      address: '/films/letter.mp4',
+      state: 'failed',
+      reason: 'letter.mp4 is no media file.',
+      code: 'INPUT_UNREADABLE',
+      since: 1000,
+    };
+    const { get } = api({ sources: () => [source] });
+    const { streams } = (await get('/api/streams')).json<{ streams: object[] }>();
+    expect(streams).toEqual([
+      expect.objectContaining({
+        name: 'cam',
+        state: 'failed',
+        since: '1970-01-01T00:00:01.000Z',
+        source: {
+          address: '/films/letter.mp4',
+          state: 'failed',
+          reason: 'letter.mp4 is no media file.',
+          code: 'INPUT_UNREADABLE',
+        },
+        readers: [],
+      }),
+    ]);
   });
 });
 

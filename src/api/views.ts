@@ -3,21 +3,54 @@ import type { RunInfo } from '#cameras/runs.ts';
 import type { Reader } from '#hub/reader.ts';
 import type { Stream } from '#hub/stream.ts';
 import type { Track } from '#media/track.ts';
-import type { LocalText, WorkerInfo } from './dependencies.ts';
+import type { ApiDependencies, LocalText, SourceInfo, WorkerInfo } from './dependencies.ts';
 import type * as schemas from './schemas.ts';
+
+type StreamView = z.output<typeof schemas.stream>;
 
 /** Milliseconds since 1970 as RFC 3339 text. */
 export function timeText(ms: number): string {
   return new Date(ms).toISOString();
 }
 
+/** All streams, those that are not there because their source is not among them, by name. */
+export function streamViews({ hub, sources }: Pick<ApiDependencies, 'hub' | 'sources'>): StreamView[] {
+  const bySource = new Map(sources().map((source) => [source.stream, source]));
+  const live = hub.streams.map((stream) => streamView(stream, bySource.get(stream.name)));
+  const absent = [...bySource.values()].filter(({ stream }) => !hub.get(stream)).map(absentView);
+  return [...live, ...absent].sort((a, b) => a.name.localeCompare(b.name));
+}
+
+/** A stream that is not there, because its source is not. */
+function absentView(source: SourceInfo): StreamView {
+  return {
+    name: source.stream,
+    state: source.state === 'failed' ? 'failed' : source.state === 'waiting' ? 'waiting' : 'starting',
+    since: timeText(source.since),
+    source: sourceView(source),
+    tracks: [],
+    received: { units: 0, bytes: 0, discarded: 0 },
+    readers: [],
+  };
+}
+
+function sourceView({ address, state, reason, code }: SourceInfo): NonNullable<StreamView['source']> {
+  return {
+    address,
+    state,
+    ...(reason === undefined ? {} : { reason }),
+    ...(code === undefined ? {} : { code }),
+  };
+}
+
 /** A stream as the API shows it. */
-export function streamView(stream: Stream): z.output<typeof schemas.stream> {
+function streamView(stream: Stream, source: SourceInfo | undefined): StreamView {
   const { publisher, held } = stream;
   return {
     name: stream.name,
     state: stream.state,
     since: timeText(stream.since),
+    ...(source ? { source: sourceView(source) } : {}),
     ...(held ? { held: { since: timeText(held.since), seconds: held.ms / 1000 } } : {}),
     ...(publisher ? { publisher: { ...publisher, since: timeText(publisher.since) } } : {}),
     tracks: stream.tracks.map(trackView),
@@ -26,7 +59,7 @@ export function streamView(stream: Stream): z.output<typeof schemas.stream> {
   };
 }
 
-function trackView({ id, clockRate, format }: Track): z.output<typeof schemas.stream>['tracks'][number] {
+function trackView({ id, clockRate, format }: Track): StreamView['tracks'][number] {
   const common = { id, kind: format.kind, codec: format.codec, clockRate };
   if (format.kind === 'data') return common;
   const named = format.codecString === '' ? common : { ...common, codecString: format.codecString };
@@ -35,7 +68,7 @@ function trackView({ id, clockRate, format }: Track): z.output<typeof schemas.st
   return format.width > 0 ? { ...named, width: format.width, height: format.height } : named;
 }
 
-function readerView(reader: Reader): z.output<typeof schemas.stream>['readers'][number] {
+function readerView(reader: Reader): StreamView['readers'][number] {
   const { units, bytes, droppedVideo, droppedAudio, skips } = reader.counters;
   return {
     id: reader.id,

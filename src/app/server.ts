@@ -70,6 +70,7 @@ export async function createServer(config: Config, options: { log?: Logger } = {
   const api = createApi({
     hub,
     runs,
+    sources: () => sources?.list() ?? [],
     algorithms: () =>
       [...algorithms.values()].map(({ manifest }) => ({
         ...manifest,
@@ -132,6 +133,7 @@ export async function createServer(config: Config, options: { log?: Logger } = {
           onState,
         }),
       ({ stream, state, reason }) => {
+        events.streamsChanged();
         if (state === 'failed') log.error({ stream }, `source failed: ${reason}`);
         else log.info({ stream, reason }, `source ${state}`);
       },

@@ -26,6 +26,8 @@ async function end(code: number): Promise<void> {
   ending = true;
   // process.exit() waits for native calls in the pool; a kill does not.
   setTimeout(() => process.kill(process.pid, 'SIGKILL'), FAREWELL_MS);
+  // An algorithm that hangs would not notice that we are gone.
+  tasks?.kill();
   await tasks?.close();
   link?.close();
   process.exit(code);

@@ -8,16 +8,19 @@ export interface SourceSettings {
 
 export interface SourceStatus {
   readonly stream: string;
-  readonly path: string;
+  /** Where it comes from: the path of the file. */
+  readonly address: string;
   readonly state: string;
   /** Why it does not run, in a sentence. */
-  readonly reason?: string | undefined;
-  readonly code?: string | undefined;
+  readonly reason?: string;
+  readonly code?: string;
+  /** When the state began, ms since 1970. */
+  readonly since: number;
 }
 
 /** What a source needs of the workers; injected, because this room knows none. */
 export interface SourceTask {
-  readonly status: { readonly state: string; readonly reason?: string; readonly code?: string };
+  readonly status: Omit<SourceStatus, 'stream' | 'address'>;
   stop(): Promise<void>;
 }
 
@@ -36,20 +39,27 @@ export class ConfiguredSources implements AsyncDisposable {
     onState: (status: SourceStatus) => void,
   ) {
     for (const one of settings) {
-      const { stream, path } = one;
-      const task = start(one, ({ state, reason, code }) => onState({ stream, path, state, reason, code }));
-      this.#tasks.set(stream, { settings: one, task });
+      const task = start(one, (status) => onState(this.#describe(one, status)));
+      this.#tasks.set(one.stream, { settings: one, task });
     }
   }
 
   list(): SourceStatus[] {
-    return [...this.#tasks.values()].map(({ settings: { stream, path }, task: { status } }) => ({
+    return [...this.#tasks.values()].map(({ settings, task }) => this.#describe(settings, task.status));
+  }
+
+  #describe(
+    { stream, path }: SourceSettings,
+    { state, reason, code, since }: SourceTask['status'],
+  ): SourceStatus {
+    return {
       stream,
-      path,
-      state: status.state,
-      reason: status.reason,
-      code: status.code,
-    }));
+      address: path,
+      state,
+      ...(reason === undefined ? {} : { reason }),
+      ...(code === undefined ? {} : { code }),
+      since,
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,75 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import type { RunInfo } from '#cameras/runs.ts';
+import { createServer, type SluiceServer } from '../../src/app/server.ts';
+import { parseConfig } from '../../src/config/load.ts';
+
+export interface TestSluice extends AsyncDisposable {
+  readonly server: SluiceServer;
+  readonly http: string;
+  readonly rtsp: string;
+  /** GET of a JSON address of the API. */
+  get<T = Record<string, unknown>>(path: string): Promise<T>;
+  /** POST of JSON; gives the status and the answer. */
+  post(path: string, body: unknown): Promise<{ status: number; body: Record<string, unknown> }>;
+  remove(path: string): Promise<number>;
+  runs(): Promise<RunInfo[]>;
+  /** Resolves when the stream is live. */
+  live(stream: string): Promise<void>;
+}
+
+/** The whole server in this process, workers as children, on free ports; `yaml` is the rest of its configuration. */
+export async function sluice(yaml = ''): Promise<TestSluice> {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'));
+  const file = join(folder, 'sluice.yml');
+  const text = `http: { port: 0 }\nrtsp: { port: 0 }\n${yaml}`;
+  await writeFile(file, text);
+  const server = await createServer(parseConfig(text, file), { log: pino({ level: 'silent' }) });
+  const { http, rtsp } = server.addresses;
+  const json = async (path: string, init?: RequestInit) => {
+    const answer = await fetch(`${http}${path}`, init);
+    return {
+      status: answer.status,
+      body: (await answer.json().catch(() => ({}))) as Record<string, unknown>,
+    };
+  };
+  return {
+    server,
+    http,
+    rtsp,
+    get: async <T>(path: string) => (await json(path)).body as T,
+    post: (path, body) =>
+      json(path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
+    remove: async (path) => (await fetch(`${http}${path}`, { method: 'DELETE' })).status,
+    runs: async () => ((await json('/api/runs')).body as { runs: RunInfo[] }).runs,
+    live: async (stream) => {
+      await eventually(async () => (await json(`/api/streams/${stream}`)).body['state'] === 'live');
+    },
+    async [Symbol.asyncDispose]() {
+      await server.close('The test is over.');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Waits until `look` gives something other than undefined or false; it may throw while it is too early. */
+export async function eventually<T>(look: () => Promise<T> | T, ms = 15_000): Promise<NonNullable<T>> {
+  const end = performance.now() + ms;
+  let last: unknown;
+  while (performance.now() < end) {
+    try {
+      const value = await look();
+      if (value !== undefined && value !== false && value !== null) return value as NonNullable<T>;
+    } catch (error) {
+      last = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`It did not come true within ${ms / 1000} s.`, { cause: last });
+}
