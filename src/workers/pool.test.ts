@@ -103,6 +103,14 @@ describe('WorkerPool', () => {
     expect([a.state, b.epoch]).toEqual(['starting', 2]);
   });
 
+  it('tells the owner of each state once, however often the worker says it', () => {
+    const { workers, start, attach, states, say } = setUp();
+    const task = start('people');
+    attach();
+    for (let i = 0; i < 3; i++) say(workers[0]!, task, 'running');
+    expect(states).toEqual(['running']);
+  });
+
   it('ignores what comes under an older epoch or from another worker', () => {
     const { workers, start, attach, clock, pool } = setUp();
     const task = start('people');

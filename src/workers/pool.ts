@@ -15,7 +15,7 @@ export interface WorkerPoolOptions {
    * restart has an id of its own, so that the late words of a dead process are known as such.
    */
   readonly spawn: (worker: { readonly id: string; readonly role: WorkerRole }) => Child;
-  /** Most workers at a time; each costs about 100 MB. Default: the number of processor cores; at least 2. */
+  /** Most workers at a time; each costs about 100 MB. At least 2. Default: one per processor core, up to 8. */
   readonly max?: number;
   /** A worker without a task ends after so many milliseconds. Default 10 000. */
   readonly idleMs?: number;
@@ -50,7 +50,7 @@ export class WorkerPool<Spec> implements AsyncDisposable {
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#max = Math.max(2, options.max ?? availableParallelism());
+    this.#max = Math.max(2, options.max ?? Math.min(8, availableParallelism()));
   }
 
   /** Gives a task to a worker; it is kept alive until it is done or stopped. */

@@ -207,9 +207,11 @@ export class PoolTask<Spec> implements TaskHandle {
   }
 
   #change(status: Omit<TaskStatus, 'since'>): void {
-    // A worker may repeat itself with a new reason; that is no new state.
-    const since = status.state === this.state ? this.#status.since : this.#clock.now();
-    this.#status = { ...status, since };
+    const before = this.#status;
+    // A worker may say again what we know, or the same state for a new reason.
+    const same = status.state === before.state;
+    this.#status = { ...status, since: same ? before.since : this.#clock.now() };
+    if (same && status.reason === before.reason && status.code === before.code) return;
     this.request.onState?.(this.#status);
   }
 }
