@@ -79,12 +79,12 @@ describe('errors a user meets', () => {
     await writeFile(file, 'Dear all, this is no video.\n'.repeat(100));
     await using server = await sluice(`demo: false\nstreams: { cam: { source: ${JSON.stringify(file)} } }`);
     const stream = await eventually(async () => {
-      const { streams } = await server.get<{ streams: { name: string; state: string; reason?: string }[] }>(
-        '/api/streams',
-      );
+      const { streams } = await server.get<{
+        streams: { name: string; state: string; source?: { reason: string } }[];
+      }>('/api/streams');
       return streams.find(({ name, state }) => name === 'cam' && state === 'failed');
     });
-    expect(stream.reason).toContain('letter.mp4');
+    expect(stream.source!.reason).toContain('letter.mp4');
   });
 
   it('list the algorithms there are when one is unknown', async () => {
