@@ -46,7 +46,7 @@ describe('the configuration', () => {
       message: 'sluice.yml, line 3: "rtsp.port" must be a whole number from 0 to 65535.',
     });
     expect(refusal('workers: { max: lots }').message).toContain(
-      '"workers.max" must be a whole number from 1 to 64, or auto.',
+      '"workers.max" must be a whole number from 2 to 64, or auto.',
     );
     expect(refusal('streams: { a: {} }').message).toContain('"streams.a" must have a `source`');
     expect(refusal('- a').message).toBe('sluice.yml: The file must be a map of keys and values.');

@@ -35,7 +35,7 @@ const detect = z
       section({
         algorithm: algorithmId.meta({
           title: 'Algorithm',
-          description: 'Id of the algorithm, e.g. `nanodet`.',
+          description: 'Id of the algorithm, e.g. `people`.',
         }),
         parameters: z
           .record(z.string(), z.unknown(), { error: 'must be a map of parameters and their values' })
@@ -50,7 +50,7 @@ const detect = z
   )
   .transform((value) => (typeof value === 'string' ? { algorithm: value, parameters: {} } : value));
 
-const workersRule = 'must be a whole number from 1 to 64, or auto';
+const workersRule = 'must be a whole number from 2 to 64, or auto';
 
 const sourceRule = 'must be the path of a video file';
 
@@ -127,12 +127,12 @@ export const configSchema = section({
     .meta({ title: 'Algorithms', description: 'Where algorithms are found.' }),
   workers: section({
     max: z
-      .union([wholeNumber(1, 64), z.literal('auto', { error: workersRule })], { error: workersRule })
+      .union([wholeNumber(2, 64), z.literal('auto', { error: workersRule })], { error: workersRule })
       .default('auto')
       .meta({
         title: 'Most worker processes',
         description:
-          'Processes that run FFmpeg (each algorithm has one of its own besides); `auto` is one per processor core, at most 8.',
+          'Processes that run FFmpeg (each algorithm has one of its own besides); `auto` is one per processor core, at least 2. They are started when there is work.',
       }),
   })
     .prefault({})
