@@ -35,6 +35,11 @@ export class RtspParser {
   #need = 1;
   #junk = 0;
 
+  /** Bytes that were received and not yet handed over. */
+  get buffered(): number {
+    return this.#size;
+  }
+
   /** Adds received bytes. The buffer is kept, and payloads point into it. */
   push(bytes: Buffer): void {
     if (bytes.length === 0) return;

@@ -9,8 +9,8 @@ import { allowedMethods, isKnownMethod, PUBLIC_METHODS, type RtspState } from '.
 import { rtspStatus } from './status.ts';
 import { formatInterleavedTransport, parseTransport, type TransportOption } from './transport.ts';
 
-/** Messages that may wait behind a request which is still being answered. */
-const MAX_WAITING = 512;
+/** Bytes that may wait behind a request which is still being answered. */
+const MAX_WAITING = 512 * 1024;
 
 /** A failed request: an RTSP status, a sentence, and headers that belong to it. */
 class Refusal extends Error {
@@ -54,7 +54,6 @@ export class RtspServerSession {
   readonly #id: string;
   readonly #timeoutMs: number;
   readonly #parser = new RtspParser();
-  #waiting: RtspMessage[] = [];
   #busy = false;
   #state: RtspState = 'INIT';
   #direction: 'play' | 'record' | undefined;
@@ -94,7 +93,6 @@ export class RtspServerSession {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancelTimeout();
-    this.#waiting = [];
     this.#release(reason);
   }
 
@@ -125,7 +123,7 @@ export class RtspServerSession {
 
   /** Handles what is there, up to a request whose answer takes time. */
   #run(): void {
-    while (!this.#closed) {
+    while (!this.#closed && !this.#busy) {
       let message: RtspMessage | undefined;
       try {
         message = this.#parser.next();
@@ -135,9 +133,10 @@ export class RtspServerSession {
         return this.#disconnect(messageOf(error));
       }
       if (!message) return;
-      if (!this.#busy) this.#handle(message);
-      else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(message);
-      else return this.#disconnect('The client sent too much while a request was being answered.');
+      this.#handle(message);
+    }
+    if (this.#parser.buffered > MAX_WAITING) {
+      this.#disconnect('The client sent too much while a request was being answered.');
     }
   }
 
@@ -168,16 +167,10 @@ export class RtspServerSession {
         (answer) => this.#closed || this.#respond(request, answer),
         (error) => this.#closed || this.#respondError(request, error),
       )
-      .finally(() => this.#resume());
-  }
-
-  #resume(): void {
-    this.#busy = false;
-    while (!this.#busy && !this.#closed) {
-      const message = this.#waiting.shift();
-      if (!message) return;
-      this.#handle(message);
-    }
+      .finally(() => {
+        this.#busy = false;
+        this.#run();
+      });
   }
 
   #respond(request: RtspRequest, answer: Answer): void {
