@@ -87,7 +87,7 @@ describe('reports that go on', () => {
       for (let second = 0; second < 600; second += 5) {
         const at = second + 0.123_456;
         track.report(Math.floor(at * rate), START + at * 1000, START + at * 1000);
-        expect(track.ntpAt(Math.floor(at * rate), 0)).toBeCloseTo(
+        expect(track.ntpAt(Math.floor(at * rate), START + at * 1000)).toBeCloseTo(
           START + (Math.floor(at * rate) * 1000) / rate,
           3,
         );
@@ -122,7 +122,10 @@ describe('reports that go on', () => {
         const ntp = START + second * 1000 + (second === 0 ? 0 : jitter());
         track.report(ticks(second), ntp, START + second * 1000);
       }
-      worst = Math.max(worst, Math.abs(track.ntpAt(ticks(second), 0) - (START + second * 1000)));
+      worst = Math.max(
+        worst,
+        Math.abs(track.ntpAt(ticks(second), START + second * 1000) - (START + second * 1000)),
+      );
     }
     expect(worst).toBeLessThan(1);
   });
@@ -136,6 +139,21 @@ describe('reports that go on', () => {
     expect(track.ntpAt(ticks(6), START + 6000)).toBe(START + 96_000);
     expect(track.steps).toBe(1);
     expect(clock.offset).toBe(90_000);
+  });
+
+  it('are not believed when they are far from where the units stand', () => {
+    const track = new StreamClock().track(0, RATE);
+    expect(track.ntpAt(ticks(5000), START)).toBe(START);
+    track.report(0, START, START + 100);
+    expect(track.ntpAt(ticks(5001), START + 1000)).toBe(START + 1000);
+    expect([track.source, track.ignored, track.steps]).toEqual(['arrival', 1, 0]);
+    const early = new StreamClock().track(0, RATE);
+    early.report(ticks(7), START, START);
+    expect(early.ntpAt(ticks(5000), START + 20)).toBe(START + 20);
+    expect([early.source, early.ignored]).toEqual(['arrival', 1]);
+    // Five minutes of silence, in which the reports go on.
+    track.report(ticks(5300), START + 300_000.2, START + 300_000);
+    expect(track.source).toBe('sender-report');
   });
 
   it('are passed over when they are old or no number', () => {

@@ -28,6 +28,13 @@ const SKEW_FROM = 4;
 /** Ms of media between two reports from which they say something about the skew. */
 const SKEW_INTERVAL = 1000;
 
+/**
+ * A report speaks of about the moment at which it is sent. One whose RTP time is further than this many seconds from
+ * where the units stand is of a source that fills it with anything (some cameras send 0), and would tear the tracks
+ * apart.
+ */
+const PLAUSIBLE = 10;
+
 export type ClockSource = 'sender-report' | 'arrival';
 
 /** The clocks of one stream; tracks without sender reports follow the offset that the other tracks' reports show. */
@@ -92,11 +99,14 @@ export class TrackClock {
   #lagTicks = 0;
   /** Latest position handed out. */
   #latest: number | undefined;
+  /** When it arrived. */
+  #latestNow = 0;
   #reports = 0;
-  #lastReportTicks = 0;
+  #lastReport = { ticks: 0, now: 0 };
   /** Offset of the stream in the provisional mapping. */
   #followed = 0;
   #steps = 0;
+  #ignored = 0;
 
   constructor(clockRate: number, stream: StreamOffset) {
     this.clockRate = clockRate;
@@ -110,6 +120,11 @@ export class TrackClock {
   /** Jumps of the mapping so far: errors of 2 s or more. */
   get steps(): number {
     return this.#steps;
+  }
+
+  /** Reports that were not believed. */
+  get ignored(): number {
+    return this.#ignored;
   }
 
   /** Error of the mapping in ms still to be slewed away at the latest position. */
@@ -127,26 +142,39 @@ export class TrackClock {
    * The first call begins the provisional mapping where no report came before.
    */
   ntpAt(ticks: number, now: number): number {
+    if (this.#latest === undefined && this.#reports > 0 && !this.#isNear(ticks, now, this.#lastReport)) {
+      this.#ntp = undefined;
+      this.#reports = 0;
+      this.#ignored++;
+    }
     if (this.#ntp === undefined) {
       this.#followed = this.#stream.offset() ?? 0;
       this.#ticks = ticks;
       this.#ntp = now + this.#followed;
     }
-    if (this.#latest === undefined || ticks > this.#latest) this.#latest = ticks;
+    if (this.#latest === undefined || ticks > this.#latest) {
+      this.#latest = ticks;
+      this.#latestNow = now;
+    }
     return this.#estimate(ticks) + this.#lagAt(ticks);
   }
 
   /** A sender report: at `ticks` the source's wall clock was `ntp` (ms since 1970); it arrived at `now`. */
   report(ticks: number, ntp: number, now: number): void {
-    if (!Number.isFinite(ntp)) return;
-    if (this.#reports > 0 && ticks <= this.#lastReportTicks) {
+    const latest = this.#latest;
+    const isNear = latest === undefined || this.#isNear(ticks, now, { ticks: latest, now: this.#latestNow });
+    if (!Number.isFinite(ntp) || !isNear) {
+      this.#ignored++;
+      return;
+    }
+    if (this.#reports > 0 && ticks <= this.#lastReport.ticks) {
       // A report from before the last one says nothing new; much earlier means that the source began anew.
-      if (this.#lastReportTicks - ticks < 10 * this.clockRate) return;
+      if (this.#lastReport.ticks - ticks < 10 * this.clockRate) return;
       this.#reports = 0;
     }
     if (this.#ntp === undefined || this.#reports === 0) this.#begin(ticks, ntp);
     else this.#refine(ticks, ntp);
-    this.#lastReportTicks = ticks;
+    this.#lastReport = { ticks, now };
     this.#stream.reported(ntp, now);
   }
 
@@ -155,6 +183,12 @@ export class TrackClock {
     if (this.#reports > 0 || this.#ntp === undefined) return;
     this.#move(this.#ticks, this.#ntp + offset - this.#followed, this.#skew);
     this.#followed = offset;
+  }
+
+  /** Whether a moment lies where the clock must be by then, counted from an earlier moment. */
+  #isNear(ticks: number, now: number, from: { readonly ticks: number; readonly now: number }): boolean {
+    const expected = from.ticks + ((now - from.now) * this.clockRate) / 1000;
+    return Math.abs(ticks - expected) <= PLAUSIBLE * this.clockRate;
   }
 
   #begin(ticks: number, ntp: number): void {
@@ -175,7 +209,7 @@ export class TrackClock {
     }
     const k = Math.min(++this.#reports, MEMORY);
     if (Math.abs(error) < Math.max(HOLD, 1000 / this.clockRate)) return;
-    const elapsed = ((ticks - this.#lastReportTicks) * 1000) / this.clockRate;
+    const elapsed = ((ticks - this.#lastReport.ticks) * 1000) / this.clockRate;
     const alpha = (2 * (2 * k - 1)) / (k * (k + 1));
     const beta = k < SKEW_FROM || elapsed < SKEW_INTERVAL ? 0 : 6 / (k * (k + 1));
     const skew = this.#skew + (beta * error) / elapsed;
