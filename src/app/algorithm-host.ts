@@ -44,6 +44,8 @@ async function main(): Promise<void> {
   }
   process.on('disconnect', () => void end());
   process.on('SIGTERM', () => void end());
+  // Ctrl-C reaches every process of the terminal; this one ends with whoever started it.
+  process.on('SIGINT', () => {});
   try {
     const { manifest, algorithm } = await loadAlgorithm(path);
     host = new AlgorithmHost(manifest, algorithm, send);

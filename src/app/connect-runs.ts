@@ -23,7 +23,6 @@ export function connectRuns(options: {
   hub.events.on('streamRemoved', ({ name }, reason) => runs.streamEnded(name, reason));
   hub.events.on('streamChanged', ({ name, state }) => {
     if (state === 'live') runs.streamStarted(name);
-    if (state === 'held') runs.streamEnded(name, 'The publisher is gone; its place is kept for a while.');
   });
   workers.link.events.on('result', (worker, task, epoch, result) => {
     if (workers.pool.accepts(worker, task, epoch)) runs.result(task, epoch, result as Result);
@@ -35,6 +34,7 @@ export function connectRuns(options: {
   runs.events.on('runStarted', ({ id }) => log.info({ run: id }, 'run started'));
   runs.events.on('runStopped', ({ id }, reason) => log.info({ run: id }, `run stopped: ${reason}`));
   runs.events.on('runChanged', ({ id, state, reason }) => {
-    if (state === 'failed' || state === 'waiting') log.warn({ run: id }, `run ${state}: ${reason}`);
+    if (state === 'failed') log.warn({ run: id }, `run failed: ${reason}`);
+    else log.debug({ run: id, reason }, `run ${state}`);
   });
 }

@@ -33,7 +33,9 @@ export function createWorkerRoom(options: {
       start: (task) => connection.send({ type: 'task.start', task }),
       stop: (task) => connection.send({ type: 'task.stop', task }),
     });
-    if (!attached) log.warn({ worker }, 'a worker that nobody expects connected');
+    if (attached) return;
+    log.warn({ worker }, 'a worker that nobody expects connected');
+    connection.close('Nobody expects this worker.');
   });
   link.events.on('gone', (worker, reason) => pool.detach(worker, reason));
   link.events.on('heartbeat', (worker, rssBytes) => pool.heartbeat(worker, rssBytes));

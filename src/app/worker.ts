@@ -46,7 +46,8 @@ process.on('uncaughtException', crash);
 process.on('unhandledRejection', crash);
 process.on('disconnect', () => void end(0));
 process.on('SIGTERM', () => void end(0));
-process.on('SIGINT', () => void end(0));
+// Ctrl-C reaches every process of the terminal; it is the server that ends its workers.
+process.on('SIGINT', () => {});
 
 try {
   link = await LinkClient.connect(address, name);

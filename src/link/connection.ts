@@ -42,13 +42,7 @@ export class LinkConnection {
   #worker = '';
   #sequence = 0;
 
-  constructor(
-    ws: WebSocket,
-    socket: Socket,
-    hub: Hub,
-    events: Emitter<LinkServerEvents>,
-    accepts: Accepts,
-  ) {
+  constructor(ws: WebSocket, socket: Socket, hub: Hub, events: Emitter<LinkServerEvents>, accepts: Accepts) {
     this.#ws = ws;
     this.#socket = socket;
     this.#hub = hub;

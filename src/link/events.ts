@@ -3,6 +3,7 @@ import type { HubToWorker, ProbeReport, TaskState } from './messages.ts';
 /** Where tasks are sent to one worker. */
 export interface TaskLink {
   send(message: HubToWorker): void;
+  close(reason: string): void;
 }
 
 /** Whether what a worker sends for a task is still wanted: false when the task, its worker or its epoch is over. */

@@ -9,7 +9,7 @@ import { WebSocket } from 'ws';
 import type { Result } from '#algorithms/contract.ts';
 import { barcodeClip } from '../support/media.ts';
 import { run, start } from '../support/process.ts';
-import { eventually, sluice } from '../support/sluice.ts';
+import { eventually, sluice, type TestSluice } from '../support/sluice.ts';
 
 let folder: string;
 
@@ -23,6 +23,17 @@ afterAll(() => rm(folder, { recursive: true }));
 function publish(clip: string, address: string) {
   const input = ['-v', 'error', '-re', '-stream_loop', '-1', '-i', clip, '-c', 'copy'];
   return start('ffmpeg', [...input, '-f', 'rtsp', '-rtsp_transport', 'tcp', address], 120_000);
+}
+
+/** A viewer of a stream's results; its leases end with it. */
+function watchResults(server: TestSluice, stream: string) {
+  const socket = new WebSocket(`${server.http.replace('http', 'ws')}/${stream}/results`);
+  const results: Result[] = [];
+  socket.on('message', (data: Buffer) => {
+    const message = JSON.parse(data.toString()) as { type: string; result: Result };
+    if (message.type === 'result') results.push(message.result);
+  });
+  return { results, socket, [Symbol.asyncDispose]: async () => socket.close() };
 }
 
 describe('errors a user meets', () => {
@@ -125,12 +136,8 @@ describe('errors a user meets', () => {
 describe('a run', () => {
   it('finds people in the demonstration video, two on average, and shows it in the API', async () => {
     await using server = await sluice();
-    const viewer = new WebSocket(`${server.http.replace('http', 'ws')}/demo/results`);
-    const results: Result[] = [];
-    viewer.on('message', (data: Buffer) => {
-      const message = JSON.parse(data.toString()) as { type: string; result: Result };
-      if (message.type === 'result') results.push(message.result);
-    });
+    await using viewer = watchResults(server, 'demo');
+    const { results } = viewer;
     await eventually(() => results.length >= 40, 30_000);
     const mean = results.reduce((sum, { objects }) => sum + objects.length, 0) / results.length;
     expect(mean).toBeGreaterThanOrEqual(2);
@@ -138,7 +145,6 @@ describe('a run', () => {
     expect(info).toMatchObject({ algorithm: 'people', stream: 'demo', state: 'running' });
     expect(info!.averageObjects).toBeGreaterThanOrEqual(2);
     expect(info!.statistics.skipped).toBeGreaterThan(0);
-    viewer.close();
   });
 
   it('is there while somebody watches; with the last viewer gone nothing is decoded any more', async () => {
@@ -165,8 +171,8 @@ describe('a worker killed with -9', () => {
     await using _publisher = publish(clip, `${server.rtsp}/live`);
     await server.live('live');
     expect((await server.post('/api/runs', { stream: 'live', algorithm: 'people' })).status).toBe(201);
-    const inferred = async () => (await server.runs())[0]!.statistics.inferred;
-    await eventually(async () => (await inferred()) > 0);
+    await using viewer = watchResults(server, 'live');
+    await eventually(() => viewer.results.length > 0);
     // A reader over RTSP writes down every packet it gets while the worker dies.
     const entries = ['-show_entries', 'packet=stream_index,pts', '-of', 'csv=p=0'];
     const reading = run('ffprobe', [
@@ -185,8 +191,8 @@ describe('a worker killed with -9', () => {
     const { pid } = workers.find(({ role }) => role === 'pipeline')!;
     process.kill(pid, 'SIGKILL');
     const killed = performance.now();
-    const before = await inferred();
-    await eventually(async () => (await inferred()) > before, 10_000);
+    const before = viewer.results.length;
+    await eventually(() => viewer.results.length > before, 10_000);
     const back = performance.now() - killed;
     console.log(`the run was back ${back.toFixed(0)} ms after its worker was killed`);
     expect(back).toBeLessThan(2000);
