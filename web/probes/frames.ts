@@ -30,6 +30,26 @@
       probe.frames.length = 0;
       probe.arrived.length = 0;
     },
+    summary(): object {
+      const { frames, arrived } = probe;
+      const first = frames[0]?.pts ?? 0;
+      const last = frames.at(-1)?.pts ?? 0;
+      const drawn = new Set(frames.map((frame) => frame.pts));
+      const measured = frames.filter((frame) => frame.result !== undefined);
+      const shown = new Set(measured.map((frame) => frame.pts));
+      const due = arrived.filter(({ pts }) => pts >= first && pts <= last);
+      const missing = due.filter(({ pts }) => !shown.has(pts));
+      return {
+        frames: frames.length,
+        blank: frames.filter((frame) => frame.picture < 0).length,
+        measured: measured.length,
+        wrong: measured.filter((frame) => frame.result !== frame.picture),
+        results: due.length,
+        missed: missing.filter(({ pts }) => drawn.has(pts)).length,
+        unpresented: missing.filter(({ pts }) => !drawn.has(pts)).length,
+        skipped: skippedFrames(frames),
+      };
+    },
     /** Follows the results of a stream beside the player. */
     follow(stream: string): void {
       const socket = new WebSocket(`ws://${location.host}/${stream}/results`);
@@ -50,6 +70,14 @@
     const picture = readBarcode(canvas);
     const seen = { pts, at: performance.now(), picture, boxes: drawn.length };
     probe.frames.push(result === undefined ? seen : { ...seen, result });
+  }
+
+  /** Frames between drawn ones, by the numbers in the pictures; a step back is the clip's beginning again. */
+  function skippedFrames(frames: readonly SeenFrame[]): number {
+    return frames.slice(1).reduce((sum, frame, i) => {
+      const step = frame.picture - (frames[i]?.picture ?? frame.picture);
+      return sum + Math.max(0, step - 1);
+    }, 0);
   }
 
   function numberOf(state: unknown): number | undefined {
