@@ -213,6 +213,19 @@ describe('a publisher', () => {
     expect(server.notes.join('\n')).toMatch(/no longer publishes "live"\. The client gave no sign of life/);
   });
 
+  test('keeps alive the readers it feeds, even ones that say nothing', async () => {
+    await using server = await startRtsp({ sessionTimeoutMs: 300 });
+    await using publisher = publish(await clipPath('h264'), server.url('live'));
+    await published(server.hub, 'live');
+    await using reader = await RawClient.connect(server.port);
+    await reader.ask('SETUP', `${server.url('live')}/trackID=0`, tcp(0));
+    await reader.ask('PLAY', server.url('live'));
+    const begin = performance.now();
+    await reader.until(() => performance.now() - begin > 1500);
+    expect(reader.closed).toBe(false);
+    await publisher.stop();
+  });
+
   test('that breaks off leaves nothing behind', async () => {
     await using server = await startRtsp();
     const client = await RawClient.connect(server.port);

@@ -60,7 +60,7 @@ export class RtspParser {
       const start = startOf(data);
       if (start === 'more') return this.#wait(data.length + 1);
       if (start === 'junk') {
-        this.#skip(data, 1);
+        this.#skip(data, nextCandidate(data));
         continue;
       }
       const lineEnd = data.indexOf(LF);
@@ -142,12 +142,23 @@ function tooLarge(part: string, limit: number): NamedError {
   );
 }
 
+/** Offset behind the first byte at which something could begin: `$` or a letter. */
+function nextCandidate(data: Buffer): number {
+  let at = 1;
+  while (at < data.length && data[at] !== INTERLEAVED_MAGIC && !isLetter(data[at] as number)) at++;
+  return at;
+}
+
+/** Letters and the underscore: what methods are made of. */
+function isLetter(byte: number): boolean {
+  return (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a) || byte === 0x5f;
+}
+
 /** Whether a message can start here: a word of letters that a space or, after `RTSP`, a slash ends. */
 function startOf(data: Buffer): 'message' | 'junk' | 'more' {
   for (let i = 0; i < data.length; i++) {
     const byte = data[i] as number;
-    const letter = (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a) || byte === 0x5f;
-    if (letter && i < MAX_TOKEN) continue;
+    if (isLetter(byte) && i < MAX_TOKEN) continue;
     const ends = i > 0 && (byte === 0x20 || byte === 0x09 || (byte === 0x2f && i === 4));
     return ends ? 'message' : 'junk';
   }

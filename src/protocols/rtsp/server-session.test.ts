@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { VirtualClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
@@ -205,6 +206,43 @@ describe('RtspServerSession', () => {
     session.receive(Buffer.alloc(70_000));
     expect(replies[1]?.status).toBe(400);
     expect(calls[0]).toMatch(/^disconnect: .*RTSP/);
+  });
+
+  test('answers every request of any sequence exactly once and in order, and never fails', async () => {
+    const method = fc.constantFrom(
+      'OPTIONS',
+      'DESCRIBE',
+      'ANNOUNCE',
+      'SETUP',
+      'PLAY',
+      'PAUSE',
+      'RECORD',
+      'TEARDOWN',
+    );
+    const transport = fc.constantFrom(
+      '',
+      'RTP/AVP/TCP',
+      'RTP/AVP/TCP;interleaved=0-1;mode=record',
+      'RTP/AVP',
+      '?;=',
+    );
+    const uri = fc.constantFrom(URL, `${URL}/trackID=0`, '*', 'rtsp://', '/x?y/');
+    const request = fc.record({ method, uri, transport, session: fc.constantFrom('', 'S1', 'other') });
+    await fc.assert(
+      fc.asyncProperty(fc.array(request, { maxLength: 30 }), async (requests) => {
+        const { say, replies, calls } = setUp();
+        for (const { method, uri, transport, session } of requests) {
+          say(method, uri, {
+            ...(transport && { Transport: transport }),
+            ...(session && { Session: session }),
+          });
+        }
+        await new Promise((resolve) => setImmediate(resolve));
+        expect(replies.map((reply) => reply.header('CSeq'))).toEqual(requests.map((_, i) => String(i + 1)));
+        expect(calls.filter((call) => call.startsWith('fault'))).toEqual([]);
+      }),
+      { numRuns: 200 },
+    );
   });
 
   test('disconnects a silent client after the time-out, and bytes in either direction start it anew', async () => {
