@@ -13,8 +13,10 @@ interface Arrived extends AccessUnit {
   readonly index: number;
 }
 
-/** Where a stream stands for its readers: there is video to decode, or the reason why not. */
-export type DecoderStatus = { readonly live: true } | { readonly live: false; readonly reason: string };
+/** Where a stream stands for its readers: not known yet, there is video to decode, or the reason why not. */
+export type DecoderStatus =
+  | { readonly state: 'opening' | 'live' }
+  | { readonly state: 'waiting'; readonly reason: string };
 
 /** In mode `freshest` a short backlog is decoded rather than jumped over: a jump costs the pictures being reordered. */
 const SHORT_BACKLOG = 4;
@@ -35,7 +37,7 @@ export class StreamDecoder {
   readonly #backoff = new Backoff({ minimum: 500, maximum: 5000 });
   #subscription: Subscription | undefined;
   #retry: NodeJS.Timeout | undefined;
-  #status: DecoderStatus = { live: false, reason: 'The stream is being opened.' };
+  #status: DecoderStatus = { state: 'opening' };
   /** Id of the track that is decoded. */
   #trackId: number | undefined;
 
@@ -94,7 +96,7 @@ export class StreamDecoder {
       end: (reason) => {
         this.#subscription = undefined;
         this.#window.drop();
-        this.#setStatus({ live: false, reason });
+        this.#setStatus({ state: 'waiting', reason });
         if (!this.#closed) this.#retry = setTimeout(() => this.#subscribe(), this.#backoff.next());
       },
     });
@@ -103,11 +105,11 @@ export class StreamDecoder {
   #choose(tracks: readonly Track[]): void {
     const track = tracks.find(isVideo);
     this.#trackId = track && canDecode(track.format.codec) ? track.id : undefined;
-    if (this.#trackId !== undefined) return this.#setStatus({ live: true });
+    if (this.#trackId !== undefined) return this.#setStatus({ state: 'live' });
     const reason = track
       ? `The video of "${this.#stream}" is ${track.format.codec}; algorithms can look at h264 and h265.`
       : `The stream "${this.#stream}" has no video.`;
-    this.#setStatus({ live: false, reason });
+    this.#setStatus({ state: 'waiting', reason });
   }
 
   #setStatus(status: DecoderStatus): void {

@@ -72,8 +72,11 @@ export async function runAlgorithm(
         await Promise.race([wake.promise, stopped.promise]);
         continue;
       }
+      const { manifest } = host;
       const shot = await reader.next();
-      if (shot) await looker.look(shot, host.manifest, stopped.promise);
+      // The host may have gone while there was no picture to look at: a fresh one is due when it is back.
+      if (shot && session.status.state !== 'ready') shot.picture.release();
+      else if (shot) await looker.look(shot, manifest, stopped.promise);
     }
     return { reason: 'Stopped.' };
   } finally {
@@ -191,8 +194,8 @@ function commonOf(parameters: Parameters): { fps: number; mode: 'freshest' | 'ev
 
 function reportState(context: TaskContext, host: HostStatus, stream: DecoderStatus): void {
   if (host.state === 'waiting') context.state('waiting', host.reason);
-  else if (!stream.live) context.state('waiting', stream.reason);
-  else if (host.state === 'ready') context.state('running');
+  else if (stream.state === 'waiting') context.state('waiting', stream.reason);
+  else if (host.state === 'ready' && stream.state === 'live') context.state('running');
 }
 
 function round(ms: number): number {

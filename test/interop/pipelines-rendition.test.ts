@@ -1,0 +1,145 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { pcmaFormat } from '#codecs/g711.ts';
+import type { Track } from '#media/track.ts';
+import { FakeHub } from '../support/fake-hub.ts';
+import { barcodeClip } from '../support/media.ts';
+
+const exec = promisify(execFile);
+const source: Track = { id: 1, clockRate: 8000, format: pcmaFormat() };
+
+/** Samples -1..1 of a sound file, as FFmpeg decodes it. */
+async function decode(args: readonly string[], rate: number): Promise<Float32Array> {
+  const output = ['-f', 'f32le', '-ac', '1', '-ar', String(rate), '-'];
+  const { stdout } = await exec('ffmpeg', ['-v', 'error', ...args, ...output], {
+    encoding: 'buffer',
+    maxBuffer: 1 << 28,
+  });
+  return new Float32Array(new Uint8Array(stdout).buffer);
+}
+
+/** Where the beeps begin, in seconds: the first sample over a third of the loudest after 100 ms of silence. */
+function beeps(samples: Float32Array, rate: number): number[] {
+  const found: number[] = [];
+  let quiet = Number.POSITIVE_INFINITY;
+  const level = samples.reduce((max, value) => Math.max(max, Math.abs(value)), 0) / 3;
+  for (const [n, value] of samples.entries()) {
+    if (Math.abs(value) < level) {
+      quiet++;
+      continue;
+    }
+    if (quiet > rate / 10) found.push(n / rate);
+    quiet = 0;
+  }
+  return found;
+}
+
+/** One AAC frame behind an ADTS header: 48 kHz, mono. */
+function adts(frame: Buffer): Buffer {
+  const length = frame.length + 7;
+  const header = Buffer.from([
+    0xff,
+    0xf1,
+    0x4c,
+    0x40 | (length >> 11),
+    (length >> 3) & 0xff,
+    ((length & 7) << 5) | 0x1f,
+    0xfc,
+  ]);
+  return Buffer.concat([header, frame]);
+}
+
+test('G.711 made AAC keeps every beep within a millisecond of its place', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'sluice-rendition-'));
+  try {
+    const clip = await barcodeClip({ seconds: 4, audio: 'pcma', container: 'mkv' });
+    const raw = join(directory, 'sound.al');
+    await exec('ffmpeg', ['-v', 'error', '-y', '-i', clip, '-vn', '-c:a', 'copy', '-f', 'alaw', raw]);
+    const bytes = await readFile(raw);
+
+    await using hub = await FakeHub.start();
+    const stream = hub.open('call', [source]);
+    const task = hub.task({ kind: 'rendition', stream: 'call', track: 1, codec: 'aac' });
+    await hub.until(() => hub.subscribers('call') === 1, 'the subscription');
+    const first = 123_456;
+    const ntp = 1_700_000_000_000;
+    for (let at = 0; at + 160 <= bytes.length; at += 160) {
+      const payload = [bytes.subarray(at, at + 160)];
+      const pts = first + at;
+      stream.write({ track: source, pts, dts: pts, keyframe: true, ntp: ntp + at / 8, payload });
+    }
+    await hub.until(() => hub.units.length >= Math.floor((bytes.length * 6) / 1024) - 3, 'the frames');
+    await hub.state(task, 'running');
+
+    const { tracks, rendition } = hub.publications[0]!;
+    expect(rendition).toEqual({ of: 1 });
+    expect(tracks).toMatchObject([
+      {
+        id: 1001,
+        clockRate: 48_000,
+        format: { codec: 'aac', codecString: 'mp4a.40.2', sampleRate: 48_000, channels: 1 },
+      },
+    ]);
+    for (const [n, unit] of hub.units.entries()) {
+      expect(unit.trackId).toBe(1001);
+      expect(unit.pts).toBe(hub.units[0]!.pts + n * 1024);
+      expect(unit.ntp).toBeCloseTo(ntp + (unit.pts / 48_000 - first / 8000) * 1000, 3);
+    }
+
+    const encoded = join(directory, 'sound.aac');
+    await writeFile(encoded, Buffer.concat(hub.units.map(({ payload }) => adts(payload[0]!))));
+    const before = beeps(await decode(['-f', 'alaw', '-ar', '8000', '-i', raw], 48_000), 48_000);
+    const offset = hub.units[0]!.pts / 48_000 - first / 8000;
+    const after = beeps(await decode(['-i', encoded], 48_000), 48_000).map((time) => time + offset);
+    // The very first beep stands at 0, in the encoder's first frame, which nothing before it prepares.
+    expect(after.slice(-3)).toHaveLength(3);
+    for (const [n, time] of after.slice(-3).entries()) {
+      expect(Math.abs(time - before.slice(-3)[n]!)).toBeLessThan(0.001);
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
+test('a track that cannot be made AAC is refused with a code', async () => {
+  await using hub = await FakeHub.start();
+  const track: Track = { id: 1, clockRate: 16_001, format: pcmaFormat(16_001) };
+  const stream = hub.open('odd', [track]);
+  const task = hub.task({ kind: 'rendition', stream: 'odd', track: 1, codec: 'aac' });
+  await hub.until(() => hub.subscribers('odd') === 1, 'the subscription');
+  stream.write({ track, pts: 0, dts: 0, keyframe: true, ntp: 0, payload: [Buffer.alloc(160)] });
+  expect(await hub.state(task, 'failed')).toMatchObject({ code: 'RENDITION_UNSUPPORTED' });
+});
+
+test('a rendition ends its publication with its source, and begins again when that is back', async () => {
+  await using hub = await FakeHub.start();
+  const feed = async (from: number) => {
+    const stream = hub.open('call', [source]);
+    await hub.until(() => hub.subscribers('call') === 1, 'a subscription');
+    for (let pts = from; pts < from + 1600; pts += 160) {
+      stream.write({
+        track: source,
+        pts,
+        dts: pts,
+        keyframe: true,
+        ntp: pts / 8,
+        payload: [Buffer.alloc(160, 0xd5)],
+      });
+    }
+    return stream;
+  };
+  const task = hub.task({ kind: 'rendition', stream: 'call', track: 1, codec: 'aac' });
+  const first = await feed(0);
+  await hub.until(() => hub.units.length > 3, 'frames');
+  first.end('The publisher is gone.');
+  expect(await hub.find('unpublish')).toMatchObject({ reason: 'The publisher is gone.' });
+  await hub.state(task, 'waiting');
+  const before = hub.units.length;
+  await feed(800_000);
+  await hub.until(() => hub.units.length > before + 3, 'frames again');
+  expect(hub.publications).toHaveLength(2);
+});
