@@ -1,4 +1,4 @@
-import { RtspHeaders } from './headers.ts';
+import type { RtspHeaders } from './headers.ts';
 import { reasonPhrase } from './status.ts';
 
 export interface RtspRequest {

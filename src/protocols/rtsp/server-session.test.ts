@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { VirtualClock } from '#util/clock.ts';
-import { NamedError } from '#util/named-error.ts';
+import { messageOf, NamedError } from '#util/named-error.ts';
 import type { RtspApplication } from './application.ts';
 import { serializeInterleaved } from './message.ts';
 import { RtspParser } from './parser.ts';
@@ -23,8 +23,10 @@ function setUp(overrides: Partial<RtspApplication> = {}, timeoutMs = 60_000) {
   const application: RtspApplication = {
     describe: ({ path }) => ({ sdp: 'v=0\r\n', name: path }),
     announce: (name) => void calls.push(`announce ${name}`),
-    setupPlay: ({ name, track, channels }) => void calls.push(`play-setup ${name} ${track} ${channels}`),
-    setupRecord: ({ name, track, channels }) => void calls.push(`record-setup ${name} ${track} ${channels}`),
+    setupPlay: ({ name, track, channels }) =>
+      void calls.push(`play-setup ${name} ${track} ${channels.join()}`),
+    setupRecord: ({ name, track, channels }) =>
+      void calls.push(`record-setup ${name} ${track} ${channels.join()}`),
     play: () => ({
       info: [{ track: 'trackID=0', sequence: 5, timestamp: 90_000 }],
       start: () => void calls.push(`start after ${replies.length} replies`),
@@ -35,7 +37,7 @@ function setUp(overrides: Partial<RtspApplication> = {}, timeoutMs = 60_000) {
     interleaved: (channel, payload) => void calls.push(`frame ${channel} ${payload.length}`),
     released: (reason) => void calls.push(`released: ${reason}`),
     disconnect: (reason) => void calls.push(`disconnect: ${reason}`),
-    fault: (error) => void calls.push(`fault: ${error}`),
+    fault: (error) => void calls.push(`fault: ${messageOf(error)}`),
     ...overrides,
   };
   const session = new RtspServerSession({

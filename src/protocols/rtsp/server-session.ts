@@ -211,7 +211,7 @@ export class RtspServerSession {
 
   #dispatch(request: RtspRequest): Answer | Promise<Answer> {
     const { method } = request;
-    if (!/^RTSP\/1\./.test(request.version)) {
+    if (!request.version.startsWith('RTSP/1.')) {
       throw new Refusal(
         request.version === '' ? 400 : 505,
         `This is an RTSP/1.0 server; it cannot answer a request in ${request.version || 'no stated version'}.`,

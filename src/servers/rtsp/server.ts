@@ -2,15 +2,9 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Hub } from '#hub/hub.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
+import type { RtspLog } from './log.ts';
 import { RtpSequences } from './rtp-sequences.ts';
 import { RtspConnection } from './session.ts';
-
-/** Where the server tells people what happens. */
-export interface RtspLog {
-  info(message: string): void;
-  warn(message: string): void;
-  debug(message: string): void;
-}
 
 export interface RtspServerOptions {
   readonly hub: Hub;

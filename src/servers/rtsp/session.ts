@@ -13,8 +13,8 @@ import { RtspServerSession } from '#protocols/rtsp/server-session.ts';
 import type { Clock } from '#util/clock.ts';
 import { messageOf } from '#util/named-error.ts';
 import { describeStream, findStream, RtspReading } from './from-stream.ts';
+import type { RtspLog } from './log.ts';
 import type { RtpSequences } from './rtp-sequences.ts';
-import type { RtspLog } from './server.ts';
 import { RtspPublishing } from './to-stream.ts';
 
 /** How long a connection that is being closed may take to hand over what was sent before. */

@@ -9,7 +9,7 @@ const DEFAULT_PORT = 554;
  * Asks an RTSP server what is in a stream, over TCP, without playing it. Credentials in the address are used where
  * the server asks for them and never show in an error.
  * @throws NamedError RTSP_ADDRESS_INVALID, RTSP_UNREACHABLE, RTSP_TIMEOUT, RTSP_UNAUTHORIZED, RTSP_NOT_FOUND,
- * RTSP_REFUSED, or that of a broken description
+ * RTSP_REFUSED
  */
 export function describeRtsp(url: string, options: { timeoutMs: number }): Promise<SessionDescription> {
   const target = parseTarget(url);
@@ -20,16 +20,12 @@ export function describeRtsp(url: string, options: { timeoutMs: number }): Promi
       socket.destroy();
       act();
     };
-    const fail = (error: unknown) => finish(() => reject(error));
+    const fail = (error: Error) => finish(() => reject(error));
     const client = new RtspClient(url, {
       send: (bytes) => socket.write(bytes),
       described: (sdp) => {
-        try {
-          const description = parseSdp(sdp);
-          finish(() => resolve(description));
-        } catch (error) {
-          fail(error);
-        }
+        const description = parseSdp(sdp);
+        finish(() => resolve(description));
       },
       failed: fail,
     });
