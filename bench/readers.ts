@@ -8,7 +8,7 @@ import { WebSocket } from 'ws';
 
 const [kind, address, countText] = process.argv.slice(2);
 const count = Number(countText);
-const bytes = new Array<number>(count).fill(0);
+const bytes = Array.from({ length: count }, () => 0);
 let ready = 0;
 
 function readRtsp(index: number): void {

@@ -111,7 +111,8 @@ export async function createServer(config: Config, options: { log?: Logger } = {
       await sources?.[Symbol.asyncDispose]();
       await runs.close(reason);
       hub.close(reason);
-      await Promise.all([rtsp.close(), mse.close(), results.close(), events.close()]);
+      mse.close();
+      await Promise.all([rtsp.close(reason), results.close(), events.close()]);
       await workers[Symbol.asyncDispose]();
       await api.close();
     })();

@@ -4,9 +4,9 @@ import { VirtualClock } from '#util/clock.ts';
 import { fakeReader, TextWriter } from '../../test/support/readers.ts';
 import { audio, picture, sound, video } from '../../test/support/units.ts';
 import { Hub } from './hub.ts';
-import type { Publication } from './stream.ts';
+import type { Publication, PublisherHooks } from './stream.ts';
 
-const hooks = { onClose: () => {} };
+const hooks: PublisherHooks = { onClose: () => {} };
 const publisher = { id: 'p', door: 'test', remote: 'test' };
 
 function setUp(options: ConstructorParameters<typeof Hub>[0] = {}) {
@@ -117,7 +117,7 @@ describe('a stream', () => {
   it('asks the publisher for a keyframe when a reader lost video, once a second at most', () => {
     const { publish, read, send } = setUp();
     let asked = 0;
-    const publication = publish([video], { ...hooks, requestKeyframe: () => asked++ } as typeof hooks);
+    const publication = publish([video], { ...hooks, requestKeyframe: () => asked++ });
     const reader = read();
     reader.transport.open = false;
     for (let n = 0; n < 10; n++) publication.write(picture(n, { size: 60_000 }));
@@ -165,7 +165,7 @@ describe('a publisher that leaves', () => {
   });
 
   it('keeps sound and picture of the next publisher in step by its own clock', () => {
-    const { clock, hub, publish, send } = setUp();
+    const { hub, publish, send } = setUp();
     const first = publish();
     const seen: { pts: number; ntp: number; rate: number }[] = [];
     const stream = hub.get('live')!;
@@ -188,9 +188,7 @@ describe('a publisher that leaves', () => {
   it('may be taken over from while it still publishes, and learns it', () => {
     const { publish } = setUp();
     const reasons: string[] = [];
-    const first = publish([video, audio], {
-      onClose: (reason?: string) => reasons.push(reason!),
-    } as typeof hooks);
+    const first = publish([video, audio], { onClose: (reason) => reasons.push(reason) });
     publish();
     expect(reasons).toEqual(['Another publisher took over.']);
     expect(first.closed).toBe(true);

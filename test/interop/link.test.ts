@@ -94,6 +94,7 @@ describe('a worker on the link', () => {
     await until(() => hub.get('cam') !== undefined);
     client.close();
     await until(() => hub.get('cam') === undefined);
+    expect(hub.streams).toEqual([]);
   });
 
   it('may not publish for a task that is over', async () => {
@@ -140,6 +141,7 @@ describe('a worker on the link', () => {
     await until(() => hub.get('live')!.feeds.length === 1);
     subscription.close();
     await until(() => hub.get('live')!.feeds.length === 0);
+    expect(hub.get('live')!.readerCount).toBe(0);
   });
 
   it('makes a rendition that reaches the feeds of the stream', async () => {

@@ -65,7 +65,7 @@ export async function eventually<T>(look: () => Promise<T> | T, ms = 15_000): Pr
   while (performance.now() < end) {
     try {
       const value = await look();
-      if (value !== undefined && value !== false && value !== null) return value as NonNullable<T>;
+      if (value !== undefined && value !== false && value !== null) return value;
     } catch (error) {
       last = error;
     }
