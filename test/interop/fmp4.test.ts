@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,8 +8,8 @@ import { Fmp4Writer } from '../../src/containers/fmp4/writer.ts';
 import type { AccessUnit } from '../../src/media/access-unit.ts';
 import { payloadSize } from '../../src/media/access-unit.ts';
 import { isVideo } from '../../src/media/track.ts';
-import { tracksOf, unitsOf } from '../support/fmp4-reader.ts';
-import { type BarcodeClipOptions, barcodeClip } from '../support/media.ts';
+import { clipUnits, moved } from '../support/clip-units.ts';
+import type { BarcodeClipOptions } from '../support/media.ts';
 
 const run = promisify(execFile);
 let directory: string;
@@ -17,28 +17,6 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'sluice-fmp4-'));
 });
 afterAll(() => rm(directory, { recursive: true }));
-
-/** The units of a generated clip, by way of ffmpeg's own fragments, in the order of time. */
-async function clipUnits(name: string, options: BarcodeClipOptions): Promise<AccessUnit[]> {
-  const clip = await barcodeClip(options);
-  const fragmented = join(directory, `${name}-source.mp4`);
-  const flags = 'empty_moov+default_base_moof+frag_keyframe+delay_moov';
-  const tag = options.video === 'h265' ? ['-tag:v', 'hvc1'] : [];
-  await run('ffmpeg', ['-v', 'error', '-i', clip, '-c', 'copy', ...tag, '-movflags', flags, fragmented]);
-  const file = await readFile(fragmented);
-  const units = unitsOf(file, tracksOf(file), 1_700_000_000_000);
-  return units.sort((a, b) => a.dts / a.track.clockRate - b.dts / b.track.clockRate);
-}
-
-/** Moves a clip to where the timestamps of a camera may stand: beyond 32 bits. */
-function moved(units: readonly AccessUnit[], seconds: number): AccessUnit[] {
-  return units.map((unit) => ({
-    ...unit,
-    pts: unit.pts + seconds * unit.track.clockRate,
-    dts: unit.dts + seconds * unit.track.clockRate,
-    ntp: unit.ntp + seconds * 1000,
-  }));
-}
 
 interface Packet {
   readonly codec_type: string;
@@ -74,8 +52,8 @@ const cases: [string, BarcodeClipOptions][] = [
 ];
 
 describe('what ffprobe and ffmpeg read of our fragmented MP4', () => {
-  test.each(cases)('%s: the same timestamps, flags and sizes, and it decodes', async (name, options) => {
-    const units = moved(await clipUnits(name.replaceAll(' ', '-'), options), 50_000);
+  test.each(cases)('%s: the same timestamps, flags and sizes, and it decodes', async (_, options) => {
+    const units = moved(await clipUnits(options), 50_000);
     const tracks = [...new Set(units.map(({ track }) => track))].sort((a, b) => a.id - b.id);
     const writer = new Fmp4Writer(tracks);
     const parts: Buffer[] = [];

@@ -77,6 +77,19 @@ describe('audio frames', () => {
     expect(Math.abs(runs.at(-1)!.base - wanted)).toBeLessThanOrEqual(0.005 * 48_000);
   });
 
+  test('that always come late are late, not missing', () => {
+    const { runs, write, lane: audio } = lane();
+    const late = 48_000 * 3;
+    for (let n = 0; n < 400; n++) {
+      audio.keepUp(late + n * 1024);
+      write(n * 1024);
+    }
+    expect(runs.every(({ parts }) => parts.join() === 'sound')).toBe(true);
+    // Nothing can be heard before the first picture.
+    expect(Math.abs(runs[0]!.base - late)).toBeLessThan(1024);
+    expect(runs.length).toBeGreaterThan(250);
+  });
+
   test('of a clock that began anew are placed as they come', () => {
     const { runs, write } = lane();
     write(48_000 * 100);

@@ -8,7 +8,7 @@ import { silentFrame } from './silence.ts';
 const EXACT_SECONDS = 0.005;
 /** Frames follow each other until they are half a frame off their place, but none is this late, in seconds. */
 const LONGEST_GAP_SECONDS = 0.02;
-/** Sound that lies so far behind the picture, in seconds, is not late but missing. */
+/** While the picture went on for so many seconds and no frame came, sound is not late but missing. */
 const MISSING_SECONDS = 1.5;
 /** A clock that is so far off, in seconds, began anew: nothing is filled or left out. */
 const NEW_CLOCK_SECONDS = 10;
@@ -38,25 +38,36 @@ export class AudioLane {
   #base = 0;
   /** Where the next frame follows without a gap. */
   #end: number | undefined;
-  #missing = false;
+  /** Where the picture is, and where it was when the last frame came. */
+  #picture: number | undefined;
+  #heard: number | undefined;
   /** No sound yet, or none for a while: the next frame is put exactly where it belongs. */
   #begins = true;
 
-  /** @param groupMs frames leave together when one more would make them longer than this */
-  constructor(track: AudioTrack, groupMs: number, emit: EmitRun) {
+  /**
+   * @param groupMs frames leave together when one more would make them longer than this
+   * @param end where the sound of the format before ended, in ticks of the track: what lies between is filled as well
+   */
+  constructor(track: AudioTrack, groupMs: number, emit: EmitRun, end?: number) {
     this.#rate = track.clockRate;
     this.#limit = (groupMs / 1000) * track.clockRate;
     this.#aacDuration = track.format.codec === 'aac' ? aacFrameDuration(track.format, track.clockRate) : 0;
     const silent = silentFrame(track.format);
     this.#silence = silent && { payload: [silent], duration: this.#aacDuration || SILENT_OPUS };
     this.#emit = emit;
+    this.#end = end;
+  }
+
+  /** Where the sound that was taken ends, in ticks of the track; undefined before any. */
+  get end(): number | undefined {
+    return this.#end;
   }
 
   /** Takes one frame whose place is `time`, in ticks of the track. */
   write(payload: readonly Buffer[], time: number): void {
     const duration = this.#aacDuration || opusPacketDuration(payload[0] ?? NOTHING);
     if (time < 0 || duration === 0) return;
-    this.#missing = false;
+    this.#heard = this.#picture;
     const exact = EXACT_SECONDS * this.#rate;
     const half = Math.max(duration / 2, exact);
     const ahead = this.#end === undefined ? 0 : this.#end - time;
@@ -68,15 +79,19 @@ export class AudioLane {
     const end = this.#end;
     const follows = end !== undefined && sameClock && time - end <= slack;
     this.#append(payload, follows ? end : time, duration);
+    // Out as soon as one more frame of this length would be too many.
+    if ((this.#end ?? 0) - this.#base + duration > this.#limit) this.flush();
   }
 
   /** The picture has come to `time`, in ticks of this track: sound that is missing becomes silence. */
   keepUp(time: number): void {
+    this.#picture = time;
+    this.#heard ??= time;
     this.#end ??= Math.max(time, 0);
-    const behind = time - this.#end;
-    if (behind > MISSING_SECONDS * this.#rate) this.#missing = this.#begins = true;
-    if (behind >= NEW_CLOCK_SECONDS * this.#rate) this.#end = time;
-    else if (this.#missing) this.#fill(time);
+    if (time - this.#heard <= MISSING_SECONDS * this.#rate) return;
+    this.#begins = true;
+    if (time - this.#end >= NEW_CLOCK_SECONDS * this.#rate) this.#end = time;
+    else this.#fill(time);
   }
 
   /** Gives out what waits. */
@@ -87,11 +102,12 @@ export class AudioLane {
     this.#emit(this.#base, samples);
   }
 
-  /** Silence for as many whole frames as fit before `until`. */
+  /** Silence for as many whole frames as fit before `until`, in one fragment. */
   #fill(until: number): void {
     const silence = this.#silence;
-    if (!silence || this.#end === undefined) return;
+    if (!silence || this.#end === undefined || this.#end + silence.duration > until) return;
     while (this.#end + silence.duration <= until) this.#append(silence.payload, this.#end, silence.duration);
+    this.flush();
   }
 
   #append(payload: readonly Buffer[], start: number, duration: number): void {
@@ -100,6 +116,5 @@ export class AudioLane {
     const size = payload.reduce((sum, part) => sum + part.length, 0);
     this.#samples.push({ payload, size, duration, sync: true, compositionOffset: 0 });
     this.#end = start + duration;
-    if (this.#end - this.#base + duration > this.#limit) this.flush();
   }
 }

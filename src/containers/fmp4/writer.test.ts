@@ -117,7 +117,10 @@ describe('a writer of fragmented MP4', () => {
         sound(3840, { track: changed }),
       ],
     );
-    expect(kinds(chunks)).toBe('config video audio video config video audio');
+    expect(kinds(chunks)).toBe('config video audio video config video audio audio');
+    // What was held back is silence: a gap would be a break, and cost the pictures up to another keyframe.
+    const times = samplesOf(chunks, 'audio').map(({ dts }) => dts);
+    expect(times).toEqual([0, 1024, 2048, 3840]);
   });
 
   test('does not describe a track again that only has a new object for the same format', () => {

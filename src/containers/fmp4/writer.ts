@@ -4,7 +4,7 @@ import type { AccessUnit } from '#media/access-unit.ts';
 import { Timeline } from '#media/timeline.ts';
 import { rescale } from '#media/timestamps.ts';
 import { isAudio, isVideo, type Track, type VideoTrack } from '#media/track.ts';
-import { AudioLane } from './audio-lane.ts';
+import { AudioLane, type EmitRun } from './audio-lane.ts';
 import { initSegment } from './init-segment.ts';
 import { type Envelope, mediaFragment, noEnvelope, type TrackRun } from './media-fragment.ts';
 import { isDescribable } from './sample-entry.ts';
@@ -138,12 +138,14 @@ export class Fmp4Writer {
   #begin(lane: Lane): void {
     const { track, trackId } = lane;
     lane.audio?.flush();
+    const ended = lane.audio?.end;
+    const end = lane.described && ended && rescale(ended, lane.described.clockRate, track.clockRate);
     lane.described = track;
     if (isVideo(track)) lane.video = new VideoTiming(track.clockRate, framesPerSecond(track));
     if (!isAudio(track)) return;
-    lane.audio = new AudioLane(track, this.#audioGroupMs, (baseTime, samples) => {
+    const emit: EmitRun = (baseTime, samples) =>
       this.#writeRun({ trackId, baseTime, lengthPrefixed: false, samples }, track.id, 'audio', true);
-    });
+    lane.audio = new AudioLane(track, this.#audioGroupMs, emit, end);
   }
 }
 
