@@ -182,9 +182,6 @@ export const configSchema = section({
 /** A checked configuration, complete with defaults. Paths are absolute. */
 export type Config = z.output<typeof configSchema>;
 
-/** One stream of the configuration. */
-export type StreamConfig = Config['streams'][string];
-
 /** The configuration of an empty file. */
 export function defaultConfig(): Config {
   return configSchema.parse({});
