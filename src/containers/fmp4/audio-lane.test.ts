@@ -90,6 +90,17 @@ describe('audio frames', () => {
     expect(runs.length).toBeGreaterThan(250);
   });
 
+  test('go on undisturbed between pictures that come every two seconds', () => {
+    const { runs, write, lane: audio } = lane();
+    for (let n = 0; n < 400; n++) {
+      // Sound is 50 ms late.
+      if (n % 94 === 0) audio.keepUp(n * 1024 + 2400);
+      write(n * 1024);
+    }
+    expect(runs.every(({ parts }) => parts.join() === 'sound')).toBe(true);
+    expect(seamless(runs)).toBe(true);
+  });
+
   test('of a clock that began anew are placed as they come', () => {
     const { runs, write } = lane();
     write(48_000 * 100);

@@ -41,6 +41,7 @@ export class AudioLane {
   /** Where the picture is, and where it was when the last frame came. */
   #picture: number | undefined;
   #heard: number | undefined;
+  #missing = false;
   /** No sound yet, or none for a while: the next frame is put exactly where it belongs. */
   #begins = true;
 
@@ -68,6 +69,7 @@ export class AudioLane {
     const duration = this.#aacDuration || opusPacketDuration(payload[0] ?? NOTHING);
     if (time < 0 || duration === 0) return;
     this.#heard = this.#picture;
+    this.#missing = false;
     const exact = EXACT_SECONDS * this.#rate;
     const half = Math.max(duration / 2, exact);
     const ahead = this.#end === undefined ? 0 : this.#end - time;
@@ -88,7 +90,10 @@ export class AudioLane {
     this.#picture = time;
     this.#heard ??= time;
     this.#end ??= Math.max(time, 0);
-    if (time - this.#heard <= MISSING_SECONDS * this.#rate) return;
+    const missing = MISSING_SECONDS * this.#rate;
+    // Neither has a frame come for long, nor does the sound that came reach near the picture (a picture every 2 s).
+    this.#missing ||= time - this.#heard > missing && time - this.#end > missing;
+    if (!this.#missing) return;
     this.#begins = true;
     if (time - this.#end >= NEW_CLOCK_SECONDS * this.#rate) this.#end = time;
     else this.#fill(time);

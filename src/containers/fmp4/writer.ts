@@ -10,6 +10,9 @@ import { type Envelope, mediaFragment, noEnvelope, type TrackRun } from './media
 import { isDescribable } from './sample-entry.ts';
 import { VideoTiming } from './video-timing.ts';
 
+/** Most ticks from decoding to presentation: far more than any encoder reorders, far less than 31 bits can say. */
+const LONGEST_REORDERING = 2 ** 30;
+
 /** What the writer gives out: an initialisation segment (`config`) or one fragment. */
 export interface Fmp4Chunk {
   readonly bytes: Buffer;
@@ -91,8 +94,8 @@ export class Fmp4Writer {
   #writeVideo(lane: Lane, unit: AccessUnit, place: { pts: number; dts: number }): void {
     if (unit.keyframe && [...this.#lanes.values()].some(isStale)) this.#describe();
     if (isStale(lane) || !lane.video) return;
-    // A picture before time zero has no place in a file, and what refers to it is lost with it.
-    if (place.pts < 0) this.#waitsForKeyframe = true;
+    // Such a picture has no place in a file, and what refers to it is lost with it.
+    if (place.pts < 0 || place.pts - place.dts > LONGEST_REORDERING) this.#waitsForKeyframe = true;
     else if (unit.keyframe) this.#waitsForKeyframe = false;
     if (this.#waitsForKeyframe) return;
     const payload = unit.payload.filter(isSampleData(lane.track as VideoTrack));
