@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -5,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ClipName, clip, clipPath } from '../support/clips.ts';
 import { delays, HASH_OUTPUT, type HashedFrame, hashFile, parseFrameHashes } from '../support/frames.ts';
-import { run } from '../support/process.ts';
+import { run, start } from '../support/process.ts';
 import { publish, published, startRtsp } from '../support/rtsp.ts';
 
 /** Real programs publish and read over TCP; each clip is sent once and read by three programs at a time. */
@@ -84,6 +85,17 @@ function timesOf(frames: readonly HashedFrame[], kind: 'video' | 'audio'): numbe
   return frames.flatMap((frame) => (frame.kind === kind ? [frame.time] : []));
 }
 
+/** The largest difference between the delays of sound and picture, in ms; printed, for it is a figure people ask for. */
+function worstSkew(what: string, pictures: readonly number[], sounds: readonly number[]): number {
+  expect(pictures.length).toBeGreaterThan(0);
+  expect(sounds.length).toBeGreaterThan(0);
+  const reference = pictures[0] ?? Number.NaN;
+  const skews = [...sounds, ...pictures].map((delay) => delay - reference);
+  const worst = skews.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a), 0);
+  console.log(`${what}: largest skew of sound against picture ${worst.toFixed(3)} ms`);
+  return Math.abs(worst);
+}
+
 /** Delay of each piece of G.711 sound: packets are cut anew on the way, so the bytes are sought in the source. */
 async function alawDelays(path: string, receivedFile: string, first: number): Promise<number[]> {
   const raw = await run('sh', ['-c', `ffmpeg -v error -i "${path}" -map 0:a -c copy -f alaw - | base64 -w0`]);
@@ -155,12 +167,7 @@ describe.for<Expectation>([
       audio === 'pcm_alaw'
         ? await alawDelays(result.path, result.file('alaw'), timesOf(received, 'audio')[0] ?? 0)
         : delays(source, received, 'audio');
-    expect(audioDelays.length).toBeGreaterThan(0);
-    const reference = videoDelays[0] ?? Number.NaN;
-    const skews = [...audioDelays, ...videoDelays].map((delay) => delay - reference);
-    const worst = skews.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a), 0);
-    console.log(`${expectation.clip}: largest skew of sound against picture ${worst.toFixed(3)} ms`);
-    expect(Math.abs(worst)).toBeLessThanOrEqual(10);
+    expect(worstSkew(expectation.clip, videoDelays, audioDelays)).toBeLessThanOrEqual(10);
   });
 
   test('comes to GStreamer with every picture and with its sound', async () => {
@@ -181,3 +188,76 @@ describe.for<Expectation>([
     else if (audio) expect(await count('gst-audio', audio === 'opus' ? 'ogg' : 'aac')).toBeGreaterThan(150);
   });
 });
+
+/** Reads 2.5 s of pictures and sound by ffmpeg. */
+async function readHashes(url: string): Promise<HashedFrame[]> {
+  const input = ['-v', 'error', '-copyts', '-rtsp_transport', 'tcp', '-i', url, '-t', '2.5'];
+  const { stdout, stderr } = await run('ffmpeg', [...input, ...HASH_OUTPUT]);
+  expect(stderr).toBe('');
+  return parseFrameHashes(stdout);
+}
+
+test('a reader that comes in the middle gets sound and picture in step', async () => {
+  const path = await clipPath('h264-aac');
+  await using server = await startRtsp();
+  await using publisher = publish(path, server.url('live'), 2);
+  const stream = await published(server.hub, 'live');
+  // Somebody reads already, so the feed is there and its reports have been sent.
+  const first = readHashes(server.url('live'));
+  await new Promise<void>((resolve) => {
+    const timer = setInterval(() => {
+      if (stream.counters.units < 200) return;
+      clearInterval(timer);
+      resolve();
+    }, 20);
+  });
+  const source = await hashFile(path);
+  for (const [name, received] of [
+    ['early reader', await first],
+    ['late reader', await readHashes(server.url('live'))],
+  ] as const) {
+    const skew = worstSkew(name, delays(source, received, 'video'), delays(source, received, 'audio'));
+    expect(skew).toBeLessThanOrEqual(10);
+  }
+  await publisher.stop();
+});
+
+const sinkIsThere = spawnSync('gst-inspect-1.0', ['--exists', 'rtspclientsink']).status === 0;
+
+test.skipIf(!sinkIsThere)(
+  'GStreamer publishes, sound and picture in step (needs gstreamer1.0-rtsp)',
+  async () => {
+    const path = await clipPath('h264-aac');
+    await using server = await startRtsp();
+    await using publisher = start('gst-launch-1.0', [
+      ...['-q', 'filesrc', `location=${path}`, '!', 'qtdemux', 'name=d'],
+      ...[
+        'd.video_0',
+        '!',
+        'queue',
+        '!',
+        'h264parse',
+        '!',
+        's.',
+        'd.audio_0',
+        '!',
+        'queue',
+        '!',
+        'aacparse',
+        '!',
+        's.',
+      ],
+      ...['rtspclientsink', 'name=s', 'protocols=tcp', `location=${server.url('gst')}`],
+    ]);
+    await published(server.hub, 'gst');
+    const [source, received] = await Promise.all([hashFile(path), readHashes(server.url('gst'))]);
+    const pictures = delays(source, received, 'video');
+    expect(pictures.length).toBeGreaterThan(50);
+    // GStreamer sends its first reports only seconds after its first packets. Until then the tracks are aligned by their
+    // arrival, and after that they are slewed, so that no jump is heard.
+    expect(
+      worstSkew('first seconds from GStreamer', pictures, delays(source, received, 'audio')),
+    ).toBeLessThanOrEqual(100);
+    await publisher.stop();
+  },
+);
