@@ -86,6 +86,21 @@ test('a slow algorithm gets the freshest picture, and what it passes over is cou
   expect(counted.inferMs.p50).toBeGreaterThan(145);
 });
 
+test('in mode every a slow algorithm lags behind by a bounded number of pictures, in order, and the rest is counted', async () => {
+  await using hub = await FakeHub.start();
+  const numberOf = await playClip(hub, { seconds: 2, gop: 25 });
+  const task = hub.task(run('clip', { fps: 0, mode: 'every', delayMs: 100 }));
+  await hub.until(() => results(hub, task).length >= 45, '45 results');
+  const found = results(hub, task);
+  for (const { pts, number } of found) expect(number).toBe(numberOf(pts));
+  const pts = found.map((result) => result.pts);
+  expect(pts).toEqual(pts.toSorted((a, b) => a - b));
+  // 25 pictures wait, which last a second; then the oldest are passed over.
+  const queued = found.slice(25).map(({ timing }) => timing.queueMs);
+  expect(Math.max(...queued)).toBeLessThan(2000);
+  await hub.until(() => (statistics(hub, task)?.skipped ?? 0) > 20, 'skipped pictures');
+});
+
 test('5 frames per second are each fifth picture of 25', async () => {
   await using hub = await FakeHub.start();
   await playClip(hub, { seconds: 2, gop: 25 });

@@ -27,10 +27,10 @@ async function busyWorker(): Promise<{ hub: FakeHub; host: number }> {
   return { hub, host: Number(list.trim().split(/\s+/)[0]) };
 }
 
+/** A process that has ended but was not waited for yet (a zombie) is not alive. */
 function isAlive(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    return !execFileSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).startsWith('Z');
   } catch {
     return false;
   }
