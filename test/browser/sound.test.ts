@@ -57,9 +57,9 @@ async function skews(stream: string, what: string): Promise<number[]> {
 function expectInStep(measured: readonly number[]): void {
   const sorted = measured.toSorted((a, b) => a - b);
   expect(Math.abs(sorted[Math.floor(sorted.length / 2)] as number)).toBeLessThanOrEqual(LARGEST_SKEW_MS);
-  // A picture that a busy machine draws late is late for one frame; sound that is out of step stays so.
+  // A busy machine draws a picture now and then a frame late; sound that is out of step is so on every beep.
   const within = measured.filter((ms) => Math.abs(ms) <= LARGEST_SKEW_MS).length;
-  expect(within / measured.length).toBeGreaterThanOrEqual(0.9);
+  expect(within / measured.length).toBeGreaterThanOrEqual(0.75);
 }
 
 describe('sound and picture in Chromium', () => {

@@ -53,14 +53,14 @@
     },
   };
 
-  /** From the time of an audio context to performance.now(), by the latest that was seen of the former. */
+  /** From the time of an audio context, which advances in portions, to performance.now(): the middle of a portion. */
   function followClock(context: AudioContext): (seconds: number) => number {
     const leads: number[] = [];
     setInterval(() => {
       leads.push(context.currentTime * 1000 - performance.now());
       if (leads.length > 200) leads.shift();
     }, 5);
-    return (seconds) => seconds * 1000 - Math.max(...leads);
+    return (seconds) => seconds * 1000 - (leads.toSorted((a, b) => a - b)[leads.length >> 1] ?? 0);
   }
 
   let white = false;

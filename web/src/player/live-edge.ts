@@ -1,4 +1,5 @@
 import { EdgeEnvelope } from './edge-envelope.ts';
+import { HeldMaximum } from './held-maximum.ts';
 
 /** A stretch of buffered media, in seconds of the media timeline. */
 export type Range = readonly [start: number, end: number];
@@ -24,8 +25,9 @@ const FASTEST = 1.1;
 const JUMP_BEHIND_S = 3;
 /** Nearer to the edge than the target by more than this: a jump back, because slowing down would take too long. */
 const JUMP_AHEAD_S = 0.8;
-/** Errors within this band do not change a rate of 1. */
-const CALM_S = 0.04;
+/** Errors within this band do not change a rate of 1: a little too far away is no reason to bend the sound. */
+const CALM_BEHIND_S = 0.12;
+const CALM_AHEAD_S = 0.05;
 /** A rate once changed is kept until the error is this small. */
 const REACHED_S = 0.01;
 /** How long the playhead may stand outside of what is buffered before it is moved. */
@@ -40,8 +42,6 @@ const UNEVEN_LIMIT_S = 1.5;
 const STALL_STEP_S = 0.08;
 const STALL_LIMIT_S = 0.8;
 const STALL_REST_MS = 20_000;
-/** Seconds of distance given back per second when less would do. */
-const RETURN_RATE = 0.02;
 
 /**
  * Keeps playback at a chosen distance from the live edge: by a gentle change of the playback rate, and by a jump only
@@ -52,11 +52,10 @@ export class LiveEdge {
   readonly #envelope = new EdgeEnvelope();
   /** What the owner wants, seconds from the live edge. */
   wanted: number;
-  /** What arrival needs; follows upwards at once and downwards slowly. */
-  #needed = RESERVE_S;
+  /** What arrival needs, seconds. */
+  readonly #needed = new HeldMaximum(RESERVE_S);
   #latency: number | undefined;
   #rate = 1;
-  #sampled: number | undefined;
   #started = false;
   #firstMedia: number | undefined;
   #outsideSince: number | undefined;
@@ -70,7 +69,7 @@ export class LiveEdge {
 
   /** Seconds between the playhead and the live edge that are steered for. */
   get target(): number {
-    return Math.max(this.wanted, this.#needed + this.#allowance);
+    return Math.max(this.wanted, this.#needed.value + this.#allowance);
   }
 
   /** Distance from the live edge in seconds; undefined before playback started. */
@@ -130,12 +129,10 @@ export class LiveEdge {
   }
 
   #learn(now: number): void {
-    const elapsed = Math.min(1, (now - (this.#sampled ?? now)) / 1000);
-    this.#sampled = now;
-    const needed = Math.min(UNEVEN_LIMIT_S, this.#envelope.unevenness) + RESERVE_S;
-    this.#needed = Math.max(needed, this.#needed - elapsed * RETURN_RATE);
-    if (now - this.#lastStall > STALL_REST_MS) {
-      this.#allowance = Math.max(0, this.#allowance - elapsed * RETURN_RATE);
+    this.#needed.update(now, Math.min(UNEVEN_LIMIT_S, this.#envelope.unevenness) + RESERVE_S);
+    if (this.#allowance > 0 && now - this.#lastStall > STALL_REST_MS) {
+      this.#lastStall = now;
+      this.#allowance = Math.max(0, this.#allowance - STALL_STEP_S);
     }
   }
 
@@ -168,7 +165,7 @@ export class LiveEdge {
     if (error > JUMP_BEHIND_S) return this.#jump(now, last);
     // Back only where the media for it is still there.
     if (error < -JUMP_AHEAD_S && currentTime + error >= last[0]) return this.#jump(now, last);
-    const calm = this.#rate === 1 ? CALM_S : REACHED_S;
+    const calm = this.#rate !== 1 ? REACHED_S : error > 0 ? CALM_BEHIND_S : CALM_AHEAD_S;
     if (Math.abs(error) < calm || (this.#rate > 1 && error < 0) || (this.#rate < 1 && error > 0)) {
       return this.#setRate(1);
     }

@@ -7,9 +7,10 @@ import { boxesFor, type DrawnBox, type PlayMode } from './overlay.ts';
 import { doorUrl, type RunInfo, type TrackInfo, type UnsupportedTrack } from './protocol.ts';
 import { Rate } from './rate.ts';
 import { type FrameDrawn, Renderer } from './renderer.ts';
-import { ResultDelay, StepTarget } from './result-delay.ts';
+import { ResultDelay } from './result-delay.ts';
 import { ResultStore } from './results.ts';
 import { ResultsSource } from './results-source.ts';
+import { StepTarget } from './step-target.ts';
 
 /** The event `sluice:frame` on the player's host element: fired in the same task, after a frame and its boxes were drawn. */
 export interface FrameEventDetail {
@@ -95,7 +96,7 @@ export class Player {
   readonly #store = new ResultStore();
   readonly #edge = new LiveEdge(LIVE_TARGET_S);
   readonly #delay = new ResultDelay();
-  #stepTarget = newStepTarget();
+  #stepTarget = new StepTarget();
   readonly #frames = new Rate();
   readonly #resultRate = new Rate(5_000);
   readonly #listeners = new Set<() => void>();
@@ -317,7 +318,7 @@ export class Player {
     this.#store.keepOnly(new Set(runs.map((run) => run.algorithm)));
     if (runs.length === 0) {
       this.#delay.clear();
-      this.#stepTarget = newStepTarget();
+      this.#stepTarget = new StepTarget();
     }
     if (first !== (runs.length === 0)) this.#retarget();
     this.#publish();
@@ -414,10 +415,6 @@ export class Player {
       error: this.#error,
     };
   }
-}
-
-function newStepTarget(): StepTarget {
-  return new StepTarget({ initial: 0.7, minimum: LIVE_TARGET_S, maximum: 12, margin: 0.15 });
 }
 
 function phaseOf(

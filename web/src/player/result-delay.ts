@@ -4,8 +4,6 @@ const WINDOW_COUNT = 400;
 /** Beyond the slowest 5 %, results are waited for only within reason: one straggler must not hold the view for long. */
 const STRAGGLER_FACTOR = 1.5;
 const STRAGGLER_MS = 250;
-/** How fast a target that became too large is given up, seconds per second. */
-const RETURN_RATE = 0.02;
 
 /**
  * How far behind the live edge of the buffer the frame of a result is when the result arrives. That, and not the
@@ -43,43 +41,5 @@ export class ResultDelay {
 
   clear(): void {
     this.#delays.length = 0;
-  }
-}
-
-/** Bounds and margin of the *in step* target, in seconds. */
-export interface StepTargetOptions {
-  /** Before the first result shows what is needed. */
-  readonly initial: number;
-  readonly minimum: number;
-  readonly maximum: number;
-  /** Kept beyond the delay: one frame and the unevenness of arrival. */
-  readonly margin: number;
-}
-
-/** The distance from the live edge at which every analysed frame finds its result: up at once, down slowly. */
-export class StepTarget {
-  readonly #options: StepTargetOptions;
-  #value: number;
-  #updated: number | undefined;
-
-  constructor(options: StepTargetOptions) {
-    this.#options = options;
-    this.#value = options.initial;
-  }
-
-  /** Seconds. */
-  get value(): number {
-    return this.#value;
-  }
-
-  /** @param now ms. @param holdMs {@link ResultDelay.hold}. @returns the target in seconds. */
-  update(now: number, holdMs: number | undefined): number {
-    const elapsed = (now - (this.#updated ?? now)) / 1000;
-    this.#updated = now;
-    if (holdMs === undefined) return this.#value;
-    const { minimum, maximum, margin } = this.#options;
-    const wanted = Math.min(maximum, Math.max(minimum, holdMs / 1000 + margin));
-    this.#value = wanted > this.#value ? wanted : Math.max(wanted, this.#value - elapsed * RETURN_RATE);
-    return this.#value;
   }
 }
