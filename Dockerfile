@@ -18,7 +18,10 @@ ENV NODE_ENV=production
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY web/package.json web/
-RUN npm ci --omit=dev --workspaces=false --ignore-scripts && npm cache clean --force
+# onnxruntime-node brings the libraries of every system; here only those of Linux can run.
+RUN npm ci --omit=dev --workspaces=false --ignore-scripts \
+  && npm cache clean --force \
+  && rm -rf node_modules/onnxruntime-node/bin/napi-v*/darwin node_modules/onnxruntime-node/bin/napi-v*/win32
 COPY LICENSE NOTICE sluice.example.yml ./
 COPY bin bin
 COPY media media
