@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { start } from '../support/process.ts';
+
+const root = resolve(import.meta.dirname, '..', '..');
+const folder = mkdtempSync(join(tmpdir(), 'sluice-command-'));
+const config = join(folder, 'sluice.yml');
+
+beforeAll(() => writeFileSync(config, 'rtsp: { port: 0 }\nhttp: { port: 0 }\n'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const sluice = (...args: string[]) => start(join(root, 'bin', 'sluice.mjs'), args);
+
+describe('npm start', () => {
+  it('says within 3 s where to look, and ends cleanly within 5 s when npm is told to', async () => {
+    const began = performance.now();
+    await using npm = start('npm', ['--prefix', root, 'start', '--', '--config', config]);
+    await expect.poll(() => npm.stdout, { timeout: 3000, interval: 20 }).toContain('Stop     Ctrl+C');
+    console.info(`npm start said where to look after ${Math.round(performance.now() - began)} ms`);
+    const url = /http:\/\/\S+\//.exec(npm.stdout)?.[0] ?? '';
+    expect((await fetch(`${url}api/health`)).status).toBe(200);
+    npm.child.kill('SIGTERM');
+    const told = performance.now();
+    expect((await npm.finished).code).toBe(0);
+    expect(performance.now() - told).toBeLessThan(5000);
+    // The server itself is gone too, not only npm in front of it.
+    await expect(fetch(`${url}api/health`)).rejects.toThrow();
+  });
+});
+
+describe('sluice', () => {
+  it('says in a sentence what is wrong, with 2 for the command line and 1 for everything else', async () => {
+    const option = await sluice('serve', '--loud').finished;
+    expect(option.code).toBe(2);
+    expect(option.stderr.trim()).toBe(
+      'There is no option "--loud". "sluice serve --help" says what there is.',
+    );
+    const missing = await sluice('probe', join(folder, 'nothing.mp4')).finished;
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toContain('nothing.mp4');
+    expect(missing.stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('names the port and the setting when a port is busy, and leaves no process', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as { port: number };
+    const file = join(folder, 'busy.yml');
+    writeFileSync(file, `http: { port: ${port} }\nrtsp: { port: 0 }\n`);
+    const { code, stdout, stderr } = await sluice('serve', '--config', file).finished;
+    other.close();
+    expect(code).toBe(1);
+    expect(stderr).toContain(String(port));
+    expect(stderr).toContain('http.port');
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(stdout).toBe('');
+  });
+
+  it('says what is in a file', async () => {
+    const { code, stdout } = await sluice('probe', join(root, 'media', 'people.mp4'), '--json').finished;
+    expect(code).toBe(0);
+    const { tracks } = JSON.parse(stdout) as { tracks: object[] };
+    expect(tracks).toMatchObject([
+      { kind: 'video', codec: 'h264', width: 768, height: 576 },
+      { kind: 'audio', codec: 'aac', sampleRate: 44_100 },
+    ]);
+  });
+});
