@@ -6,7 +6,8 @@ import { completeLock, type Lock, missingPackages } from './complete-lock.ts';
 describe('package-lock.json', () => {
   it('has the packages of every platform, else "npm ci" refuses it ("npm run lock" adds them)', () => {
     const file = join(import.meta.dirname, '..', 'package-lock.json');
-    expect(missingPackages(JSON.parse(readFileSync(file, 'utf8')) as Lock)).toEqual([]);
+    const missing = missingPackages(JSON.parse(readFileSync(file, 'utf8')) as Lock);
+    expect(missing.map(({ name }) => name)).toEqual([]);
   });
 });
 

@@ -30,11 +30,14 @@ export function serveCommand(environment: CliEnvironment): CommandDef {
 }
 
 function whereToLook(config: Config, { http, rtsp }: { http: string; rtsp: string }): string {
+  // A stream of this name in the configuration takes the place of the demonstration.
+  const demo = config.demo && !Object.hasOwn(config.streams, 'demo');
+  const [first = 'live'] = demo ? ['demo'] : Object.keys(config.streams);
   const lines = [
     ['Watch', `${http}/`],
     ['Publish', `ffmpeg -re -stream_loop -1 -i video.mp4 -c copy -f rtsp ${rtsp}/live`],
-    ['Read', `ffplay -rtsp_transport tcp ${rtsp}/${config.demo ? 'demo' : '<stream>'}`],
-    ...(config.demo
+    ['Read', `ffplay -rtsp_transport tcp ${rtsp}/${first}`],
+    ...(demo
       ? [['Demo', 'the stream "demo" is a street; people are detected while you watch (demo: false ends it)']]
       : []),
     ['API', `${http}/api/openapi.json`],

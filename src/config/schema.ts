@@ -107,7 +107,7 @@ export const configSchema = section({
   demo: yesOrNo().default(true).meta({
     title: 'Demonstration camera',
     description:
-      'Adds the stream `demo`: a street video in a loop, in which people are detected while somebody watches.',
+      'Adds the stream `demo`: a street video in a loop, in which people are detected while somebody watches. A stream `demo` of your own takes its place.',
   }),
   streams: z.record(z.string(), stream, { error: 'must be a map of stream names' }).default({}).meta({
     title: 'Streams',
