@@ -1,3 +1,4 @@
+import type { TFunction } from 'i18next';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { StreamInfo } from '../api/types.ts';
@@ -113,7 +114,7 @@ function Publisher({ info, unsupported }: PublisherProps): ReactNode {
     <section data-testid="publisher">
       <h3>{t('panel.publisher')}</h3>
       <dl className="facts">
-        <Fact name={t('panel.from')} value={publisher ? doorAndRemote(publisher) : t('panel.nobody')} />
+        <Fact name={t('panel.from')} value={publisher ? doorAndRemote(publisher, t) : t('panel.nobody')} />
         {publisher && (
           <Fact name={t('panel.since')} value={formatSpan(Date.now() - Date.parse(publisher.since))} />
         )}
@@ -140,7 +141,7 @@ function Readers({ info }: { info: StreamInfo }): ReactNode {
       </h3>
       <dl className="facts">
         {info.readers.slice(0, 6).map((reader) => (
-          <Fact key={reader.id} name={doorAndRemote(reader)} value={formatBytes(reader.sent.bytes)} />
+          <Fact key={reader.id} name={doorAndRemote(reader, t)} value={formatBytes(reader.sent.bytes)} />
         ))}
       </dl>
       {info.readers.length > 6 && (
@@ -159,9 +160,9 @@ function Fact({ name, value }: { name: string; value: string }): ReactNode {
   );
 }
 
-function doorAndRemote(end: { readonly door: string; readonly remote: string }): string {
-  const door = /^(rtsp|mse|hls|rtmp)$/.test(end.door) ? end.door.toUpperCase() : end.door;
-  return end.remote ? `${door} · ${end.remote}` : door;
+/** `RTSP · 192.0.2.7:5004`; a word in the page's language where the door is no protocol people know. */
+function doorAndRemote(end: { readonly door: string; readonly remote: string }, t: TFunction): string {
+  return `${t(`door.${end.door}`, { defaultValue: end.door.toUpperCase() })} · ${end.remote}`;
 }
 
 /** `H.264 768 × 576`, `AAC 44.1 kHz mono` */

@@ -92,11 +92,11 @@ function toneOf(state: string): string {
   return state === 'live' ? 'good' : state === 'held' ? 'warning' : 'off';
 }
 
-/** `H.264 576p + AAC` */
+/** `H.264 576p`; the sound's codec where there is no picture. */
 function describe(stream: StreamInfo): string {
-  return stream.tracks
-    .map((track) => `${codecName(track.codec)}${track.height ? ` ${track.height}p` : ''}`)
-    .join(' + ');
+  const track = stream.tracks.find(({ kind }) => kind === 'video') ?? stream.tracks[0];
+  if (!track) return '';
+  return `${codecName(track.codec)}${track.height ? ` ${track.height}p` : ''}`;
 }
 
 function RailFoot(): ReactNode {

@@ -56,7 +56,6 @@ export function Stage({ name, handle }: { name: string; handle: PlayerHandle }):
         </div>
       )}
       <div className="stage-controls">
-        {hasSound && snapshot && <Sound handle={handle} muted={snapshot.muted} level={snapshot.level} />}
         <button
           type="button"
           className="stage-button"
@@ -66,6 +65,7 @@ export function Stage({ name, handle }: { name: string; handle: PlayerHandle }):
         >
           <FullScreen />
         </button>
+        {hasSound && snapshot && <Sound handle={handle} muted={snapshot.muted} level={snapshot.level} />}
       </div>
     </div>
   );

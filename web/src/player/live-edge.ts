@@ -28,6 +28,8 @@ const JUMP_AHEAD_S = 0.8;
 /** Errors within this band do not change a rate of 1: a little too far away is no reason to bend the sound. */
 const CALM_BEHIND_S = 0.12;
 const CALM_AHEAD_S = 0.05;
+/** Catching up leaves so much in the buffer. */
+const CATCH_UP_RESERVE_S = 0.05;
 /** A rate once changed is kept until the error is this small. */
 const REACHED_S = 0.01;
 /** How long the playhead may stand outside of what is buffered before it is moved. */
@@ -161,7 +163,8 @@ export class LiveEdge {
 
   #steer(now: number, last: Range, currentTime: number): PlaybackAction {
     this.#latency = (this.#envelope.edge(now) ?? last[1]) - currentTime;
-    const error = this.#latency - this.target;
+    // While media does not come the edge runs away: only what is in the buffer can be caught up with.
+    const error = Math.min(this.#latency - this.target, last[1] - currentTime - CATCH_UP_RESERVE_S);
     if (error > JUMP_BEHIND_S) return this.#jump(now, last);
     // Back only where the media for it is still there.
     if (error < -JUMP_AHEAD_S && currentTime + error >= last[0]) return this.#jump(now, last);

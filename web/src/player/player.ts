@@ -82,6 +82,8 @@ const SNAPSHOT_MS = 250;
 /** A hidden, silent player lets go of the stream after so long. */
 const HIDDEN_MS = 20_000;
 const BEHIND_S = 1;
+/** About at the target: what the live edge controller leaves alone, and a little. */
+const SETTLED_S = 0.16;
 
 /**
  * Plays one stream into a host element: a hidden video element, a canvas that shows its frames with their boxes, and
@@ -320,6 +322,9 @@ export class Player {
       this.#delay.clear();
       this.#stepTarget = new StepTarget();
     }
+    const ages = runs.map(({ statistics }) => (statistics.inferred > 0 ? statistics.resultAgeMs.p95 : 0));
+    const oldest = Math.max(0, ...ages);
+    if (oldest > 0) this.#stepTarget.expect(oldest);
     if (first !== (runs.length === 0)) this.#retarget();
     this.#publish();
   }
@@ -398,7 +403,7 @@ export class Player {
       fps: this.#frames.at(now),
       latencyMs: latency === undefined ? undefined : latency * 1000,
       targetMs: this.#edge.target * 1000,
-      settled: latency !== undefined && Math.abs(latency - this.#edge.target) < 0.12,
+      settled: latency !== undefined && Math.abs(latency - this.#edge.target) < SETTLED_S,
       drops: { ...this.#drops },
       results: {
         rate: this.#resultRate.at(now),

@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import { preferred } from '../language.ts';
+import en from '../locales/en.json' with { type: 'json' };
+import type { PlayerSnapshot } from '../player/player.ts';
+import { formatBytes, formatFps, formatMs, formatSpan } from './format.ts';
+import { stateWords } from './state-words.ts';
+import { formatUrl, parseUrl } from './url-state.ts';
+
+function snapshot(change: Partial<PlayerSnapshot>): PlayerSnapshot {
+  return {
+    phase: 'live',
+    source: { kind: 'open' },
+    unplayable: undefined,
+    picture: true,
+    fps: 25,
+    latencyMs: 240,
+    targetMs: 200,
+    settled: true,
+    drops: { video: 0, audio: 0, page: 0 },
+    results: { rate: 0, p50Ms: undefined, p95Ms: undefined, due: 0, shown: 0 },
+    runs: [],
+    tracks: [],
+    unsupported: [],
+    muted: true,
+    soundBlocked: false,
+    level: undefined,
+    error: undefined,
+    ...change,
+  };
+}
+
+describe('stateWords', () => {
+  it('says the latency of a live tile and nothing more', () => {
+    const words = stateWords(snapshot({}), 0);
+    expect(words).toMatchObject({ tone: 'good', shortValues: { latency: '240 ms' } });
+    expect(words.long).toBeUndefined();
+  });
+
+  it('counts down while a stream is held', () => {
+    const source = { kind: 'held', since: 1_000, seconds: 15 } as const;
+    const words = stateWords(snapshot({ phase: 'held', source }), 6_000);
+    expect(words).toMatchObject({ tone: 'warning', longValues: { seconds: 10 }, overPicture: true });
+  });
+
+  it('names the codec that cannot be played, and offers to try again', () => {
+    const why = { kind: 'browser', media: 'video', codec: 'H.265' } as const;
+    const words = stateWords(
+      snapshot({ phase: 'failed', unplayable: why, source: { kind: 'unplayable', why } }),
+      0,
+    );
+    expect(words).toMatchObject({ tone: 'bad', retry: true, longValues: { codec: 'H.265' } });
+  });
+
+  it('passes on what the server waits for', () => {
+    const source = { kind: 'waiting', reason: 'Nobody is publishing "live" yet.' } as const;
+    expect(stateWords(snapshot({ phase: 'connecting', source }), 0).longValues).toEqual({
+      reason: source.reason,
+    });
+  });
+
+  it('has words for every phase', () => {
+    for (const phase of ['connecting', 'live', 'behind', 'held', 'lost', 'failed'] as const) {
+      const words = stateWords(snapshot({ phase }), 0);
+      for (const key of [words.short, words.long ?? words.short]) {
+        expect(en.state, key).toHaveProperty(key.replace('state.', ''));
+      }
+    }
+  });
+});
+
+describe('numbers', () => {
+  it('are short and keep their unit', () => {
+    expect([formatMs(undefined), formatMs(-3), formatMs(237), formatMs(1_250)]).toEqual([
+      '–',
+      '0 ms',
+      '240 ms',
+      '1.3 s',
+    ]);
+    expect([formatFps(0), formatFps(4.96), formatFps(24.98)]).toEqual(['0.0', '5.0', '25']);
+    expect([formatBytes(0), formatBytes(999), formatBytes(1_600), formatBytes(2.5e9)]).toEqual([
+      '0 B',
+      '999 B',
+      '1.6 kB',
+      '2.5 GB',
+    ]);
+    expect([formatSpan(42_000), formatSpan(185_000), formatSpan(7_800_000), formatSpan(442_800_000)]).toEqual(
+      ['42 s', '3 min 5 s', '2 h 10 min', '5 d 3 h'],
+    );
+  });
+});
+
+describe('the address', () => {
+  it('says stream and mode, and comes back the same', () => {
+    const state = { stream: 'yard/gate 1', mode: 'live' } as const;
+    expect(formatUrl(state)).toBe('/?stream=yard/gate%201&mode=live');
+    expect(parseUrl(formatUrl(state).slice(1))).toEqual(state);
+  });
+
+  it('is empty where everything is as by default', () => {
+    expect(formatUrl({ stream: undefined, mode: 'in-step' })).toBe('/');
+    expect(parseUrl('?mode=nonsense')).toEqual({ stream: undefined, mode: 'in-step' });
+  });
+});
+
+describe('the language', () => {
+  it('is the first one of the browser that the page speaks, else English', () => {
+    expect(preferred(['de-DE', 'zh-TW', 'en'])).toBe('zh-CN');
+    expect(preferred(['de'])).toBe('en');
+  });
+});

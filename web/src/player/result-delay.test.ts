@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { ResultDelay } from './result-delay.ts';
+import { StepTarget } from './step-target.ts';
+
+describe('ResultDelay', () => {
+  it('gives quantiles of the last results', () => {
+    const delay = new ResultDelay();
+    for (let i = 1; i <= 100; i++) delay.add(i, i);
+    expect(delay.quantile(0.5)).toBe(50);
+    expect(delay.quantile(0.95)).toBe(95);
+  });
+
+  it('forgets what is older than half a minute', () => {
+    const delay = new ResultDelay();
+    delay.add(0, 5_000);
+    delay.add(31_000, 100);
+    expect(delay.quantile(1)).toBe(100);
+  });
+
+  it('holds for the slowest result within reason, and not for one straggler', () => {
+    const delay = new ResultDelay();
+    for (let i = 0; i < 100; i++) delay.add(i, 200);
+    delay.add(101, 400);
+    expect(delay.hold).toBe(400);
+    delay.add(102, 9_000);
+    expect(delay.hold).toBe(550);
+  });
+});
+
+describe('StepTarget', () => {
+  it('guesses until the first result, with what the server says', () => {
+    const target = new StepTarget();
+    expect(target.update(0, undefined)).toBe(0.5);
+    target.expect(600);
+    expect(target.update(0, undefined)).toBeCloseTo(0.9);
+  });
+
+  it('is the delay and a margin, and grows at once with it', () => {
+    const target = new StepTarget();
+    expect(target.update(0, 200)).toBeCloseTo(0.35);
+    expect(target.update(10, 1_200)).toBeCloseTo(1.35);
+  });
+
+  it('never waits for an algorithm without end', () => {
+    expect(new StepTarget().update(0, 60_000)).toBe(12);
+  });
+});
