@@ -41,7 +41,6 @@ const MAX_AHEAD_BYTES = 32 << 20;
  * shown), all of them are moved by the same whole number of seconds.
  */
 export class FileReader {
-  readonly tracks: readonly Track[];
   readonly #input: Input;
   readonly #loop: boolean;
   readonly #lanes: readonly Lane[];
@@ -56,7 +55,6 @@ export class FileReader {
     this.#loop = loop;
     this.#lanes = lanes;
     this.#clock = new LoopClock(lead.stream.timeBase);
-    this.tracks = lanes.map(({ reader }) => reader.track);
   }
 
   /** Takes the first usable video and the first usable audio stream; undefined when there is neither. */
@@ -83,6 +81,17 @@ export class FileReader {
     return new FileReader(input, lanes, lead, loop);
   }
 
+  /** The tracks; complete once the first unit was read, which may tell more of them than the input did. */
+  get tracks(): readonly Track[] {
+    return this.#lanes.map(({ reader }) => reader.track);
+  }
+
+  /** Streams of the input that are not used: a second one of a kind, or a codec that cannot be streamed. */
+  get unused(): readonly InputStream[] {
+    const used = this.#lanes.map(({ stream }) => stream);
+    return this.#input.streams.filter((stream) => stream.kind !== 'data' && !used.includes(stream));
+  }
+
   /** Seconds from zero to the first picture, as the units tell the time; known with the first unit. */
   get startSeconds(): number {
     return this.#clock.start(90_000) / 90_000 + (this.#shift ?? 0);
@@ -98,9 +107,7 @@ export class FileReader {
       if (!first) return undefined;
       this.#queuedBytes -= first.size;
       if (this.#isOutside(first)) continue;
-      const { unit } = first;
-      const shift = this.#shift * unit.track.clockRate;
-      return shift === 0 ? unit : { ...unit, pts: unit.pts + shift, dts: unit.dts + shift };
+      return finish(first, this.#shift);
     }
   }
 
@@ -136,18 +143,12 @@ export class FileReader {
     const base = lane.stream.timeBase;
     const offset = this.#clock.offset(clockRate);
     const local = Number(toTicks(packet.pts, base, clockRate)) + piece.offset;
-    // Rounding of coarse time bases and careless muxers may make two units simultaneous: time has to go on.
-    const dts = Math.max(
-      Number(toTicks(packet.dts, base, clockRate)) + piece.offset + offset,
-      lane.lastDts + 1,
-    );
-    const pts = Math.max(local + offset, dts);
+    const dts = Number(toTicks(packet.dts, base, clockRate)) + piece.offset + offset;
     const duration = piece.duration || Number(toTicks(packet.duration, base, clockRate));
     const size = piece.payload.reduce((sum, part) => sum + part.length, 0);
-    lane.lastDts = dts;
     lane.horizon = dts / clockRate;
     const keyframe = packet.keyframe || lane.stream.kind === 'audio';
-    const unit = { track: piece.track, pts, dts, keyframe, payload: piece.payload };
+    const unit = { track: piece.track, pts: local + offset, dts, keyframe, payload: piece.payload };
     const waiting = {
       unit,
       lane,
@@ -169,6 +170,15 @@ export class FileReader {
     const local = unit.pts - this.#clock.offset(clockRate, pass);
     return local < this.#clock.start(clockRate) || end > this.#clock.end(clockRate);
   }
+}
+
+/** The unit with its final times. */
+function finish({ unit, lane }: Waiting, shiftSeconds: number): FileUnit {
+  const shift = shiftSeconds * unit.track.clockRate;
+  // Rounding of coarse time bases and careless muxers may make two units simultaneous: time has to go on.
+  const dts = Math.max(unit.dts + shift, lane.lastDts + 1);
+  lane.lastDts = dts;
+  return { ...unit, dts, pts: Math.max(unit.pts + shift, dts) };
 }
 
 function durationOf(packet: InputPacket, stream: InputStream, pieces: readonly Piece[]): bigint {

@@ -23,6 +23,10 @@ export async function runFileSource(spec: FileSourceSpec, context: TaskContext):
   const first = await next(reader, spec.path);
   if (!first) throw unreadable(spec.path, 'there is not one picture or sound in it');
 
+  for (const { index, kind, codecName } of reader.unused) {
+    context.log('warn', `Stream ${index} of "${spec.path}" is left out: ${codecName} (${kind}).`);
+  }
+
   let ended: string | undefined;
   const over = new AbortController();
   const stop = AbortSignal.any([signal, over.signal]);

@@ -87,7 +87,14 @@ class Transcoder {
 
   #arrive(unit: AccessUnit): void {
     if (unit.track.id !== this.#spec.track) return;
-    if (this.#waiting.length < MAX_WAITING) this.#waiting.push(unit);
+    this.#waiting.push(unit);
+    if (this.#waiting.length > MAX_WAITING) {
+      this.#context.log(
+        'warn',
+        `The rendition of "${this.#spec.stream}" is too slow: ${MAX_WAITING} units are lost.`,
+      );
+      this.#waiting = [];
+    }
     this.#signal();
   }
 

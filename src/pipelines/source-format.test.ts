@@ -1,6 +1,13 @@
 import { expect, test } from 'vitest';
 import type { InputStream } from './av/input.ts';
-import { packetReader, readAvcc, readHvcc, splitLengthPrefixed, withoutAdts } from './source-format.ts';
+import {
+  adtsConfig,
+  packetReader,
+  readAvcc,
+  readHvcc,
+  splitLengthPrefixed,
+  withoutAdts,
+} from './source-format.ts';
 
 const sps = Buffer.from('67640016acd940a02ff970110000030001000003003c0f162d96', 'hex');
 const pps = Buffer.from('68ebe3cb22c0', 'hex');
@@ -91,6 +98,23 @@ test('an ADTS header goes, with and without its checksum, and AAC without one st
   expect(withoutAdts(Buffer.concat([Buffer.from('fff14c40015ffc', 'hex'), frame]))).toEqual(frame);
   expect(withoutAdts(Buffer.concat([Buffer.from('fff04c40015ffcabcd', 'hex'), frame]))).toEqual(frame);
   expect(withoutAdts(frame)).toEqual(frame);
+});
+
+test('AAC without a configuration takes its clock from the ADTS header: with SBR the input tells twice the rate', () => {
+  // AAC-LC, 24 kHz, stereo; what is inside doubles the rate.
+  const header = Buffer.from('fff15880015ffc', 'hex');
+  expect(adtsConfig(header)?.toString('hex')).toBe('1310');
+  const audio = stream({
+    kind: 'audio',
+    codec: 'aac',
+    extradata: undefined,
+    sampleRate: 48_000,
+    channels: 2,
+  });
+  const reader = packetReader(audio, 1)!;
+  const [piece] = reader.read(Buffer.concat([header, Buffer.from([0x21, 0x10])]), true);
+  expect(piece).toMatchObject({ duration: 1024, track: { id: 1, clockRate: 24_000 } });
+  expect(reader.track).toBe(piece?.track);
 });
 
 test('a codec that cannot be streamed has no reader', () => {

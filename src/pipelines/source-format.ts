@@ -114,19 +114,27 @@ class AudioPackets implements PacketReader {
 }
 
 class AacPackets implements PacketReader {
-  readonly track: AudioTrack;
-  readonly #duration: number;
+  track: AudioTrack;
+  readonly #isConfigured: boolean;
 
   constructor(stream: InputStream, id: number) {
     const { sampleRate, channels, extradata } = stream;
+    this.#isConfigured = extradata !== undefined;
     const format = aacFormat(extradata ?? buildAacConfig({ sampleRate, channels }));
     this.track = { id, clockRate: format.sampleRate, format };
-    this.#duration = aacFrameDuration(format, format.sampleRate);
   }
 
   read(data: Buffer): readonly Piece[] {
-    const payload = [withoutAdts(data)];
-    return [{ track: this.track, offset: 0, duration: this.#duration, payload }];
+    const config = this.#isConfigured ? undefined : adtsConfig(data);
+    // What an input says of AAC without a configuration is the rate after spectral band replication; frames count in
+    // the core's.
+    if (config && !config.equals(this.track.format.config)) {
+      const format = aacFormat(config);
+      this.track = { ...this.track, clockRate: format.sampleRate, format };
+    }
+    const { track } = this;
+    const duration = aacFrameDuration(track.format, track.clockRate);
+    return [{ track, offset: 0, duration, payload: [withoutAdts(data)] }];
   }
 }
 
@@ -155,10 +163,24 @@ function mp3Format({ sampleRate, channels }: InputStream): AudioFormat {
   return { kind: 'audio', codec: 'mp3', sampleRate, channels, config: Buffer.alloc(0), codecString: 'mp3' };
 }
 
-/** The AAC frame behind an ADTS header (ISO/IEC 13818-7 section 6.2), or the data itself where there is none. */
+/** True where the data begins with an ADTS header (ISO/IEC 13818-7 section 6.2). */
+function hasAdts(data: Buffer): boolean {
+  return data.length >= 7 && data[0] === 0xff && ((data[1] ?? 0) & 0xf6) === 0xf0;
+}
+
+/** The AAC frame behind an ADTS header, or the data itself where there is none. */
 export function withoutAdts(data: Buffer): Buffer {
-  if (data.length < 7 || data[0] !== 0xff || ((data[1] ?? 0) & 0xf6) !== 0xf0) return data;
-  return data.subarray((data[1] ?? 0) & 1 ? 7 : 9);
+  return hasAdts(data) ? data.subarray((data[1] ?? 0) & 1 ? 7 : 9) : data;
+}
+
+/** The AudioSpecificConfig that an ADTS header stands for; undefined where there is no header. */
+export function adtsConfig(data: Buffer): Buffer | undefined {
+  if (!hasAdts(data)) return undefined;
+  const fields = data.readUInt16BE(2);
+  const [objectType, rate, channels] = [(fields >> 14) + 1, (fields >> 10) & 0x0f, (fields >> 6) & 0x07];
+  const config = Buffer.alloc(2);
+  config.writeUInt16BE((objectType << 11) | (rate << 7) | (channels << 3));
+  return config;
 }
 
 /** Splits NAL units that stand behind their lengths (ISO/IEC 14496-15); a broken rest is left out. */

@@ -144,6 +144,59 @@ test('an MPEG-TS file loops without a seam too', async () => {
   expect(steps(ofTrack(hub, 0).map(({ dts }) => dts))).toEqual(new Set([3600]));
 });
 
+test('sound that is longer than the picture is cut at the seam, and sound alone loops too', async () => {
+  const long = join(directory, 'long.mp4');
+  const inputs = [
+    '-f',
+    'lavfi',
+    '-i',
+    'testsrc2=s=320x180:r=25:d=1',
+    '-f',
+    'lavfi',
+    '-i',
+    'sine=r=44100:d=3',
+  ];
+  await promisify(execFile)('ffmpeg', [
+    '-v',
+    'error',
+    '-y',
+    ...inputs,
+    '-c:v',
+    'libx264',
+    '-bf',
+    '0',
+    '-c:a',
+    'aac',
+    long,
+  ]);
+  const sound = join(directory, 'sound.m4a');
+  await promisify(execFile)('ffmpeg', [
+    '-v',
+    'error',
+    '-y',
+    '-i',
+    long,
+    '-vn',
+    '-t',
+    '1',
+    '-c',
+    'copy',
+    sound,
+  ]);
+  await using hub = await FakeHub.start();
+  hub.task({ kind: 'file-source', stream: 'long', path: long, loop: true });
+  hub.task({ kind: 'file-source', stream: 'sound', path: sound, loop: true });
+  const of = (stream: string, id: number) => {
+    const channel = hub.publications.find((message) => message.stream === stream)?.publication;
+    return hub.units.filter((unit) => unit.channel === channel && unit.trackId === id);
+  };
+  await hub.until(() => of('long', 0).length > 80 && of('sound', 0).length > 130, 'three passes');
+  expect(steps(of('long', 0).map(({ dts }) => dts))).toEqual(new Set([3600]));
+  // 43 frames of 1024 samples fit into a second of 44 100: the seam is 68 samples longer than a frame.
+  expect(steps(of('long', 1).map(({ pts }) => pts))).toEqual(new Set([1024, 1024 + 44_100 - 43 * 1024]));
+  expect(steps(of('sound', 0).map(({ pts }) => pts))).toEqual(new Set([1024]));
+});
+
 test('what cannot be played is refused with a code and a sentence that names the file', async () => {
   const noMedia = join(directory, 'letter.mp4');
   await writeFile(noMedia, 'Dear Sir or Madam, '.repeat(500));
