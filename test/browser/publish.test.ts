@@ -1,0 +1,121 @@
+import { fileURLToPath } from 'node:url';
+import type { Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TestBrowser } from '../support/browser.ts';
+import { barcodeClip } from '../support/media.ts';
+import { sluice, type TestSluice } from '../support/sluice.ts';
+import { pageBuilt, publish, settled } from './support.ts';
+
+const street = fileURLToPath(new URL('../../media/people.mp4', import.meta.url));
+
+let server: TestSluice;
+let browser: TestBrowser;
+
+beforeAll(async () => {
+  await pageBuilt();
+  server = await sluice('demo: false\n');
+  browser = await TestBrowser.launch();
+});
+
+afterAll(async () => {
+  await browser?.[Symbol.asyncDispose]();
+  await server?.[Symbol.asyncDispose]();
+});
+
+function phase(page: Page, name: string): Locator {
+  return page.getByTestId('stage').and(page.locator(`[data-phase=${name}]`));
+}
+
+/** Doors of everybody who reads a stream. */
+async function doors(stream: string): Promise<string[]> {
+  const { streams } = await server.get<{ streams: { name: string; readers: { door: string }[] }[] }>(
+    '/api/streams',
+  );
+  return streams.find(({ name }) => name === stream)?.readers.map(({ door }) => door) ?? [];
+}
+
+describe('a stream that somebody publishes', () => {
+  it('is listed at once, plays, and is searched for people while a viewer asks for it', async () => {
+    const page = await browser.open(server.http, { probes: ['frames'] });
+    await page.getByTestId('empty').getByRole('heading').waitFor();
+
+    await using publisher = publish(street, `${server.rtsp}/live`);
+    await expect
+      .poll(() => doors('live').then(() => server.get('/api/streams')), { timeout: 15_000 })
+      .toMatchObject({
+        streams: [{ name: 'live' }],
+      });
+    await page.getByTestId('stream-live').waitFor({ timeout: 1_500 });
+    await phase(page, 'live').waitFor({ timeout: 20_000 });
+    expect(await server.runs()).toEqual([]);
+
+    const detect = page.getByTestId('detect-people');
+    await detect.click();
+    await expect
+      .poll(() => server.runs(), { timeout: 15_000 })
+      .toMatchObject([{ stream: 'live', algorithm: 'people', state: 'running' }]);
+    await page.waitForFunction('frameProbe.frames.slice(-20).some((frame) => frame.boxes > 1)', undefined, {
+      timeout: 30_000,
+    });
+    expect(await detect.getAttribute('aria-pressed')).toBe('true');
+    expect(await doors('live')).toContain('link');
+
+    await detect.click();
+    await expect.poll(() => server.runs(), { timeout: 15_000 }).toEqual([]);
+    await page.waitForFunction('frameProbe.frames.slice(-5).every((frame) => frame.boxes === 0)');
+    await expect.poll(() => doors('live'), { timeout: 15_000 }).toEqual(['mse']);
+
+    await detect.click();
+    await expect.poll(() => server.runs(), { timeout: 15_000 }).toHaveLength(1);
+    await page.context().close();
+    // The last viewer is gone: nothing is decoded, nobody reads.
+    await expect.poll(() => server.runs(), { timeout: 15_000 }).toEqual([]);
+    await expect.poll(() => doors('live'), { timeout: 15_000 }).toEqual([]);
+    await publisher.stop();
+  });
+
+  it('is held for its publisher, with words, and goes on when it comes back', async () => {
+    const clip = await barcodeClip({ seconds: 60 });
+    const first = publish(clip, `${server.rtsp}/held`);
+    const page = await browser.open(`${server.http}/?stream=held`, { probes: ['frames'] });
+    await settled(page);
+    await first.stop();
+    await phase(page, 'held').waitFor({ timeout: 5_000 });
+    expect(await page.getByTestId('state-words').innerText()).toMatch(/The publisher is gone.*\d+ s more/);
+    await using _second = publish(clip, `${server.rtsp}/held`);
+    await phase(page, 'live').waitFor({ timeout: 20_000 });
+    await page.evaluate('frameProbe.reset()');
+    await page.waitForFunction('frameProbe.frames.length > 50', undefined, { timeout: 20_000 });
+    await page.context().close();
+  });
+
+  it('plays with B-frames and G.711, every frame in its place', async () => {
+    const clip = await barcodeClip({ seconds: 60, bframes: 2, audio: 'pcma', container: 'mkv' });
+    await using _publisher = publish(clip, `${server.rtsp}/b-frames`);
+    const page = await browser.open(`${server.http}/?stream=b-frames`, { probes: ['frames'] });
+    await settled(page);
+    await page.evaluate('frameProbe.reset()');
+    await page.waitForFunction('frameProbe.frames.length >= 100', undefined, { timeout: 30_000 });
+    const steps = (await page.evaluate(
+      `frameProbe.frames.slice(1).map((frame, i) => [frame.picture - frameProbe.frames[i].picture, (frame.pts - frameProbe.frames[i].pts) / 3600])`,
+    )) as [number, number][];
+    // The picture's own number and its timestamp advance together, over the clip's beginning too.
+    for (const [number, ticks] of steps) if (number > 0) expect(number).toBeCloseTo(ticks, 1);
+    const decoded = await page.evaluate("document.querySelector('video').webkitAudioDecodedByteCount");
+    expect(decoded).toBeGreaterThan(1_000);
+    await page.context().close();
+  });
+
+  it('says in a sentence what the browser cannot play', async () => {
+    const clip = await barcodeClip({ seconds: 10, video: 'h265' });
+    await using _publisher = publish(clip, `${server.rtsp}/hevc`);
+    const page = await browser.open(`${server.http}/?stream=hevc`);
+    await phase(page, 'failed').waitFor({ timeout: 20_000 });
+    expect(await page.getByTestId('state-words').innerText()).toContain('This browser cannot play H.265.');
+    await page.context().close();
+  });
+
+  it('goes wrong for nobody', () => {
+    expect(browser.errors).toEqual([]);
+  });
+});
