@@ -204,7 +204,8 @@ export class StreamDecoder {
     for (const picture of pictures) {
       this.counters.decoded++;
       const unit = this.#inside.get(picture.pts);
-      this.#inside.delete(picture.pts);
+      // Pictures come in order of display: what stands before this one will not come any more.
+      for (const pts of this.#inside.keys()) if (pts <= picture.pts) this.#inside.delete(pts);
       // Pictures shown before the keyframe that decoding began with may lack what they refer to: that is no damage.
       if (picture.damaged) damaged ||= picture.pts >= this.#keyframePts;
       else if (unit) {
