@@ -1,4 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import type { Result, RunStatistics } from '#algorithms/contract.ts';
@@ -186,7 +189,7 @@ test('an algorithm that cannot be loaded fails with its code', async () => {
 test('broken pictures cost the ones up to the next keyframe, and a change of size is followed', async () => {
   await using hub = await FakeHub.start();
   // The worker's own sources give us real access units, which we then bend.
-  const small = await unitsOf(hub, 'small', { seconds: 2, gop: 10, audio: 'none' });
+  const small = await unitsOf(hub, 'small', await barcodeClip({ seconds: 2, gop: 10, audio: 'none' }));
   const stream = hub.open('bent', [small.track]);
   const task = hub.task(run('bent', { fps: 0, mode: 'every' }));
   await hub.until(() => hub.subscribers('bent') === 1, 'the subscription');
@@ -202,25 +205,33 @@ test('broken pictures cost the ones up to the next keyframe, and a change of siz
   for (const n of [5, 12, 25, 40]) expect(seen).toContain(n);
   for (const { pts, number } of results(hub, task)) expect(number).toBe(pts / 3600);
 
-  // Another encoder setting: other parameter sets, the same track.
-  const other = await unitsOf(hub, 'other', { seconds: 1, gop: 5, bframes: 2, audio: 'none' });
+  // Half the size in mid-stream, and with B-frames: other parameter sets, the same track.
+  const clip = await barcodeClip({ seconds: 1, gop: 5, audio: 'none' });
+  const half = join(tmpdir(), 'sluice-test-media', `half-${process.pid}.mp4`);
+  const encoder = ['-c:v', 'libx264', '-preset', 'ultrafast', '-bf', '2', '-g', '5'];
+  execFileSync('ffmpeg', ['-v', 'error', '-y', '-i', clip, '-vf', 'scale=320:180', ...encoder, half]);
+  const other = await unitsOf(hub, 'other', half);
+  rmSync(half);
+  const first = other.units[0]!.pts;
   for (const unit of other.units) {
-    stream.write({ ...unit, track: other.track, pts: unit.pts + 900_000, dts: unit.dts + 900_000 });
+    const shift = 900_000 - first;
+    stream.write({ ...unit, track: other.track, pts: unit.pts + shift, dts: unit.dts + shift });
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  await hub.until(
-    () => results(hub, task).filter(({ pts }) => pts > 900_000).length >= 15,
-    'the other format',
-  );
+  const later = () => results(hub, task).filter(({ pts }) => pts >= 900_000);
+  await hub.until(() => later().length >= 20, 'the other format');
+  for (const { pts, number, width } of later()) {
+    expect(width).toBe(320);
+    expect(number).toBe((pts - 900_000) / 3600);
+  }
 });
 
 /** All access units of a clip, as the file source publishes them. */
 async function unitsOf(
   hub: FakeHub,
   name: string,
-  options: BarcodeClipOptions,
+  path: string,
 ): Promise<{ track: Track; units: AccessUnit[] }> {
-  const path = await barcodeClip(options);
   const task = hub.task({ kind: 'file-source', stream: name, path, loop: false });
   await hub.state(task, 'done');
   const publication = hub.publications.find(({ stream }) => stream === name)!;
