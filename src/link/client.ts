@@ -3,7 +3,7 @@ import type { AccessUnit } from '#media/access-unit.ts';
 import type { Track } from '#media/track.ts';
 import { Emitter } from '#util/emitter.ts';
 import { decodeMessage, decodeUnit, encodeMessage, encodeUnit, sameTrack } from './framing.ts';
-import type { HubToWorker, Task, WorkerToHub } from './messages.ts';
+import type { HubToWorker, Selection, Task, WorkerToHub } from './messages.ts';
 
 export type { ProbeReport, Task, TaskSpec, TaskState } from './messages.ts';
 
@@ -55,7 +55,13 @@ export class LinkClient {
 
   /** Connects and says hello; rejects when the hub cannot be reached or refuses the token. */
   static async connect(url: string, worker: string): Promise<LinkClient> {
-    const socket = new WebSocket(url, { perMessageDeflate: false, maxPayload: 64 << 20 });
+    const socket = new WebSocket(url, {
+      perMessageDeflate: false,
+      maxPayload: 64 << 20,
+      // Clients must mask (RFC 6455 §5.3), against caches between them and the server. Here is none, and a mask of
+      // zeros spares the work on every byte.
+      generateMask: (mask) => mask.fill(0),
+    });
     // The handlers stand before the first message can come: the hub may answer in the packet of the handshake.
     const client = new LinkClient(socket);
     await new Promise<void>((resolve, reject) => {
@@ -71,10 +77,10 @@ export class LinkClient {
   }
 
   /** Asks for the access units of a stream, from its last keyframe on. */
-  subscribe(stream: string, handlers: SubscriptionHandlers, tracks?: readonly number[]): Subscription {
+  subscribe(stream: string, handlers: SubscriptionHandlers, selection: Selection = {}): Subscription {
     const channel = this.#nextChannel++;
     this.#subscriptions.set(channel, { handlers, tracks: new Map() });
-    this.send({ type: 'subscribe', subscription: channel, stream, ...(tracks ? { tracks } : {}) });
+    this.send({ type: 'subscribe', subscription: channel, stream, ...selection });
     return {
       channel,
       close: () => {

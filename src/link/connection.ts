@@ -12,6 +12,7 @@ import { decodeMessage, decodeUnit, encodeMessage, sameTrack } from './framing.t
 import { LinkFeedWriter } from './from-stream.ts';
 import type { HubToWorker, WorkerToHub } from './messages.ts';
 
+type Subscribe = Extract<WorkerToHub, { type: 'subscribe' }>;
 type Publish = Extract<WorkerToHub, { type: 'publish' }>;
 
 /** What a worker publishes: a stream of its own, or the rendition of another stream's track. */
@@ -106,7 +107,7 @@ export class LinkConnection {
       case 'task.statistics':
         return this.#events.emit('statistics', this.#worker, message.task, message.epoch, message.statistics);
       case 'subscribe':
-        return this.#subscribe(message.subscription, message.stream, message.tracks);
+        return this.#subscribe(message);
       case 'unsubscribe':
         return this.#unsubscribe(message.subscription);
       case 'publish':
@@ -119,11 +120,13 @@ export class LinkConnection {
     }
   }
 
-  #subscribe(channel: number, name: string, wanted: readonly number[] | undefined): void {
+  #subscribe({ subscription: channel, stream: name, tracks: ids, kind }: Subscribe): void {
     const end = (reason: string) => this.send({ type: 'end', subscription: channel, reason });
     const stream = this.#hub.get(name);
     if (!stream) return end(`There is no stream "${name}".`);
-    const tracks = stream.tracks.filter((track) => !wanted || wanted.includes(track.id));
+    const tracks = stream.tracks.filter(
+      ({ id, format }) => (!ids || ids.includes(id)) && (!kind || format.kind === kind),
+    );
     const socket = this.#socket;
     const reader = new Reader({
       id: `${this.#worker}/${channel}`,
@@ -146,9 +149,9 @@ export class LinkConnection {
     });
     const writer = new LinkFeedWriter(channel, tracks);
     socket.write(writer.announcement());
-    const ids = tracks.map((track) => track.id);
+    const wanted = tracks.map((track) => track.id);
     // The channel is part of the bytes, so every subscription is a feed of its own.
-    const feed = stream.feed(`link:${this.#worker}:${channel}`, ids, () => writer);
+    const feed = stream.feed(`link:${this.#worker}:${channel}`, wanted, () => writer);
     this.#subscriptions.set(channel, { reader, feed });
     feed.attach(reader);
   }

@@ -65,6 +65,12 @@ export type HubToWorker =
   | { readonly type: 'unpublished'; readonly publication: number; readonly reason: string }
   | { readonly type: 'ping'; readonly sequence: number };
 
+/** Which tracks of a stream are wanted; those that meet every field given, so without fields all of them. */
+export interface Selection {
+  readonly tracks?: readonly number[];
+  readonly kind?: 'video' | 'audio';
+}
+
 export type WorkerToHub =
   | { readonly type: 'hello'; readonly worker: string; readonly pid: number }
   | {
@@ -86,13 +92,8 @@ export type WorkerToHub =
       readonly epoch: number;
       readonly statistics: unknown;
     }
-  /** Wants the access units of a stream, from its last keyframe on. Without `tracks`: all of them. */
-  | {
-      readonly type: 'subscribe';
-      readonly subscription: number;
-      readonly stream: string;
-      readonly tracks?: readonly number[];
-    }
+  /** Wants the access units of a stream, from its last keyframe on. */
+  | ({ readonly type: 'subscribe'; readonly subscription: number; readonly stream: string } & Selection)
   | { readonly type: 'unsubscribe'; readonly subscription: number }
   /**
    * Begins to publish `stream`, or, with `rendition`, tracks that are made from a stream's own. Again with the same

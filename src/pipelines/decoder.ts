@@ -90,16 +90,20 @@ export class StreamDecoder {
 
   #subscribe(): void {
     this.#retry = undefined;
-    this.#subscription = this.#link.subscribe(this.#stream, {
-      tracks: (tracks) => this.#choose(tracks),
-      unit: (unit) => this.#arrive(unit),
-      end: (reason) => {
-        this.#subscription = undefined;
-        this.#window.drop();
-        this.#setStatus({ state: 'waiting', reason });
-        if (!this.#closed) this.#retry = setTimeout(() => this.#subscribe(), this.#backoff.next());
+    this.#subscription = this.#link.subscribe(
+      this.#stream,
+      {
+        tracks: (tracks) => this.#choose(tracks),
+        unit: (unit) => this.#arrive(unit),
+        end: (reason) => {
+          this.#subscription = undefined;
+          this.#window.drop();
+          this.#setStatus({ state: 'waiting', reason });
+          if (!this.#closed) this.#retry = setTimeout(() => this.#subscribe(), this.#backoff.next());
+        },
       },
-    });
+      { kind: 'video' },
+    );
   }
 
   #choose(tracks: readonly Track[]): void {

@@ -67,7 +67,7 @@ class Transcoder {
     const subscription: Subscription = link.subscribe(
       this.#spec.stream,
       { unit: (unit) => this.#arrive(unit), end: (reason) => this.#finish(reason) },
-      [this.#spec.track],
+      { tracks: [this.#spec.track] },
     );
     try {
       for (;;) {
