@@ -36,9 +36,9 @@ async function averageBoxes(page: Page, frames: number): Promise<number> {
     timeout: 60_000,
     polling: 250,
   });
-  return (await page.evaluate(
+  return page.evaluate<number>(
     'frameProbe.frames.reduce((sum, frame) => sum + frame.boxes, 0) / frameProbe.frames.length',
-  )) as number;
+  );
 }
 
 /** A picture of the page at a moment with enough to see. */

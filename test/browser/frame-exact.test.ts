@@ -65,7 +65,7 @@ async function watch(stream: string, mode: 'live' | 'in-step'): Promise<Page> {
 }
 
 function summary(page: Page): Promise<Summary> {
-  return page.evaluate('frameProbe.summary()') as Promise<Summary>;
+  return page.evaluate<Summary>('frameProbe.summary()');
 }
 
 describe('in step', () => {

@@ -96,9 +96,9 @@ describe('a stream that somebody publishes', () => {
     await settled(page);
     await page.evaluate('frameProbe.reset()');
     await page.waitForFunction('frameProbe.frames.length >= 100', undefined, { timeout: 30_000 });
-    const steps = (await page.evaluate(
+    const steps = await page.evaluate<[number, number][]>(
       `frameProbe.frames.slice(1).map((frame, i) => [frame.picture - frameProbe.frames[i].picture, (frame.pts - frameProbe.frames[i].pts) / 3600])`,
-    )) as [number, number][];
+    );
     // The picture's own number and its timestamp advance together, over the clip's beginning too.
     for (const [number, ticks] of steps) if (number > 0) expect(number).toBeCloseTo(ticks, 1);
     const decoded = await page.evaluate("document.querySelector('video').webkitAudioDecodedByteCount");

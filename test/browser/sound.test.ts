@@ -46,7 +46,7 @@ async function skews(stream: string, what: string): Promise<number[]> {
   await settled(page);
   await page.evaluate('soundProbe.reset()');
   await page.waitForFunction(`soundProbe.skews().length >= ${BEEPS}`, undefined, { timeout: 40_000 });
-  const measured = (await page.evaluate('soundProbe.skews()')) as number[];
+  const measured = await page.evaluate<number[]>('soundProbe.skews()');
   console.info(
     `${what}: beep after flash ${measured.map((ms) => ms.toFixed(0)).join(' ')} ms; ${await figures(page)}`,
   );

@@ -6,6 +6,7 @@ import { type Language, setLanguage } from '../language.ts';
 import { codecName } from '../player/codec-support.ts';
 import { currentTheme, setTheme, type Theme } from '../theme.ts';
 import { Gate, Moon, Sun } from './icons.tsx';
+import { KeysHelp } from './keys-help.tsx';
 
 interface RailProps {
   readonly streams: readonly StreamInfo[];
@@ -138,6 +139,7 @@ function RailFoot(): ReactNode {
       >
         {theme === 'dark' ? <Sun /> : <Moon />}
       </button>
+      <KeysHelp />
       <span className="version">{health.data?.version}</span>
     </div>
   );

@@ -18,7 +18,7 @@ export function Stage({ name, handle }: { name: string; handle: PlayerHandle }):
   };
   useKeys({ m: handle.toggleSound, f: fullScreen });
   const words = snapshot && stateWords(snapshot, Date.now());
-  const hasSound = snapshot?.tracks.some((track) => track.kind === 'audio') ?? false;
+  const hasSound = snapshot?.picture && snapshot.tracks.some((track) => track.kind === 'audio');
   return (
     <div
       ref={tile}

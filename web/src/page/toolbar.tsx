@@ -1,4 +1,4 @@
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, type RefObject, useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useAlgorithms } from '../api/queries.ts';
 import type { AlgorithmInfo } from '../api/types.ts';
@@ -88,47 +88,47 @@ interface AlgorithmMenuProps {
 
 function AlgorithmMenu({ algorithms, runs, onToggle }: AlgorithmMenuProps): ReactNode {
   const { t, i18n } = useTranslation();
-  const [open, setOpen] = useState(false);
+  const menu = useRef<HTMLDetailsElement>(null);
+  useClosing(menu);
   return (
-    <div
-      className="menu"
-      onBlur={(event) => {
-        if (!event.currentTarget.contains(event.relatedTarget)) setOpen(false);
-      }}
-      onKeyDown={(event) => {
-        if (event.key === 'Escape') setOpen(false);
-      }}
-    >
-      <button
-        type="button"
-        className="button"
-        aria-expanded={open}
-        data-testid="algorithms"
-        onClick={() => setOpen(!open)}
-      >
+    <details ref={menu} className="menu">
+      <summary className="button" data-testid="algorithms">
         {t('detect.more')}
         <Chevron />
-      </button>
-      {open && (
-        <ul className="menu-list">
-          {algorithms.map((algorithm) => {
-            const run = runs.find((each) => each.algorithm === algorithm.id);
-            return (
-              <li key={algorithm.id}>
-                <label>
-                  <input
-                    type="checkbox"
-                    checked={run?.mine ?? false}
-                    data-testid={`algorithm-${algorithm.id}`}
-                    onChange={() => onToggle(algorithm.id)}
-                  />
-                  {titleOf(algorithm, i18n.language)}
-                </label>
-              </li>
-            );
-          })}
-        </ul>
-      )}
-    </div>
+      </summary>
+      <ul className="menu-list">
+        {algorithms.map((algorithm) => (
+          <li key={algorithm.id}>
+            <label>
+              <input
+                type="checkbox"
+                checked={runs.some((run) => run.algorithm === algorithm.id && run.mine)}
+                data-testid={`algorithm-${algorithm.id}`}
+                onChange={() => onToggle(algorithm.id)}
+              />
+              {titleOf(algorithm, i18n.language)}
+            </label>
+          </li>
+        ))}
+      </ul>
+    </details>
   );
+}
+
+/** Closes a menu on Escape and on a click anywhere else. */
+function useClosing(menu: RefObject<HTMLDetailsElement | null>): void {
+  useEffect(() => {
+    const onPointer = ({ target }: PointerEvent): void => {
+      if (target instanceof Node && !menu.current?.contains(target)) menu.current?.removeAttribute('open');
+    };
+    const onKey = ({ key }: KeyboardEvent): void => {
+      if (key === 'Escape') menu.current?.removeAttribute('open');
+    };
+    document.addEventListener('pointerdown', onPointer);
+    document.addEventListener('keydown', onKey);
+    return () => {
+      document.removeEventListener('pointerdown', onPointer);
+      document.removeEventListener('keydown', onKey);
+    };
+  }, [menu]);
 }

@@ -239,6 +239,8 @@ export class Player {
     // Only the media's connection notices by itself that it died.
     if (state.kind === 'lost' && this.#sourceState.kind !== 'lost' && this.#picture)
       this.#resultsSource.restart();
+    // The last picture of a stream that is no more says nothing about now.
+    if (state.kind === 'gone' || state.kind === 'unplayable') this.#picture = false;
     this.#sourceState = state;
     this.#publish();
   }
@@ -256,6 +258,7 @@ export class Player {
     // The next timeline may use the same numbers for other pictures.
     this.#store.clear();
     this.#delay.clear();
+    this.#due = { due: 0, shown: 0 };
     this.#lastPts = 0;
   }
 

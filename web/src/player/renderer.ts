@@ -23,6 +23,9 @@ export interface FrameDrawn {
 /** The canvas has at most so many pixels: more cost time on every frame and show nothing new. */
 const LARGEST_PIXELS = 1920 * 1080;
 
+/** A browser whose VideoFrames are this far from the media timeline counts their time from somewhere else. */
+const SAME_CLOCK_S = 1;
+
 /**
  * Draws picture and boxes into one canvas, so that they cannot be shown apart: a canvas above a video element is one
  * frame late whenever the compositor takes a new frame before the page has drawn.
@@ -93,7 +96,9 @@ export class Renderer {
     if (typeof VideoFrame === 'function') {
       try {
         const frame = new VideoFrame(this.#video);
-        return { picture: frame, seconds: frame.timestamp / 1e6 };
+        const seconds = frame.timestamp / 1e6;
+        if (Math.abs(seconds - metadata.mediaTime) < SAME_CLOCK_S) return { picture: frame, seconds };
+        frame.close();
       } catch {
         // No frame at hand any more (the source was just replaced): the element still draws its last one.
       }
