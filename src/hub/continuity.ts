@@ -22,16 +22,21 @@ interface Last {
  */
 export class Continuity {
   readonly #last = new Map<number, Last>();
+  /** The latest unit of any track: a track that joins later is placed by it. */
+  #latest: { readonly seconds: number; readonly ntp: number } | undefined;
   /** Per track: what is added to pts and dts. Empty with the first publisher. */
   #shifts = new Map<number, number>();
   /** Added to every `ntp` of the publisher; undefined until its first unit came. */
   #ntpShift: number | undefined = 0;
   #lastArrival = 0;
+  /** The first publisher is still there. */
+  #first = true;
 
   /** A new publisher takes over: its first unit of each track is joined on. */
   restart(): void {
     this.#shifts = new Map();
-    this.#ntpShift = this.#last.size === 0 ? 0 : undefined;
+    this.#first = this.#last.size === 0;
+    this.#ntpShift = this.#first ? 0 : undefined;
   }
 
   /**
@@ -43,7 +48,7 @@ export class Continuity {
     if (this.#ntpShift === undefined) this.#ntpShift = this.#joinClock(unit, now);
     let shift = this.#shifts.get(track.id);
     if (shift === undefined) {
-      shift = last ? this.#join(unit, track, last, this.#ntpShift) : 0;
+      shift = this.#join(unit, track, last, this.#ntpShift);
       this.#shifts.set(track.id, shift);
     }
     const dts = unit.dts + shift;
@@ -56,6 +61,7 @@ export class Continuity {
     const pts = unit.pts + shift;
     const ntp = unit.ntp + this.#ntpShift;
     this.#last.set(track.id, { pts, dts, ntp, step: last ? dts - last.dts : 0 });
+    this.#latest = { seconds: pts / track.clockRate, ntp };
     this.#lastArrival = now;
     if (shift === 0 && this.#ntpShift === 0 && track === unit.track) return unit;
     return { track, pts, dts, keyframe: unit.keyframe, ntp, payload: unit.payload };
@@ -69,10 +75,21 @@ export class Continuity {
     return Math.abs(claimed - elapsed) < CLOCK_TOLERANCE_MS ? 0 : elapsed - claimed;
   }
 
-  #join(unit: AccessUnit, track: Track, last: Last, ntpShift: number): number {
+  #join(unit: AccessUnit, track: Track, last: Last | undefined, ntpShift: number): number {
+    if (!last) return this.#joinNew(unit, track, ntpShift);
     const byClock = last.pts + Math.round(((unit.ntp + ntpShift - last.ntp) / 1000) * track.clockRate);
     const shift = byClock - unit.pts;
     // Never back: at least one step behind the last unit, whatever the clocks say.
     return Math.max(shift, last.dts + Math.max(last.step, 1) - unit.dts);
+  }
+
+  /**
+   * A track that the stream did not have yet. With the first publisher its timestamps stay as they are, whatever they
+   * count from. With a later one they go on where the stream stands, so that a reader's timeline never jumps.
+   */
+  #joinNew(unit: AccessUnit, track: Track, ntpShift: number): number {
+    if (this.#first || !this.#latest) return 0;
+    const seconds = this.#latest.seconds + (unit.ntp + ntpShift - this.#latest.ntp) / 1000;
+    return Math.round(seconds * track.clockRate) - unit.pts;
   }
 }

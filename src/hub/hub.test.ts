@@ -200,13 +200,46 @@ describe('a publisher that leaves', () => {
     expect(() => publish()).toThrowError(expect.objectContaining({ code: 'STREAM_BUSY' }) as Error);
   });
 
-  it('is followed by one with other tracks: readers are closed with the reason', () => {
-    const { hub, publish, read } = setUp();
+  it('is followed by one without sound: readers go on with the picture, and hear again when sound is back', () => {
+    const { publish, read } = setUp();
     publish();
     const reader = read();
-    publish([video]);
-    expect(reader.transport.closedBecause).toBe('Another publisher took over with other tracks.');
-    expect(hub.get('live')!.tracks).toHaveLength(1);
+    const silent = publish([video]);
+    silent.write(picture(0));
+    const again = publish([{ ...audio, id: 7 }, video]);
+    again.write(picture(25, { start: 0 }));
+    again.write(sound(0, { start: 0, track: { ...audio, id: 7 } }));
+    expect(reader.reader.closed).toBe(false);
+    expect(reader.seen().map((label) => label[0])).toEqual(['v', 'v', 'a']);
+  });
+
+  it('is followed by one with another codec: who can choose anew goes on, the others learn why they end', () => {
+    const { hub, publish, read, send, clock } = setUp();
+    const first = publish();
+    const fixed = read('fixed', [0, 1]);
+    const soundOnly = read('sound', [1]);
+    send(first, 0, 25);
+    first.write(sound(0));
+    const stream = hub.get('live')!;
+    const seen: { pts: number; codec: string }[] = [];
+    stream.events.on('replaced', () => {
+      const feed = stream.feed(
+        'anew',
+        stream.tracks.map(({ id }) => id),
+        () => ({
+          write: ({ pts, track }) => seen.push({ pts, codec: track.format.codec }),
+        }),
+      );
+      feed.attach(fakeReader().reader);
+    });
+    const h265 = { ...video, format: { ...video.format, codec: 'h265' as const } };
+    const second = publish([h265, audio]);
+    second.write(picture(1000, { track: h265, start: clock.now() - 40_000 }));
+    expect(fixed.transport.closedBecause).toBe('The video is now h265 instead of h264: connect again.');
+    expect(soundOnly.reader.closed).toBe(false);
+    // The new track goes on where the stream stood (its clock says: 1 s after the first picture), not at its own zero.
+    expect(seen).toEqual([{ pts: 25 * 3600, codec: 'h265' }]);
+    expect(hub.get('live')).toBe(stream);
   });
 
   it('cannot write any more', () => {

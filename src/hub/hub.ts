@@ -54,7 +54,7 @@ export class Hub {
 
   /**
    * Begins to publish. A stream of that name that is held, or live where takeover is allowed, goes on with this
-   * publisher and keeps its readers when the tracks fit; else its readers are closed and a new stream begins.
+   * publisher and keeps its readers (see `Stream.adopt` for those that cannot go on).
    * @throws NamedError STREAM_NAME_INVALID, STREAM_BUSY
    */
   publish(
@@ -73,10 +73,9 @@ export class Hub {
           409,
         );
       }
-      if (existing.fits(tracks)) return existing.adopt(publisher, tracks, hooks);
-      existing.end('Another publisher took over with other tracks.');
+      return existing.adopt(publisher, tracks, hooks);
     }
-    const stream = this.#create(parsed, tracks);
+    const stream = this.#create(parsed);
     const publication = stream.adopt(publisher, tracks, hooks);
     this.events.emit('streamAdded', stream);
     return publication;
@@ -87,8 +86,8 @@ export class Hub {
     for (const stream of this.streams) stream.end(reason);
   }
 
-  #create(name: string, tracks: readonly Track[]): Stream {
-    const stream: Stream = new Stream(name, tracks, {
+  #create(name: string): Stream {
+    const stream: Stream = new Stream(name, {
       clock: this.options.clock,
       feedLimits: this.options.feedLimits,
       holdMs: this.options.holdMs,

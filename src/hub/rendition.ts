@@ -71,6 +71,13 @@ export class RenditionSet {
     this.#fanOut(unit);
   }
 
+  /** Ends the renditions of tracks that are no longer there. */
+  keepOnly(tracks: ReadonlyMap<number, Track>): void {
+    for (const [key, entry] of [...this.#entries]) {
+      if (!tracks.has(entry.of)) this.#end(key, entry, 'Its track is gone.');
+    }
+  }
+
   close(): void {
     for (const [key, entry] of [...this.#entries]) this.#end(key, entry, 'The stream has ended.');
   }

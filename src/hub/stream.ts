@@ -40,6 +40,8 @@ interface StreamEvents {
   held(ms: number): void;
   /** A publisher is there again. */
   live(): void;
+  /** A new publisher brought other tracks: readers that can choose anew. The others follow by what stays. */
+  replaced(): void;
   ended(reason: string): void;
 }
 
@@ -56,6 +58,8 @@ export class Stream {
   readonly counters = { units: 0, bytes: 0, discarded: 0 };
   readonly #options: StreamOptions;
   readonly #tracks = new Map<number, Track>();
+  /** Every track the stream ever had: one that returns has its old id. */
+  readonly #known = new Map<number, Track>();
   readonly #feeds = new Map<string, Feed>();
   readonly #continuity = new Continuity();
   /** Units since the last video keyframe, for feeds that begin; bounded by the feed limits. */
@@ -67,11 +71,10 @@ export class Stream {
   #lastKeyframeRequest = 0;
   #ended = false;
 
-  constructor(name: string, tracks: readonly Track[], options: StreamOptions) {
+  constructor(name: string, options: StreamOptions) {
     this.name = name;
     this.#options = options;
     this.since = options.clock.now();
-    for (const track of tracks) this.#tracks.set(track.id, track);
     this.renditions = new RenditionSet(name, (unit) => this.#fanOut(unit), options.startRendition);
   }
 
@@ -155,7 +158,11 @@ export class Stream {
     this.events.removeAllListeners();
   }
 
-  /** Only for the hub: a publisher takes the stream. Its tracks must fit (see {@link fits}) once the stream had others. */
+  /**
+   * Only for the hub: a publisher takes the stream. A track of a kind, codec and clock rate that the stream had before
+   * keeps its id, so readers of it go on. A feed that would lose a kind of media which now comes in another codec is
+   * closed with the reason: its readers have to connect anew.
+   */
   adopt(publisher: PublisherInfo, tracks: readonly Track[], hooks: PublisherHooks): Publication {
     const returning = this.#heldSince !== undefined;
     this.#publication?.terminate('Another publisher took over.');
@@ -163,34 +170,14 @@ export class Stream {
     this.#heldSince = undefined;
     this.#continuity.restart();
     this.#forgetGop();
-    const mapped = new Map<number, number>();
-    const own = [...this.#tracks.values()];
-    for (const [index, track] of tracks.entries()) {
-      const id = own[index]?.id ?? track.id;
-      mapped.set(track.id, id);
-      this.#setTrack(id === track.id ? track : { ...track, id });
-    }
-    const publication = new Publication(this, publisher, hooks, mapped, this.#options.clock.now());
+    const before = [...this.#tracks.keys()];
+    const ids = this.#adoptTracks(tracks);
+    const publication = new Publication(this, publisher, hooks, ids, this.#options.clock.now());
     this.#publication = publication;
     this.events.emit('tracks');
     if (returning) this.events.emit('live');
+    if (before.length > 0 && before.join() !== [...this.#tracks.keys()].join()) this.#replaceTracks();
     return publication;
-  }
-
-  /** True when readers can go on with these tracks: the same kinds, codecs and clock rates in the same order. */
-  fits(tracks: readonly Track[]): boolean {
-    const own = [...this.#tracks.values()];
-    return (
-      own.length === tracks.length &&
-      own.every((track, index) => {
-        const other = tracks[index]!;
-        return (
-          track.format.kind === other.format.kind &&
-          track.format.codec === other.format.codec &&
-          track.clockRate === other.clockRate
-        );
-      })
-    );
   }
 
   /** Only for its publication. `unit` still has the publisher's own track and timestamps. */
@@ -241,6 +228,43 @@ export class Stream {
 
   #setTrack(track: Track): void {
     this.#tracks.set(track.id, track);
+    this.#known.set(track.id, track);
+  }
+
+  /** Takes a publisher's tracks as the stream's; gives the publisher's ids → the stream's. */
+  #adoptTracks(tracks: readonly Track[]): Map<number, number> {
+    const free = new Map(this.#known);
+    const ids = new Map<number, number>();
+    this.#tracks.clear();
+    for (const track of tracks) {
+      const same = [...free.values()].find((known) => sameSignature(known, track));
+      const id = same?.id ?? (this.#known.has(track.id) ? Math.max(...this.#known.keys()) + 1 : track.id);
+      free.delete(id);
+      ids.set(track.id, id);
+      this.#setTrack(id === track.id ? track : { ...track, id });
+    }
+    return ids;
+  }
+
+  /** The set of tracks is another one: whoever can choose anew does, and feeds that cannot go on end. */
+  #replaceTracks(): void {
+    this.renditions.keepOnly(this.#tracks);
+    this.events.emit('replaced');
+    for (const feed of this.feeds) {
+      const gone = [...feed.tracks].flatMap((id) =>
+        this.#tracks.has(id) ? [] : (this.#known.get(id) ?? []),
+      );
+      for (const { format } of gone) {
+        const now = this.tracks.find(
+          (track) => track.format.kind === format.kind && !feed.tracks.has(track.id),
+        );
+        if (!now) continue;
+        feed.close(
+          `The ${format.kind} is now ${now.format.codec} instead of ${format.codec}: connect again.`,
+        );
+        break;
+      }
+    }
   }
 
   #dropFeed(feed: Feed): void {
@@ -335,4 +359,8 @@ export class Publication {
     this.#closed = true;
     this.hooks.onClose(reason);
   }
+}
+
+function sameSignature(a: Track, b: Track): boolean {
+  return a.format.kind === b.format.kind && a.format.codec === b.format.codec && a.clockRate === b.clockRate;
 }

@@ -157,11 +157,13 @@ export class LinkClient {
       case 'tracks': {
         const subscription = this.#subscriptions.get(message.subscription);
         if (!subscription) return;
-        for (const track of message.tracks) {
+        // Identity is what tells a change (see Track), so a track that is the same stays the same object.
+        const tracks = message.tracks.map((track) => {
           const known = subscription.tracks.get(track.id);
-          if (!known || !sameTrack(known, track)) subscription.tracks.set(track.id, track);
-        }
-        return subscription.handlers.tracks?.([...subscription.tracks.values()]);
+          return known && sameTrack(known, track) ? known : track;
+        });
+        subscription.tracks = new Map(tracks.map((track) => [track.id, track]));
+        return subscription.handlers.tracks?.(tracks);
       }
       case 'end': {
         const subscription = this.#subscriptions.get(message.subscription);

@@ -34,7 +34,7 @@ export class LinkConnection {
   readonly #hub: Hub;
   readonly #events: Emitter<LinkServerEvents>;
   readonly #accepts: Accepts;
-  readonly #subscriptions = new Map<number, { reader: Reader; feed: Feed }>();
+  readonly #subscriptions = new Map<number, { reader: Reader; feed: Feed; forget: () => void }>();
   /** Per subscription: what to call when the shared socket has room again. */
   readonly #drained = new Map<number, () => void>();
   readonly #outlets = new Map<number, Outlet>();
@@ -120,7 +120,8 @@ export class LinkConnection {
     }
   }
 
-  #subscribe({ subscription: channel, stream: name, tracks: ids, kind }: Subscribe): void {
+  #subscribe(message: Subscribe): void {
+    const { subscription: channel, stream: name, tracks: ids, kind } = message;
     const end = (reason: string) => this.send({ type: 'end', subscription: channel, reason });
     const stream = this.#hub.get(name);
     if (!stream) return end(`There is no stream "${name}".`);
@@ -152,7 +153,12 @@ export class LinkConnection {
     const wanted = tracks.map((track) => track.id);
     // The channel is part of the bytes, so every subscription is a feed of its own.
     const feed = stream.feed(`link:${this.#worker}:${channel}`, wanted, () => writer);
-    this.#subscriptions.set(channel, { reader, feed });
+    // Other tracks than before: chosen again, announced again.
+    const forget = stream.events.on('replaced', () => {
+      this.#unsubscribe(channel);
+      this.#subscribe(message);
+    });
+    this.#subscriptions.set(channel, { reader, feed, forget });
     feed.attach(reader);
   }
 
@@ -160,6 +166,7 @@ export class LinkConnection {
     const subscription = this.#subscriptions.get(channel);
     this.#subscriptions.delete(channel);
     this.#drained.delete(channel);
+    subscription?.forget();
     subscription?.feed.detach(subscription.reader);
   }
 

@@ -144,6 +144,22 @@ describe('a worker on the link', () => {
     expect(hub.get('live')!.readerCount).toBe(0);
   });
 
+  it('is given the tracks of a publisher that has others, in the same subscription', async () => {
+    const info = { id: 'p', door: 'test', remote: '' };
+    hub.publish('live', info, [video], { onClose: () => {} }).write(picture(0));
+    const order: string[] = [];
+    client.subscribe('live', {
+      tracks: (tracks) => order.push(tracks.map(({ format }) => format.codec).join()),
+      unit: ({ track }) => order.push(`unit ${track.format.codec}`),
+      end: (reason) => order.push(reason),
+    });
+    await until(() => order.length >= 2);
+    const h265 = { ...video, format: { ...video.format, codec: 'h265' as const } };
+    hub.publish('live', info, [h265], { onClose: () => {} }).write(picture(0, { track: h265 }));
+    await until(() => order.includes('unit h265'));
+    expect(order).toEqual(['h264', 'unit h264', 'h265', 'unit h265']);
+  });
+
   it('makes a rendition that reaches the feeds of the stream', async () => {
     const publication = hub.publish('live', { id: 'p', door: 'test', remote: '' }, [video, audio], {
       onClose: () => {},

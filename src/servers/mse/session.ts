@@ -107,10 +107,18 @@ export class MseSession {
     this.#unlisten.push(
       stream.events.on('held', (ms) => this.#sayHeld(this.#clock.now(), ms)),
       stream.events.on('live', () => this.#say({ type: 'live' })),
+      stream.events.on('replaced', () => this.#chooseAnew(stream)),
       stream.events.on('ended', (reason) => this.#end(reason)),
     );
     this.#watchDrops();
     if (!this.#paused) void this.#open(stream);
+  }
+
+  /** The publisher has other tracks than the one before: the page gets a new description and goes on. */
+  #chooseAnew(stream: Stream): void {
+    if (this.#paused) return;
+    this.#stopReading();
+    void this.#open(stream);
   }
 
   async #open(stream: Stream): Promise<void> {
