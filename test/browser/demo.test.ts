@@ -6,20 +6,19 @@ import { TestBrowser } from '../support/browser.ts';
 import { sluice, type TestSluice } from '../support/sluice.ts';
 import { figures, pageBuilt, settled } from './support.ts';
 
+const results = fileURLToPath(new URL('../../test-results', import.meta.url));
 /** With SLUICE_SCREENSHOTS=docs the pictures of the README are taken anew. */
-const pictures = fileURLToPath(
-  new URL(
-    process.env['SLUICE_SCREENSHOTS'] === 'docs' ? '../../docs/images' : '../../test-results',
-    import.meta.url,
-  ),
-);
+const pictures =
+  process.env['SLUICE_SCREENSHOTS'] === 'docs'
+    ? fileURLToPath(new URL('../../docs/images', import.meta.url))
+    : results;
 
 let server: TestSluice;
 let browser: TestBrowser;
 
 beforeAll(async () => {
   await pageBuilt();
-  await mkdir(pictures, { recursive: true });
+  for (const folder of [results, pictures]) await mkdir(folder, { recursive: true });
   server = await sluice('demo: true\n');
   browser = await TestBrowser.launch();
 });
@@ -42,9 +41,9 @@ async function averageBoxes(page: Page, frames: number): Promise<number> {
 }
 
 /** A picture of the page at a moment with enough to see. */
-async function picture(page: Page, name: string): Promise<void> {
+async function picture(page: Page, path: string): Promise<void> {
   await page.waitForFunction('frameProbe.frames.at(-1).boxes >= 5', undefined, { timeout: 30_000 });
-  await page.screenshot({ path: `${pictures}/${name}` });
+  await page.screenshot({ path });
 }
 
 describe('the demonstration camera', () => {
@@ -61,9 +60,9 @@ describe('the demonstration camera', () => {
     expect(average).toBeGreaterThanOrEqual(2);
     expect(run).toMatchObject({ stream: 'demo', algorithm: 'people', state: 'running' });
     expect(run?.averageObjects).toBeGreaterThanOrEqual(2);
-    await picture(page, 'live.png');
+    await picture(page, `${pictures}/live.png`);
     await page.getByTestId('theme').click();
-    await picture(page, 'live-light.png');
+    await picture(page, `${results}/live-light.png`);
     await page.context().close();
   });
 
@@ -71,7 +70,7 @@ describe('the demonstration camera', () => {
     const page = await browser.open(server.http, { probes: ['frames'], locale: 'zh-CN' });
     await settled(page);
     expect(await page.getByTestId('mode-in-step').innerText()).toBe('同步');
-    await picture(page, 'live.zh-CN.png');
+    await picture(page, `${pictures}/live.zh-CN.png`);
     await page.getByTestId('language-en').click();
     expect(await page.getByTestId('mode-in-step').innerText()).toBe('In step');
     expect(await page.locator('html').getAttribute('lang')).toBe('en');
