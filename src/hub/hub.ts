@@ -4,6 +4,7 @@ import { Emitter } from '#util/emitter.ts';
 import { NamedError } from '#util/named-error.ts';
 import { defaultFeedLimits, type FeedLimits } from './feed.ts';
 import { parseStreamName } from './name.ts';
+import { OnDemand } from './on-demand.ts';
 import { defaultReaderLimits, type ReaderLimits } from './reader.ts';
 import type { RenditionStarter } from './rendition.ts';
 import { type Publication, type PublisherHooks, type PublisherInfo, Stream } from './stream.ts';
@@ -17,6 +18,10 @@ export interface HubOptions {
   readonly holdMs: number;
   /** A second publisher takes a stream over; false: it is refused. */
   readonly takeover: boolean;
+  /** How long somebody who wants a stream that comes on demand is held, ms. */
+  readonly onDemandStartMs: number;
+  /** How long such a stream outlives its last reader, ms. */
+  readonly onDemandCloseMs: number;
   readonly startRendition?: RenditionStarter | undefined;
 }
 
@@ -31,6 +36,8 @@ interface HubEvents {
 export class Hub {
   readonly events = new Emitter<HubEvents>();
   readonly options: HubOptions;
+  /** Streams whose sources are begun when somebody wants them. */
+  readonly onDemand: OnDemand;
   readonly #streams = new Map<string, Stream>();
 
   constructor(options: Partial<HubOptions> = {}) {
@@ -40,8 +47,16 @@ export class Hub {
       readerLimits: defaultReaderLimits,
       holdMs: 15_000,
       takeover: true,
+      onDemandStartMs: 10_000,
+      onDemandCloseMs: 10_000,
       ...options,
     };
+    this.onDemand = new OnDemand({
+      clock: this.options.clock,
+      startMs: this.options.onDemandStartMs,
+      closeMs: this.options.onDemandCloseMs,
+      get: (name) => this.get(name),
+    });
   }
 
   get streams(): readonly Stream[] {
@@ -50,6 +65,14 @@ export class Hub {
 
   get(name: string): Stream | undefined {
     return this.#streams.get(name);
+  }
+
+  /**
+   * The stream of that name; one that comes on demand is fetched, and whoever asks is held meanwhile.
+   * @throws NamedError STREAM_NOT_FOUND, SOURCE_NOT_READY
+   */
+  wanted(name: string, signal?: AbortSignal): Promise<Stream> {
+    return this.onDemand.wanted(name, signal);
   }
 
   /**
@@ -78,6 +101,7 @@ export class Hub {
     const stream = this.#create(parsed);
     const publication = stream.adopt(publisher, tracks, hooks);
     this.events.emit('streamAdded', stream);
+    this.onDemand.arrived(stream);
     return publication;
   }
 
@@ -100,6 +124,7 @@ export class Hub {
     stream.events.on('tracks', changed);
     stream.events.on('held', changed);
     stream.events.on('live', changed);
+    stream.events.on('feedClosed', () => this.onDemand.left(name));
     stream.events.on('ended', (reason) => this.events.emit('streamRemoved', stream, reason));
     this.#streams.set(name, stream);
     return stream;

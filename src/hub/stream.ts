@@ -270,6 +270,7 @@ export class Stream {
   #dropFeed(feed: Feed): void {
     if (this.#feeds.get(feed.key) === feed) this.#feeds.delete(feed.key);
     feed.close('The feed has no reader left.');
+    this.events.emit('feedClosed');
     if (!this.#publication && this.readerCount === 0) this.end('The last held reader left.');
   }
 

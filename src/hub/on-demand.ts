@@ -1,0 +1,180 @@
+import type { Clock } from '#util/clock.ts';
+import { NamedError } from '#util/named-error.ts';
+import type { Stream } from './stream.ts';
+
+/** What brings one stream when somebody wants it, and lets it go again: the stream's source. */
+export interface Summoner {
+  /** Begins to bring the stream; it goes on trying by itself until `dismiss`. */
+  summon(): void;
+  /** Nobody wants the stream any more. */
+  dismiss(reason: string): void;
+  /** Why the stream is not there, in a sentence; `final` when it never will be. Undefined while nothing is wrong. */
+  readonly trouble: { readonly reason: string; readonly final: boolean } | undefined;
+}
+
+export interface OnDemandOptions {
+  readonly clock: Clock;
+  /** How long somebody who wants a stream is held, ms. */
+  readonly startMs: number;
+  /** How long a stream outlives its last reader, ms. */
+  readonly closeMs: number;
+  readonly get: (name: string) => Stream | undefined;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly summoner: Summoner;
+  /** Who wants the stream without reading it: those who wait for it, and runs. */
+  claims: number;
+  summoned: boolean;
+  cancelClose: () => void;
+  readonly waiting: Set<(stream: Stream) => void>;
+}
+
+/**
+ * Streams that come when they are wanted (DESIGN section 5): a source is begun for the first who wants its stream,
+ * whoever asks is held until the stream is there, and the source ends a while after the last reader and the last claim.
+ */
+export class OnDemand {
+  readonly #options: OnDemandOptions;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: OnDemandOptions) {
+    this.#options = options;
+  }
+
+  /** Says who brings the stream of that name; the returned function takes it back, and dismisses the source. */
+  add(name: string, summoner: Summoner): () => void {
+    const entry: Entry = {
+      name,
+      summoner,
+      claims: 0,
+      summoned: false,
+      cancelClose: () => {},
+      waiting: new Set(),
+    };
+    this.#entries.set(name, entry);
+    return () => {
+      if (this.#entries.get(name) !== entry) return;
+      this.#entries.delete(name);
+      this.#dismiss(entry, 'The source was taken out of the configuration.');
+    };
+  }
+
+  has(name: string): boolean {
+    return this.#entries.has(name);
+  }
+
+  /** Why the stream that somebody wants is not there; undefined while nothing is wrong. */
+  trouble(name: string): string | undefined {
+    return this.#entries.get(name)?.summoner.trouble?.reason;
+  }
+
+  /**
+   * Wants a stream until the returned function is called, without reading it: its source is kept at work, also while it
+   * fails. Does nothing for a stream that does not come on demand.
+   */
+  claim(name: string): () => void {
+    const entry = this.#entries.get(name);
+    if (!entry) return () => {};
+    entry.claims++;
+    entry.cancelClose();
+    if (!entry.summoned) {
+      entry.summoned = true;
+      entry.summoner.summon();
+    }
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      entry.claims--;
+      this.#expire(entry);
+    };
+  }
+
+  /**
+   * The stream of that name: at once where it is there, else as soon as its source has brought it.
+   * @throws NamedError STREAM_NOT_FOUND, SOURCE_NOT_READY
+   */
+  async wanted(name: string, signal?: AbortSignal): Promise<Stream> {
+    const entry = this.#entries.get(name);
+    const present = this.#options.get(name);
+    if (!entry) {
+      if (present) return present;
+      throw new NamedError(
+        'STREAM_NOT_FOUND',
+        `There is no stream "${name}". Publish it first, or check the name.`,
+        404,
+      );
+    }
+    const release = this.claim(name);
+    try {
+      return present ?? (await this.#arrival(entry, signal));
+    } finally {
+      release();
+    }
+  }
+
+  /** Only for the hub: a stream has come. */
+  arrived(stream: Stream): void {
+    for (const tell of this.#entries.get(stream.name)?.waiting ?? []) tell(stream);
+  }
+
+  /** Only for the hub: a stream may have lost its last reader. */
+  left(name: string): void {
+    const entry = this.#entries.get(name);
+    if (entry) this.#expire(entry);
+  }
+
+  #arrival(entry: Entry, signal: AbortSignal | undefined): Promise<Stream> {
+    const { clock, startMs } = this.#options;
+    return new Promise((resolve, reject) => {
+      const finish = (act: () => void) => {
+        cancel();
+        entry.waiting.delete(arrived);
+        signal?.removeEventListener('abort', aborted);
+        act();
+      };
+      const arrived = (stream: Stream) => finish(() => resolve(stream));
+      const refuse = () => finish(() => reject(notReady(entry, startMs)));
+      const aborted = () => finish(() => reject(gone(entry.name)));
+      const cancel = clock.after(startMs, refuse);
+      entry.waiting.add(arrived);
+      signal?.addEventListener('abort', aborted);
+      if (signal?.aborted) aborted();
+      else if (entry.summoner.trouble?.final) refuse();
+    });
+  }
+
+  #expire(entry: Entry): void {
+    if (!entry.summoned || entry.claims > 0) return;
+    entry.cancelClose();
+    const { clock, closeMs, get } = this.#options;
+    entry.cancelClose = clock.after(closeMs, () => {
+      // Whoever reads by now gives the next sign when it leaves.
+      if (entry.claims > 0 || (get(entry.name)?.readerCount ?? 0) > 0) return;
+      this.#dismiss(entry, `Nobody has read "${entry.name}" for ${closeMs / 1000} s.`);
+    });
+  }
+
+  #dismiss(entry: Entry, reason: string): void {
+    entry.cancelClose();
+    if (!entry.summoned) return;
+    entry.summoned = false;
+    entry.summoner.dismiss(reason);
+  }
+}
+
+function notReady({ name, summoner }: Entry, startMs: number): NamedError {
+  const { trouble } = summoner;
+  const time = trouble?.final ? '' : ` within ${startMs / 1000} s`;
+  return new NamedError(
+    'SOURCE_NOT_READY',
+    `The source of "${name}" did not bring the stream${time}. ${trouble?.reason ?? 'It is still connecting.'}`,
+    503,
+  );
+}
+
+function gone(name: string): NamedError {
+  return new NamedError('SOURCE_NOT_READY', `Whoever wanted "${name}" did not wait for it.`, 503);
+}
