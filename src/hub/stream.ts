@@ -40,6 +40,8 @@ interface StreamEvents {
   held(ms: number): void;
   /** A publisher is there again. */
   live(): void;
+  /** A feed lost its last reader. */
+  feedClosed(): void;
   /** A new publisher brought other tracks: readers that can choose anew. The others follow by what stays. */
   replaced(): void;
   ended(reason: string): void;
