@@ -1,5 +1,5 @@
 import type { Clock } from '#util/clock.ts';
-import { RTP_HEADER_SIZE } from './packet.ts';
+import type { RtpPacket } from './packet.ts';
 
 /** How long a packet may wait for one before it, in ms. */
 export const DEFAULT_REORDER_MS = 100;
@@ -22,7 +22,7 @@ export interface ReorderOptions {
    * Takes the packets in order of their sequence numbers; where some are missing, they are lost. `now` is when the
    * packet was let go, so it never steps back.
    */
-  readonly deliver: (bytes: Buffer, now: number) => void;
+  readonly deliver: (packet: RtpPacket, now: number) => void;
   /** 0: a gap is given up at once. */
   readonly holdMs?: number;
   readonly maxHeld?: number;
@@ -49,11 +49,11 @@ export interface ReorderCounters {
 export class ReorderBuffer {
   readonly counters: ReorderCounters = { lost: 0, late: 0, duplicate: 0, early: 0 };
   readonly #clock: Clock;
-  readonly #deliver: (bytes: Buffer, now: number) => void;
+  readonly #deliver: (packet: RtpPacket, now: number) => void;
   readonly #holdMs: number;
   readonly #maxHeld: number;
   /** What waits, by sequence number, in order of arrival. */
-  readonly #held = new Map<number, { bytes: Buffer; at: number }>();
+  readonly #held = new Map<number, { packet: RtpPacket; at: number }>();
   /** For the last `HISTORY` sequence numbers: 1 where the packet was delivered, 0 where it was given up. */
   readonly #history = new Uint8Array(HISTORY);
   #ssrc: number | undefined;
@@ -61,7 +61,7 @@ export class ReorderBuffer {
   #former: { ssrc: number; until: number } | undefined;
   #expected = 0;
   /** A packet that leapt far away and waits for a second one to agree. */
-  #leapt: { bytes: Buffer; sequence: number } | undefined;
+  #leapt: RtpPacket | undefined;
   #cancelTimer: (() => void) | undefined;
   #closed = false;
 
@@ -77,13 +77,11 @@ export class ReorderBuffer {
     return this.#held.size;
   }
 
-  /** One whole RTP packet, as it arrived; what is too short to be one is handed on for the receiver to count. */
-  push(bytes: Buffer): void {
+  /** The next packet, as it arrived. */
+  push(packet: RtpPacket): void {
     if (this.#closed) return;
     const now = this.#clock.now();
-    if (bytes.length < RTP_HEADER_SIZE) return this.#deliver(bytes, now);
-    const ssrc = bytes.readUInt32BE(8);
-    const sequence = bytes.readUInt16BE(2);
+    const { ssrc, sequence } = packet;
     if (ssrc !== this.#ssrc) {
       // Stragglers of the source that was replaced do not bring it back.
       const former = this.#former;
@@ -94,8 +92,8 @@ export class ReorderBuffer {
       this.#restart(sequence);
     }
     const ahead = signed(sequence - this.#expected);
-    if (ahead >= MAX_DROPOUT || ahead < -HISTORY) this.#leap(bytes, sequence, now);
-    else this.#place(bytes, sequence, ahead, now);
+    if (ahead >= MAX_DROPOUT || ahead < -HISTORY) this.#leap(packet, now);
+    else this.#place(packet, ahead, now);
   }
 
   /** Hands on all that waits, and gives up what is missing between. */
@@ -110,7 +108,8 @@ export class ReorderBuffer {
     this.#stopTimer();
   }
 
-  #place(bytes: Buffer, sequence: number, ahead: number, now: number): void {
+  #place(packet: RtpPacket, ahead: number, now: number): void {
+    const { sequence } = packet;
     this.#leapt = undefined;
     if (ahead < 0) {
       const slot = sequence % HISTORY;
@@ -123,21 +122,22 @@ export class ReorderBuffer {
     }
     if (ahead === 0) {
       this.#advance(true);
-      this.#deliver(bytes, now);
+      this.#deliver(packet, now);
       this.#drain(now);
       return;
     }
     if (this.#held.has(sequence)) return void this.counters.duplicate++;
     this.counters.early++;
-    this.#held.set(sequence, { bytes, at: now });
+    this.#held.set(sequence, { packet, at: now });
     while (this.#held.size > this.#maxHeld) this.#skip(now);
     this.#giveUp(now);
   }
 
-  #leap(bytes: Buffer, sequence: number, now: number): void {
+  #leap(packet: RtpPacket, now: number): void {
     const first = this.#leapt;
+    const { sequence } = packet;
     if (!first || Math.abs(signed(sequence - first.sequence)) > AGREEMENT) {
-      this.#leapt = { bytes, sequence };
+      this.#leapt = packet;
       return;
     }
     if (sequence === first.sequence) return void this.counters.duplicate++;
@@ -146,8 +146,8 @@ export class ReorderBuffer {
     // A step back is a sender that began anew; a leap forward lost what it leapt over.
     this.counters.lost += Math.max(signed(lower - this.#expected), 0);
     this.#restart(lower);
-    for (const one of [first, { bytes, sequence }].sort((a, b) => signed(a.sequence - b.sequence))) {
-      this.#place(one.bytes, one.sequence, signed(one.sequence - this.#expected), now);
+    for (const one of [first, packet].sort((a, b) => signed(a.sequence - b.sequence))) {
+      this.#place(one, signed(one.sequence - this.#expected), now);
     }
   }
 
@@ -168,7 +168,7 @@ export class ReorderBuffer {
     for (let next = this.#held.get(this.#expected); next; next = this.#held.get(this.#expected)) {
       this.#held.delete(this.#expected);
       this.#advance(true);
-      this.#deliver(next.bytes, now);
+      this.#deliver(next.packet, now);
     }
     if (this.#held.size === 0) this.#stopTimer();
   }
