@@ -106,6 +106,41 @@ describe('a stream that somebody publishes', () => {
     await page.context().close();
   });
 
+  it('plays on when another publisher takes over with another size and another sound', async () => {
+    const clip = await barcodeClip({ seconds: 60 });
+    await using _first = publish(clip, `${server.rtsp}/switch`);
+    const page = await browser.open(`${server.http}/?stream=switch`, { probes: ['frames'] });
+    await settled(page);
+    const shape = () =>
+      page.evaluate<number>(
+        "document.querySelector('canvas').width / document.querySelector('canvas').height",
+      );
+    expect(await shape()).toBeCloseTo(16 / 9, 1);
+    await using _second = publish(street, `${server.rtsp}/switch`);
+    await expect.poll(shape, { timeout: 20_000 }).toBeCloseTo(4 / 3, 1);
+    await page.evaluate('frameProbe.reset()');
+    await page.waitForFunction('frameProbe.frames.length > 50', undefined, { timeout: 20_000 });
+    await settled(page);
+    await page.context().close();
+  });
+
+  it('plays without sound, and sound without a picture', async () => {
+    const clip = await barcodeClip({ seconds: 60 });
+    await using _silent = publish(clip, `${server.rtsp}/silent`, '-an');
+    await using _radio = publish(clip, `${server.rtsp}/radio`, '-vn');
+    const page = await browser.open(`${server.http}/?stream=silent`, { probes: ['frames'] });
+    await settled(page);
+    await page.waitForFunction('frameProbe.frames.length > 50', undefined, { timeout: 20_000 });
+    expect(await page.getByTestId('sound').count()).toBe(0);
+    await page.getByTestId('stream-radio').click();
+    await settled(page);
+    expect(await page.getByTestId('state-words').innerText()).toBe('This stream has sound only.');
+    await page.getByTestId('sound').click();
+    const before = await page.evaluate<number>("document.querySelector('video').currentTime");
+    await page.waitForFunction(`document.querySelector('video').currentTime > ${before} + 1`);
+    await page.context().close();
+  });
+
   it('says in a sentence what the browser cannot play', async () => {
     const clip = await barcodeClip({ seconds: 10, video: 'h265' });
     await using _publisher = publish(clip, `${server.rtsp}/hevc`);

@@ -15,21 +15,11 @@ export async function pageBuilt(): Promise<void> {
   if (code !== 0) throw new Error(`The page could not be built: ${stderr}`);
 }
 
-/** Publishes a file over RTSP with ffmpeg, at its own pace and again and again. */
-export function publish(file: string, address: string): RunningProgram {
-  return start(
-    'ffmpeg',
-    ['-hide_banner', '-loglevel', 'error', '-re', '-stream_loop', '-1', '-i', file].concat([
-      '-c',
-      'copy',
-      '-f',
-      'rtsp',
-      '-rtsp_transport',
-      'tcp',
-      address,
-    ]),
-    170_000,
-  );
+/** Publishes a file over RTSP with ffmpeg, at its own pace and again and again; `options` are ffmpeg's, e.g. `-vn`. */
+export function publish(file: string, address: string, ...options: string[]): RunningProgram {
+  const input = ['-hide_banner', '-loglevel', 'error', '-re', '-stream_loop', '-1', '-i', file];
+  const output = ['-c', 'copy', ...options, '-f', 'rtsp', '-rtsp_transport', 'tcp', address];
+  return start('ffmpeg', [...input, ...output], 170_000);
 }
 
 /** Waits until the player plays about as far from the live edge as it wants to, and stays there. */

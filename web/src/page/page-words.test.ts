@@ -19,7 +19,7 @@ function snapshot(change: Partial<PlayerSnapshot>): PlayerSnapshot {
     drops: { video: 0, audio: 0, page: 0 },
     results: { rate: 0, p50Ms: undefined, p95Ms: undefined, due: 0, shown: 0 },
     runs: [],
-    tracks: [],
+    tracks: [{ id: 0, kind: 'video', codec: 'h264', codecString: 'avc1.42c01e' }],
     unsupported: [],
     muted: true,
     soundBlocked: false,
@@ -34,6 +34,14 @@ describe('stateWords', () => {
     const words = stateWords(snapshot({}), 0);
     expect(words).toMatchObject({ tone: 'good', shortValues: { latency: '240 ms' } });
     expect(words.long).toBeUndefined();
+  });
+
+  it('explains why there is no picture where there is only sound', () => {
+    const tracks = [{ id: 0, kind: 'audio', codec: 'aac', codecString: 'mp4a.40.2' }] as const;
+    expect(stateWords(snapshot({ tracks, picture: false }), 0)).toMatchObject({
+      long: 'state.soundOnly',
+      overPicture: false,
+    });
   });
 
   it('counts down while a stream is held', () => {

@@ -18,7 +18,8 @@ export function Stage({ name, handle }: { name: string; handle: PlayerHandle }):
   };
   useKeys({ m: handle.toggleSound, f: fullScreen });
   const words = snapshot && stateWords(snapshot, Date.now());
-  const hasSound = snapshot?.picture && snapshot.tracks.some((track) => track.kind === 'audio');
+  const playing = snapshot?.latencyMs !== undefined;
+  const hasSound = playing && snapshot.tracks.some((track) => track.kind === 'audio');
   return (
     <div
       ref={tile}

@@ -21,7 +21,13 @@ export function stateWords(snapshot: PlayerSnapshot, now: number): StateWords {
   const base = { shortValues: {}, overPicture: picture, retry: false } as const;
   switch (phase) {
     case 'live':
-      return { ...base, tone: 'good', short: 'state.live', shortValues: latency(snapshot) };
+      return {
+        ...base,
+        tone: 'good',
+        short: 'state.live',
+        shortValues: latency(snapshot),
+        ...(snapshot.tracks.some((track) => track.kind === 'video') ? {} : { long: 'state.soundOnly' }),
+      };
     case 'behind':
       return {
         ...base,

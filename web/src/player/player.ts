@@ -380,7 +380,7 @@ export class Player {
   }
 
   #level(): number | undefined {
-    if (this.#video.muted || !this.#picture) return undefined;
+    if (this.#video.muted || !this.#edge.started) return undefined;
     if (!this.#tracks.some((track) => track.kind === 'audio')) return undefined;
     if (!this.#meterTried) {
       this.#meterTried = true;
