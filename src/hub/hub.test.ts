@@ -80,6 +80,32 @@ describe('a stream', () => {
     expect(reader.seen()).toEqual(['v0K']);
   });
 
+  it('gives many readers sound and the picture after it in one write, and never holds sound for long', () => {
+    const { clock, publish, read } = setUp();
+    const publication = publish();
+    publication.write(picture(0));
+    const readers = Array.from({ length: 64 }, () => read());
+    const last = readers.at(-1)!;
+    publication.write(sound(0));
+    publication.write(sound(1));
+    expect(last.seen()).toEqual(['v0K']);
+    publication.write(picture(1));
+    expect(last.transport.written).toHaveLength(2);
+    expect(last.seen()[1]!.split(/\s+/)).toEqual(['a0', 'a1', 'v1']);
+    expect(last.transport.written[1]).toBe(readers[0]!.transport.written.at(-1));
+    publication.write(sound(2));
+    clock.advance(30);
+    expect(last.seen()[2]).toBe('a2');
+    expect(last.reader.counters.units).toBe(5);
+    // A reader that joins meanwhile gets nothing from before it.
+    publication.write(sound(3));
+    const late = read();
+    expect(late.seen()).toEqual(['v0K', 'v1']);
+    expect(last.seen()[3]).toBe('a3');
+    for (const { reader } of [...readers, late]) reader.close('bye');
+    expect(clock.pending).toBe(0);
+  });
+
   it('lets one stuck reader among others cost them nothing', () => {
     const { publish, read, send } = setUp();
     const publication = publish();

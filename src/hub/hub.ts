@@ -25,6 +25,9 @@ export interface HubOptions {
   readonly startRendition?: RenditionStarter | undefined;
 }
 
+/** What may change while the hub works. */
+export type HubSettings = Pick<HubOptions, 'readerLimits' | 'holdMs' | 'takeover'>;
+
 interface HubEvents {
   streamAdded(stream: Stream): void;
   streamRemoved(stream: Stream, reason: string): void;
@@ -35,13 +38,13 @@ interface HubEvents {
 /** All live streams of this server, by name. */
 export class Hub {
   readonly events = new Emitter<HubEvents>();
-  readonly options: HubOptions;
   /** Streams whose sources are begun when somebody wants them. */
   readonly onDemand: OnDemand;
   readonly #streams = new Map<string, Stream>();
+  #options: HubOptions;
 
   constructor(options: Partial<HubOptions> = {}) {
-    this.options = {
+    this.#options = {
       clock: systemClock,
       feedLimits: defaultFeedLimits,
       readerLimits: defaultReaderLimits,
@@ -57,6 +60,10 @@ export class Hub {
       closeMs: this.options.onDemandCloseMs,
       get: (name) => this.get(name),
     });
+  }
+
+  get options(): HubOptions {
+    return this.#options;
   }
 
   get streams(): readonly Stream[] {
@@ -103,6 +110,15 @@ export class Hub {
     this.events.emit('streamAdded', stream);
     this.onDemand.arrived(stream);
     return publication;
+  }
+
+  /**
+   * Goes on with other settings: limits go for readers that come from now on; whether publishers take over, and how
+   * long readers are held, at once and also for those that are being held.
+   */
+  configure(settings: HubSettings): void {
+    this.#options = { ...this.#options, ...settings };
+    for (const stream of this.streams) stream.setHold(settings.holdMs);
   }
 
   /** Ends every stream; publishers and readers learn the reason. */

@@ -102,6 +102,18 @@ export class Reader {
     this.#watch(now);
   }
 
+  /** Chunks that belong together, and their bytes in one Buffer: one write where the socket keeps up. */
+  offerTogether(chunks: readonly Chunk[], bytes: Buffer): void {
+    if (this.#closed) return;
+    if (this.#waitsForKeyframe || this.#queue.length > 0 || this.#transport.backlog >= SOCKET_WINDOW) {
+      for (const chunk of chunks) this.offer(chunk);
+      return;
+    }
+    this.#transport.write(bytes);
+    this.counters.units += chunks.length;
+    this.counters.bytes += bytes.length;
+  }
+
   /** Forgets what waits, for a reader that pauses; it begins anew with the next keyframe it is offered. */
   reset(): void {
     this.#queue = [];

@@ -69,7 +69,9 @@ export class Stream {
   #gopBytes = 0;
   #publication: Publication | undefined;
   #cancelHold: (() => void) | undefined;
-  #heldSince: number | undefined;
+  /** When and why the publisher left. */
+  #held: { readonly since: number; readonly reason: string } | undefined;
+  #holdMs: number;
   #lastKeyframeRequest = 0;
   #ended = false;
 
@@ -77,6 +79,7 @@ export class Stream {
     this.name = name;
     this.#options = options;
     this.since = options.clock.now();
+    this.#holdMs = options.holdMs;
     this.renditions = new RenditionSet(name, (unit) => this.#fanOut(unit), options.startRendition);
   }
 
@@ -96,7 +99,7 @@ export class Stream {
 
   /** When the publisher left, while the stream is held; and how long readers are held in all. */
   get held(): { since: number; ms: number } | undefined {
-    return this.#heldSince === undefined ? undefined : { since: this.#heldSince, ms: this.#options.holdMs };
+    return this.#held && { since: this.#held.since, ms: this.#holdMs };
   }
 
   get feeds(): readonly Feed[] {
@@ -123,6 +126,7 @@ export class Stream {
       tracks,
       writer: create(),
       limits: this.#options.feedLimits,
+      clock: this.#options.clock,
       onEmpty: () => this.#dropFeed(feed),
       onSkip: () => this.requestKeyframe(),
     });
@@ -166,10 +170,10 @@ export class Stream {
    * closed with the reason: its readers have to connect anew.
    */
   adopt(publisher: PublisherInfo, tracks: readonly Track[], hooks: PublisherHooks): Publication {
-    const returning = this.#heldSince !== undefined;
+    const returning = this.#held !== undefined;
     this.#publication?.terminate('Another publisher took over.');
     this.#cancelHold?.();
-    this.#heldSince = undefined;
+    this.#held = undefined;
     this.#continuity.restart();
     this.#forgetGop();
     const before = [...this.#tracks.keys()];
@@ -211,16 +215,24 @@ export class Stream {
   abandon(publication: Publication, reason: string): void {
     if (publication !== this.#publication) return;
     this.#publication = undefined;
-    if (this.readerCount === 0 || this.#options.holdMs === 0) {
+    if (this.readerCount === 0 || this.#holdMs === 0) {
       this.end(reason);
       return;
     }
-    this.#heldSince = this.#options.clock.now();
-    const seconds = this.#options.holdMs / 1000;
-    this.#cancelHold = this.#options.clock.after(this.#options.holdMs, () =>
-      this.end(`${reason} No publisher came back within ${seconds} s.`),
+    this.#held = { since: this.#options.clock.now(), reason };
+    this.setHold(this.#holdMs);
+    this.events.emit('held', this.#holdMs);
+  }
+
+  /** Only for the hub: how long readers are held, those that are being held included. */
+  setHold(ms: number): void {
+    this.#holdMs = ms;
+    if (!this.#held || this.#ended) return;
+    const { since, reason } = this.#held;
+    this.#cancelHold?.();
+    this.#cancelHold = this.#options.clock.after(Math.max(0, since + ms - this.#options.clock.now()), () =>
+      this.end(`${reason} No publisher came back within ${ms / 1000} s.`),
     );
-    this.events.emit('held', this.#options.holdMs);
   }
 
   /** Gives a unit to every feed that carries its track; renditions enter here, published units through `accept`. */
