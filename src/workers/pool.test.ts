@@ -265,6 +265,24 @@ describe('WorkerPool', () => {
     ]);
   });
 
+  it('starts more workers when it may have more, and lets those that are over a lower limit end by themselves', async () => {
+    const { pool, start, live } = setUp({ max: 2 });
+    start('cam', { role: 'source' });
+    const tasks = ['a', 'b'].map((affinity) => start('people', { affinity }));
+    expect(pool.list()).toHaveLength(2);
+    pool.setMax(4);
+    tasks.push(...['c', 'd'].map((affinity) => start('people', { affinity })));
+    expect(pool.list()).toHaveLength(4);
+    pool.setMax(2);
+    expect(pool.list()).toHaveLength(4);
+    start('people', { affinity: 'e' });
+    expect(pool.list()).toHaveLength(4);
+    for (const task of tasks) void task.stop();
+    live(12_000);
+    await Promise.resolve();
+    expect(pool.list().length).toBeLessThanOrEqual(2);
+  });
+
   it('tells the owners when it ends, and leaves no child and no timer', async () => {
     const { pool, start, attach, workers, clock, states } = setUp();
     const task = start('people');

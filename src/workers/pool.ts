@@ -39,7 +39,7 @@ export class WorkerPool<Spec> implements AsyncDisposable {
   readonly events = new Emitter<WorkerPoolEvents>();
   readonly #options: WorkerPoolOptions;
   readonly #clock: Clock;
-  readonly #max: number;
+  #max: number;
   readonly #slots = new Set<WorkerSlot<Spec>>();
   /** Workers on their way out: they take no tasks, and do not count. */
   readonly #retiring = new Map<WorkerSlot<Spec>, Promise<void>>();
@@ -50,7 +50,15 @@ export class WorkerPool<Spec> implements AsyncDisposable {
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#max = Math.max(2, options.max ?? Math.min(8, availableParallelism()));
+    this.#max = mostWorkers(options.max);
+  }
+
+  /**
+   * Changes the most workers at a time; undefined: the default. Those that are over it already go on until they have
+   * no task left.
+   */
+  setMax(max: number | undefined): void {
+    this.#max = mostWorkers(max);
   }
 
   /** Gives a task to a worker; it is kept alive until it is done or stopped. */
@@ -140,4 +148,8 @@ export class WorkerPool<Spec> implements AsyncDisposable {
   #retiringById(workerId: string): WorkerSlot<Spec> | undefined {
     return this.#retiring.keys().find((slot) => slot.workerId === workerId);
   }
+}
+
+function mostWorkers(max: number | undefined): number {
+  return Math.max(2, max ?? Math.min(8, availableParallelism()));
 }
