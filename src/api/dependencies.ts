@@ -61,6 +61,7 @@ export interface WorkerInfo {
   readonly reason?: string;
   readonly since: number;
   readonly restarts: number;
+  readonly quarantine: boolean;
   readonly rssBytes?: number;
   readonly tasks: readonly {
     readonly id: string;

@@ -189,6 +189,9 @@ export const worker = z
     reason: z.string().optional(),
     since: time('When it entered this state.'),
     restarts: count('Restarts since the server started.'),
+    quarantine: z.boolean().meta({
+      description: 'Its tasks made a worker crash again and again, so it is kept from others.',
+    }),
     rssBytes: count('Resident memory.').optional(),
     tasks: z.array(
       z.object({

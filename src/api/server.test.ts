@@ -33,6 +33,7 @@ function api(options: Partial<ApiDependencies> = {}) {
         state: 'running',
         since: 0,
         restarts: 2,
+        quarantine: false,
         rssBytes: 100,
         tasks: [],
       },

@@ -37,7 +37,14 @@ async function probeFile(path: string): Promise<ProbeReport> {
   const log = createLogger({ level: 'error', format: 'auto' });
   const http = createServer();
   const linkUrl = () => `ws://127.0.0.1:${(http.address() as AddressInfo).port}/api/link`;
-  const workers = createWorkerRoom({ hub: new Hub(), linkUrl, max: 'auto', log });
+  const workers = createWorkerRoom({
+    hub: new Hub(),
+    linkUrl,
+    max: 'auto',
+    memoryMb: 1024,
+    hostMemoryMb: 1024,
+    log,
+  });
   http.on('upgrade', (request, socket, head) => workers.link.handleUpgrade(request, socket, head));
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');

@@ -57,7 +57,14 @@ export async function createServer(config: Config, options: { log?: Logger } = {
       return () => void task.stop();
     },
   });
-  const workers = createWorkerRoom({ hub, linkUrl: () => linkUrl, max: config.workers.max, log });
+  const workers = createWorkerRoom({
+    hub,
+    linkUrl: () => linkUrl,
+    max: config.workers.max,
+    memoryMb: config.workers.memoryMb,
+    hostMemoryMb: config.algorithms.memoryMb,
+    log,
+  });
   const runs = new RunManager({
     executor: workers.pool,
     algorithms,

@@ -9,10 +9,19 @@ const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
  */
 const THREADS = '16';
 
-/** Starts one worker process (R5: native code runs there and never here). It ends with the IPC channel to us. */
-export function spawnWorker(id: string, linkUrl: string): ChildProcess {
+/**
+ * Starts one worker process (R5: native code runs there and never here). It ends with the IPC channel to us.
+ * @param hostMemoryMb the most memory of an algorithm host that the worker starts, MiB
+ */
+export function spawnWorker(id: string, linkUrl: string, hostMemoryMb: number): ChildProcess {
   return fork(WORKER, [], {
-    env: { ...process.env, SLUICE_LINK: linkUrl, SLUICE_WORKER: id, UV_THREADPOOL_SIZE: THREADS },
+    env: {
+      ...process.env,
+      SLUICE_LINK: linkUrl,
+      SLUICE_WORKER: id,
+      SLUICE_HOST_MEMORY_MB: String(hostMemoryMb),
+      UV_THREADPOOL_SIZE: THREADS,
+    },
     execArgv: [],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     serialization: 'json',

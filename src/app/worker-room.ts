@@ -19,12 +19,16 @@ export function createWorkerRoom(options: {
   hub: Hub;
   linkUrl: () => string;
   max: number | 'auto';
+  /** Most memory of a worker and of an algorithm host, MiB. */
+  memoryMb: number;
+  hostMemoryMb: number;
   log: Logger;
 }): WorkerRoom {
   const { hub, log } = options;
   const link = new LinkServer({ hub, accepts: (worker, task, epoch) => pool.accepts(worker, task, epoch) });
   const pool = new WorkerPool<TaskSpec>({
-    spawn: ({ id }) => spawnWorker(id, `${options.linkUrl()}?token=${link.token}`),
+    spawn: ({ id }) => spawnWorker(id, `${options.linkUrl()}?token=${link.token}`, options.hostMemoryMb),
+    memoryBytes: options.memoryMb * 2 ** 20,
     ...(options.max === 'auto' ? {} : { max: options.max }),
   });
   link.events.on('hello', (worker, pid, connection) => {

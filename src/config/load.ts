@@ -80,7 +80,10 @@ function withAbsolutePaths(config: Config, folder: string): Config {
   return {
     ...config,
     streams: Object.fromEntries(streams) as Config['streams'],
-    algorithms: { folders: config.algorithms.folders.map((path) => resolve(folder, path)) },
+    algorithms: {
+      ...config.algorithms,
+      folders: config.algorithms.folders.map((path) => resolve(folder, path)),
+    },
   };
 }
 

@@ -122,6 +122,11 @@ export const configSchema = section({
         description:
           'Folders with manifests, relative to the configuration file, beside the built-in `models` folder.',
       }),
+    memoryMb: wholeNumber(64, 1_048_576).default(1024).meta({
+      title: 'Memory of an algorithm, MiB',
+      description:
+        'The process of an algorithm that uses more resident memory is ended and started again; the run says why.',
+    }),
   })
     .prefault({})
     .meta({ title: 'Algorithms', description: 'Where algorithms are found.' }),
@@ -134,6 +139,11 @@ export const configSchema = section({
         description:
           'Processes that run FFmpeg (each algorithm has one of its own besides); `auto` is one per processor core, at least 2. They are started when there is work.',
       }),
+    memoryMb: wholeNumber(128, 1_048_576).default(1024).meta({
+      title: 'Memory of a worker, MiB',
+      description:
+        'A worker that uses more resident memory is ended and started again; `/api/workers` says why.',
+    }),
   })
     .prefault({})
     .meta({ title: 'Workers', description: 'The processes in which native code runs.' }),

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { Emitter } from '#util/emitter.ts';
+import { selectSuspects } from './crash-history.ts';
 import { place, type WorkerRole } from './placement.ts';
 import type { Child, SupervisionLimits } from './supervised-process.ts';
 import { PoolTask, type TaskHandle, type TaskRequest, type TaskUpdate, type WorkerLink } from './task.ts';
@@ -21,6 +22,8 @@ export interface WorkerPoolOptions {
   readonly idleMs?: number;
   readonly clock?: Clock;
   readonly limits?: Partial<SupervisionLimits>;
+  /** A worker with more resident memory is ended and started again. Default 1 GiB. */
+  readonly memoryBytes?: number;
 }
 
 interface WorkerPoolEvents {
@@ -120,19 +123,33 @@ export class WorkerPool<Spec> implements AsyncDisposable {
   }
 
   #slotFor({ role, affinity }: TaskRequest<Spec>): WorkerSlot<Spec> {
-    const placed = place([...this.#slots], role, affinity, this.#max);
-    if (placed) return placed;
-    const slot = new WorkerSlot<Spec>(`${role}-${this.#nextSlot++}`, role, {
+    // What stands in quarantine takes no other tasks, and no place either.
+    const open = [...this.#slots].filter(({ quarantine }) => !quarantine);
+    return place(open, role, affinity, this.#max) ?? this.#openSlot(role, false);
+  }
+
+  #openSlot(role: WorkerRole, quarantine: boolean): WorkerSlot<Spec> {
+    const slot: WorkerSlot<Spec> = new WorkerSlot<Spec>(`${role}-${this.#nextSlot++}`, role, {
       spawn: (id) => this.#options.spawn({ id, role }),
       clock: this.#clock,
       idleMs: this.#options.idleMs ?? 10_000,
       limits: this.#options.limits ?? {},
+      memoryBytes: this.#options.memoryBytes ?? 2 ** 30,
+      quarantine,
+      onSuspects: (suspects) => this.#isolate(slot, suspects),
       onChange: () => this.events.emit('worker', slot.info),
       onIdle: () => this.#retire(slot),
     });
     this.#slots.add(slot);
     slot.begin();
     return slot;
+  }
+
+  /** Takes some of the suspects to a worker of their own, where they take no other tasks along. */
+  #isolate(from: WorkerSlot<Spec>, suspects: readonly PoolTask<Spec>[]): void {
+    if (this.#closed || !this.#slots.has(from)) return;
+    const slot = this.#openSlot(from.role, true);
+    for (const task of selectSuspects(suspects)) from.hand(task, slot);
   }
 
   #retire(slot: WorkerSlot<Spec>): void {

@@ -71,11 +71,31 @@ describe('SupervisedProcess', () => {
   it('kills a process that fell silent for two seconds', () => {
     const { child, clock, live, children } = supervise();
     live(1000);
-    clock.advance(2000);
+    clock.advance(1750);
     expect(child.status.state).toBe('running');
     clock.advance(250);
     expect(children[0]!.signals).toEqual(['SIGKILL']);
-    expect(child.status).toMatchObject({ state: 'waiting', reason: 'did not answer for 2.3 s' });
+    expect(child.status).toMatchObject({ state: 'waiting', reason: 'did not answer for 2.0 s' });
+  });
+
+  it('replaces a process for the reason it is given: SIGTERM, and SIGKILL a second later', () => {
+    const { child, children, clock, live } = supervise();
+    live(1000);
+    children[0]!.ignoresSigterm = true;
+    child.replace('used 2000 MB of memory');
+    child.replace('said once more');
+    child.alive();
+    clock.advance(999);
+    expect(children[0]!.signals).toEqual(['SIGTERM']);
+    clock.advance(1);
+    expect(children[0]!.signals).toEqual(['SIGTERM', 'SIGKILL']);
+    expect(child.status).toMatchObject({ state: 'waiting', reason: 'used 2000 MB of memory' });
+    clock.advance(100);
+    child.alive();
+    expect(child.status).toMatchObject({ state: 'running', restarts: 1 });
+    child.replace('once more');
+    expect(children[1]!.signals).toEqual(['SIGTERM']);
+    expect(child.status).toMatchObject({ state: 'waiting', reason: 'once more' });
   });
 
   it('kills a process that is not ready after ten seconds', () => {
@@ -101,10 +121,10 @@ describe('SupervisedProcess', () => {
     clock.jump = 5000;
     clock.advance(250);
     expect(blocked.status.state).toBe('running');
-    clock.advance(1750);
+    clock.advance(1500);
     expect(blocked.status.state).toBe('running');
     clock.advance(250);
-    expect(blocked.status).toMatchObject({ state: 'waiting', reason: 'did not answer for 2.3 s' });
+    expect(blocked.status).toMatchObject({ state: 'waiting', reason: 'did not answer for 2.0 s' });
   });
 
   it('waits longer after each failure, and forgets the failures after 30 s of health', () => {

@@ -43,14 +43,18 @@ export interface SupervisionLimits {
   readonly startMs: number;
   /** From SIGTERM to SIGKILL. */
   readonly stopMs: number;
+  /** The same for a process that is replaced, see {@link SupervisedProcess.replace}. */
+  readonly replaceMs: number;
   /** A process that answered for so long was healthy: its next failure counts as the first. */
   readonly healthyMs: number;
 }
 
 const DEFAULT_LIMITS: SupervisionLimits = {
-  silenceMs: 2000,
+  // With the interval of the check, a process that stands still is noticed within two seconds.
+  silenceMs: 1750,
   startMs: 10_000,
   stopMs: 2000,
+  replaceMs: 1000,
   healthyMs: 30_000,
 };
 /** How often the silence of the process is looked at. */
@@ -125,6 +129,19 @@ export class SupervisedProcess implements AsyncDisposable {
     if (!child || this.#stopping || this.#verdict !== undefined || this.#suspicion !== undefined) return;
     this.#suspicion = reason;
     this.#set('kill', CONDEMNED_MS, () => this.#kill(child, reason));
+  }
+
+  /**
+   * The process has to make room for another one for a reason that the owner knows (it uses too much memory): SIGTERM,
+   * then SIGKILL, then it is started again. Idempotent.
+   */
+  replace(reason: string): void {
+    const child = this.#child;
+    if (!child || this.#stopping || this.#verdict !== undefined) return;
+    this.#clearTimers();
+    this.#verdict = reason;
+    this.#set('kill', this.#limits.replaceMs, () => child.kill('SIGKILL'));
+    child.kill('SIGTERM');
   }
 
   /** Ends the process for good: SIGTERM, then SIGKILL. Resolves when it is gone; may be called again. */

@@ -83,7 +83,7 @@ export class PoolTask<Spec> implements TaskHandle {
   readonly id: string;
   readonly request: TaskRequest<Spec>;
   readonly #clock: Clock;
-  readonly #home: TaskHome<Spec>;
+  #home: TaskHome<Spec>;
   readonly #backoff = new Backoff();
   #status: TaskStatus;
   #epoch = 0;
@@ -132,6 +132,17 @@ export class PoolTask<Spec> implements TaskHandle {
       link.stop(this.id);
     }
     return stopping.promise;
+  }
+
+  /** True when a crash of its worker may be its fault: it has been handed to it, and has not failed by itself. */
+  get atWork(): boolean {
+    return this.#epoch > 0 && !this.#over && this.state !== 'failed';
+  }
+
+  /** Goes on in another worker, see {@link send}; only while it is with none. */
+  move(home: TaskHome<Spec>, reason: string): void {
+    this.#home = home;
+    this.#change({ ...this.#status, reason });
   }
 
   /** Hands the task to its worker, as a new attempt. */

@@ -1,4 +1,5 @@
 import type { Clock } from '#util/clock.ts';
+import { CrashHistory } from './crash-history.ts';
 import type { Candidate, WorkerRole } from './placement.ts';
 import {
   type Child,
@@ -21,6 +22,8 @@ export interface WorkerInfo {
   /** When the state was entered, ms since 1970. */
   readonly since: number;
   readonly restarts: number;
+  /** True when its tasks made a worker crash again and again, so that it is kept from others. */
+  readonly quarantine: boolean;
   /** Resident memory as the worker last said, bytes. */
   readonly rssBytes?: number;
   readonly tasks: readonly {
@@ -31,12 +34,18 @@ export interface WorkerInfo {
   }[];
 }
 
-export interface WorkerSlotOptions {
+export interface WorkerSlotOptions<Spec> {
   readonly spawn: (workerId: string) => Child;
   readonly clock: Clock;
   readonly idleMs: number;
   readonly limits: Partial<SupervisionLimits>;
+  /** A process with more resident memory is replaced. */
+  readonly memoryBytes: number;
+  /** Kept from other tasks from the start. */
+  readonly quarantine: boolean;
   readonly onChange: () => void;
+  /** It crashed again and again while these tasks, of several, were at work each time. */
+  readonly onSuspects: (suspects: readonly PoolTask<Spec>[]) => void;
   /** It has had no task for `idleMs`. */
   readonly onIdle: () => void;
 }
@@ -46,17 +55,23 @@ export class WorkerSlot<Spec> implements TaskHome<Spec>, Candidate {
   readonly id: string;
   readonly role: WorkerRole;
   readonly tasks = new Map<string, PoolTask<Spec>>();
-  readonly #options: WorkerSlotOptions;
+  readonly #options: WorkerSlotOptions<Spec>;
   readonly #process: SupervisedProcess;
   #workerId: string | undefined;
   #link: WorkerLink<Spec> | undefined;
+  /** It had a link, and the process has not ended yet. */
+  #lostLink = false;
   #rssBytes: number | undefined;
+  #quarantine: boolean;
+  readonly #crashes: CrashHistory;
   #cancelIdle = () => {};
 
-  constructor(id: string, role: WorkerRole, options: WorkerSlotOptions) {
+  constructor(id: string, role: WorkerRole, options: WorkerSlotOptions<Spec>) {
     this.id = id;
     this.role = role;
     this.#options = options;
+    this.#quarantine = options.quarantine;
+    this.#crashes = new CrashHistory(options.clock);
     this.#process = new SupervisedProcess({
       spawn: (incarnation) => {
         const workerId = `${id}.${incarnation}`;
@@ -76,6 +91,10 @@ export class WorkerSlot<Spec> implements TaskHome<Spec>, Candidate {
 
   get link(): WorkerLink<Spec> | undefined {
     return this.#link;
+  }
+
+  get quarantine(): boolean {
+    return this.#quarantine;
   }
 
   get healthy(): boolean {
@@ -98,6 +117,7 @@ export class WorkerSlot<Spec> implements TaskHome<Spec>, Candidate {
       state,
       since,
       restarts,
+      quarantine: this.#quarantine,
       ...(pid === undefined ? {} : { pid }),
       ...(reason === undefined ? {} : { reason }),
       ...(this.#rssBytes === undefined ? {} : { rssBytes: this.#rssBytes }),
@@ -133,6 +153,16 @@ export class WorkerSlot<Spec> implements TaskHome<Spec>, Candidate {
     this.#cancelIdle = this.#options.clock.after(this.#options.idleMs, this.#options.onIdle);
   }
 
+  /** Hands a task to another worker; the task goes on there. */
+  hand(task: PoolTask<Spec>, to: WorkerSlot<Spec>): void {
+    this.tasks.delete(task.id);
+    task.move(
+      to,
+      `Its worker ${this.id} crashed again and again while it was at work; it goes on in a worker of its own, ${to.id}.`,
+    );
+    to.add(task);
+  }
+
   attach(link: WorkerLink<Spec>): boolean {
     if (this.#link) return false;
     this.#link = link;
@@ -145,23 +175,45 @@ export class WorkerSlot<Spec> implements TaskHome<Spec>, Candidate {
   detach(reason: string): void {
     if (!this.#link) return;
     this.#link = undefined;
+    this.#lostLink = true;
     this.#process.condemn(`lost its connection: ${reason}`);
   }
 
   heartbeat(rssBytes: number | undefined): void {
     this.#process.alive();
     this.#rssBytes = rssBytes ?? this.#rssBytes;
+    const { memoryBytes } = this.#options;
+    if (rssBytes === undefined || rssBytes <= memoryBytes) return;
+    this.#process.replace(
+      `used ${megabytes(rssBytes)} MB of memory, more than the ${megabytes(memoryBytes)} MB that workers.memoryMb allows`,
+    );
   }
 
   #changed({ state, reason }: ProcessStatus): void {
     if (state === 'waiting' || state === 'stopped') {
+      const atWork = this.#link || this.#lostLink ? this.tasks.values().filter((task) => task.atWork) : [];
+      const suspects = state === 'waiting' ? this.#crashes.add([...atWork].map(({ id }) => id)) : [];
       this.#workerId = undefined;
       this.#link = undefined;
+      this.#lostLink = false;
       this.#rssBytes = undefined;
       for (const task of [...this.tasks.values()]) {
         task.orphan(`Its worker ${this.id} ended (${reason ?? 'stopped'}); another one is started.`);
       }
+      this.#accuse(suspects.flatMap((id) => this.tasks.get(id) ?? []));
     }
     this.#options.onChange();
   }
+
+  /** One suspect alone in its worker is the culprit; several have to be told apart. */
+  #accuse(suspects: readonly PoolTask<Spec>[]): void {
+    if (suspects.length === 0) return;
+    this.#crashes.forget();
+    if (this.tasks.size === 1) this.#quarantine = true;
+    else this.#options.onSuspects(suspects);
+  }
+}
+
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 2 ** 20);
 }
