@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { preferred } from '../language.ts';
 import en from '../locales/en.json' with { type: 'json' };
-import type { PlayerSnapshot } from '../player/player.ts';
+import type { PlayerSnapshot } from '../player/snapshot.ts';
 import { formatBytes, formatFps, formatMs, formatSpan } from './format.ts';
 import { stateWords } from './state-words.ts';
 import { formatUrl, parseUrl } from './url-state.ts';

@@ -4,8 +4,8 @@ import { useTranslation } from 'react-i18next';
 import type { StreamInfo } from '../api/types.ts';
 import { codecName } from '../player/codec-support.ts';
 import type { PlayMode } from '../player/overlay.ts';
-import type { PlayerSnapshot } from '../player/player.ts';
 import type { RunInfo, TrackInfo } from '../player/protocol.ts';
+import type { PlayerSnapshot } from '../player/snapshot.ts';
 import { formatBytes, formatFps, formatMs, formatSpan, UNKNOWN } from './format.ts';
 import { titleOf } from './title.ts';
 

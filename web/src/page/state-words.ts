@@ -1,4 +1,4 @@
-import type { PlayerSnapshot } from '../player/player.ts';
+import type { PlayerSnapshot } from '../player/snapshot.ts';
 import { formatMs } from './format.ts';
 
 /** How the state of a tile looks and what it says: a key of the locale files with its values. */

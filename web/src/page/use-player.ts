@@ -1,7 +1,8 @@
 import { type RefObject, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { PlayMode } from '../player/overlay.ts';
-import { Player, type PlayerSnapshot } from '../player/player.ts';
+import { Player } from '../player/player.ts';
+import type { PlayerSnapshot } from '../player/snapshot.ts';
 import { remember, remembered } from '../remembered.ts';
 
 /** A player in a host element, for as long as the component shows this stream. */

@@ -1,70 +1,16 @@
 import type { Result } from '#algorithms/contract.ts';
-import type { Unplayable } from './codec-support.ts';
-import { LevelMeter } from './level-meter.ts';
 import { LiveEdge, type PlaybackAction, type PlaybackSample, type Range } from './live-edge.ts';
 import { MseSource, type SourceState } from './mse-source.ts';
 import { boxesFor, type DrawnBox, type PlayMode } from './overlay.ts';
-import { doorUrl, type RunInfo, type TrackInfo, type UnsupportedTrack } from './protocol.ts';
+import { doorUrl, type RunInfo, type TrackInfo } from './protocol.ts';
 import { Rate } from './rate.ts';
 import { type FrameDrawn, Renderer } from './renderer.ts';
 import { ResultDelay } from './result-delay.ts';
 import { ResultStore } from './results.ts';
 import { ResultsSource } from './results-source.ts';
+import { type FrameEventDetail, type PlayerSnapshot, phaseOf } from './snapshot.ts';
+import { Sound } from './sound.ts';
 import { StepTarget } from './step-target.ts';
-
-/** The event `sluice:frame` on the player's host element: fired in the same task, after a frame and its boxes were drawn. */
-export interface FrameEventDetail {
-  /** The frame's timestamp, 90 kHz ticks. */
-  readonly pts: number;
-  /** The result that was computed from this very frame; the first where several algorithms looked at it. */
-  readonly measured?: Result;
-  readonly drawn: readonly DrawnBox[];
-  readonly canvas: HTMLCanvasElement;
-}
-
-export type PlayerPhase = 'connecting' | 'live' | 'behind' | 'held' | 'lost' | 'failed';
-
-/** What the page shows of a player; a new object whenever something in it changed. */
-export interface PlayerSnapshot {
-  readonly phase: PlayerPhase;
-  readonly source: SourceState;
-  readonly unplayable: Unplayable | undefined;
-  /** True once a picture was drawn. */
-  readonly picture: boolean;
-  /** Frames drawn per second. */
-  readonly fps: number;
-  /** Distance from the live edge, ms; undefined before playback. */
-  readonly latencyMs: number | undefined;
-  readonly targetMs: number;
-  /** True where playback is about at its target distance. */
-  readonly settled: boolean;
-  readonly drops: {
-    /** Left out by the server because this reader was too slow. */
-    readonly video: number;
-    readonly audio: number;
-    /** Presented by the browser without the page having drawn them. */
-    readonly page: number;
-  };
-  readonly results: {
-    /** Per second, all algorithms. */
-    readonly rate: number;
-    /** How far behind the live edge their frames are when they arrive, ms. */
-    readonly p50Ms: number | undefined;
-    readonly p95Ms: number | undefined;
-    /** Since the mode was chosen: results whose frame was due, and how many of them were drawn on it. */
-    readonly due: number;
-    readonly shown: number;
-  };
-  readonly runs: readonly RunInfo[];
-  readonly tracks: readonly TrackInfo[];
-  readonly unsupported: readonly UnsupportedTrack[];
-  readonly muted: boolean;
-  /** The browser refused sound without a click. */
-  readonly soundBlocked: boolean;
-  /** 0..1; undefined while muted or where it cannot be measured. */
-  readonly level: number | undefined;
-  readonly error: { readonly code: string; readonly message: string } | undefined;
-}
 
 export interface PlayerOptions {
   readonly stream: string;
@@ -81,7 +27,6 @@ const STEER_MS = 100;
 const SNAPSHOT_MS = 250;
 /** A hidden, silent player lets go of the stream after so long. */
 const HIDDEN_MS = 20_000;
-const BEHIND_S = 1;
 /** About at the target: what the live edge controller leaves alone, and a little. */
 const SETTLED_S = 0.16;
 
@@ -93,6 +38,7 @@ export class Player {
   readonly #host: HTMLElement;
   readonly #options: PlayerOptions;
   readonly #video = document.createElement('video');
+  readonly #sound: Sound;
   readonly #renderer: Renderer;
   readonly #resultsSource: ResultsSource;
   readonly #store = new ResultStore();
@@ -115,9 +61,6 @@ export class Player {
   #lastPts = 0;
   #runs: readonly RunInfo[] = [];
   #tracks: readonly TrackInfo[] = [];
-  #soundBlocked = false;
-  #meter: LevelMeter | undefined;
-  #meterTried = false;
   #error: PlayerSnapshot['error'];
   #snapshot: PlayerSnapshot;
 
@@ -127,7 +70,8 @@ export class Player {
     this.#mode = options.mode;
     this.#label = options.label ?? ((label) => label);
     const canvas = document.createElement('canvas');
-    host.append(prepareVideo(this.#video, options.muted ?? true), canvas);
+    host.append(prepareVideo(this.#video), canvas);
+    this.#sound = new Sound(this.#video, options.muted ?? true);
     this.#renderer = new Renderer(this.#video, canvas, {
       content: (pts) => this.#content(pts),
       label: (box) => this.#label(box.label),
@@ -179,14 +123,12 @@ export class Player {
   }
 
   get muted(): boolean {
-    return this.#video.muted;
+    return this.#sound.muted;
   }
 
   set muted(muted: boolean) {
-    this.#video.muted = muted;
-    this.#soundBlocked = false;
-    if (muted) this.#closeMeter();
-    else void this.#play();
+    this.#sound.muted = muted;
+    if (!muted && this.#edge.started) void this.#sound.play();
     this.#publish();
   }
 
@@ -208,7 +150,7 @@ export class Player {
     for (const timer of this.#timers) clearInterval(timer);
     document.removeEventListener('visibilitychange', this.#visibility);
     this.#video.removeEventListener('waiting', this.#waiting);
-    this.#closeMeter();
+    this.#sound.reset();
     this.#resultsSource.close();
     this.#disconnect();
     this.#renderer.close();
@@ -254,7 +196,7 @@ export class Player {
   #reset(): void {
     this.#edge.reset();
     this.#renderer.reset();
-    this.#closeMeter();
+    this.#sound.reset();
     // The next timeline may use the same numbers for other pictures.
     this.#store.clear();
     this.#delay.clear();
@@ -292,20 +234,7 @@ export class Player {
   #apply(action: PlaybackAction): void {
     if (action.seek !== undefined) this.#video.currentTime = action.seek;
     if (action.rate !== undefined) this.#video.playbackRate = action.rate;
-    if (this.#video.paused && this.#edge.started) void this.#play();
-  }
-
-  async #play(): Promise<void> {
-    if (!this.#edge.started) return;
-    try {
-      await this.#video.play();
-    } catch (error) {
-      if (!(error instanceof DOMException) || error.name !== 'NotAllowedError' || this.#video.muted) return;
-      // Sound was remembered, but this visit had no click yet: the picture must not wait for it.
-      this.#video.muted = true;
-      this.#soundBlocked = true;
-      await this.#video.play().catch(() => undefined);
-    }
+    if (this.#video.paused && this.#edge.started) void this.#sound.play();
   }
 
   #waiting = (): void => {
@@ -373,20 +302,9 @@ export class Player {
     this.#publish();
   }
 
-  #closeMeter(): void {
-    this.#meter?.close();
-    this.#meter = undefined;
-    this.#meterTried = false;
-  }
-
   #level(): number | undefined {
-    if (this.#video.muted || !this.#edge.started) return undefined;
-    if (!this.#tracks.some((track) => track.kind === 'audio')) return undefined;
-    if (!this.#meterTried) {
-      this.#meterTried = true;
-      this.#meter = LevelMeter.open(this.#video);
-    }
-    return this.#meter?.read();
+    const audible = this.#edge.started && this.#tracks.some((track) => track.kind === 'audio');
+    return audible ? this.#sound.level : undefined;
   }
 
   #publish(): void {
@@ -417,29 +335,15 @@ export class Player {
       runs: this.#runs,
       tracks: this.#tracks,
       unsupported: this.#source?.unsupported ?? [],
-      muted: this.#video.muted,
-      soundBlocked: this.#soundBlocked,
+      muted: this.#sound.muted,
+      soundBlocked: this.#sound.blocked,
       level: this.#level(),
       error: this.#error,
     };
   }
 }
 
-function phaseOf(
-  state: SourceState,
-  latency: number | undefined,
-  target: number,
-  picture: boolean,
-): PlayerPhase {
-  if (state.kind === 'unplayable' || state.kind === 'gone') return 'failed';
-  if (state.kind === 'held') return 'held';
-  if (state.kind === 'lost') return picture ? 'lost' : 'connecting';
-  if (state.kind !== 'open' || latency === undefined) return 'connecting';
-  return latency > target + BEHIND_S ? 'behind' : 'live';
-}
-
-function prepareVideo(video: HTMLVideoElement, muted: boolean): HTMLVideoElement {
-  video.muted = muted;
+function prepareVideo(video: HTMLVideoElement): HTMLVideoElement {
   video.autoplay = false;
   video.playsInline = true;
   video.disablePictureInPicture = true;
