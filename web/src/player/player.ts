@@ -5,7 +5,7 @@ import { boxesFor, type DrawnBox, type PlayMode } from './overlay.ts';
 import { doorUrl, type RunInfo, type TrackInfo } from './protocol.ts';
 import { Rate } from './rate.ts';
 import { type FrameDrawn, Renderer } from './renderer.ts';
-import { ResultDelay } from './result-delay.ts';
+import { ResultDelays } from './result-delay.ts';
 import { ResultStore } from './results.ts';
 import { ResultsSource } from './results-source.ts';
 import { type FrameEventDetail, type PlayerSnapshot, phaseOf } from './snapshot.ts';
@@ -43,7 +43,7 @@ export class Player {
   readonly #resultsSource: ResultsSource;
   readonly #store = new ResultStore();
   readonly #edge = new LiveEdge(LIVE_TARGET_S);
-  readonly #delay = new ResultDelay();
+  readonly #delay = new ResultDelays();
   #stepTarget = new StepTarget();
   readonly #frames = new Rate();
   readonly #resultRate = new Rate(5_000);
@@ -249,11 +249,10 @@ export class Player {
   #setRuns(runs: readonly RunInfo[]): void {
     const first = this.#runs.length === 0;
     this.#runs = runs;
-    this.#store.keepOnly(new Set(runs.map((run) => run.algorithm)));
-    if (runs.length === 0) {
-      this.#delay.clear();
-      this.#stepTarget = new StepTarget();
-    }
+    const running = new Set(runs.map((run) => run.algorithm));
+    this.#store.keepOnly(running);
+    this.#delay.keepOnly(running);
+    if (runs.length === 0) this.#stepTarget = new StepTarget();
     const ages = runs.map(({ statistics }) => (statistics.inferred > 0 ? statistics.resultAgeMs.p95 : 0));
     const oldest = Math.max(0, ...ages);
     if (oldest > 0) this.#stepTarget.expect(oldest);
@@ -268,7 +267,7 @@ export class Player {
     const edge = this.#edge.edge(now);
     if (edge === undefined) return;
     const delay = edge * 1000 - result.pts / 90;
-    if (Math.abs(delay) < 30_000) this.#delay.add(now, delay);
+    if (Math.abs(delay) < 30_000) this.#delay.add(result.algorithm, now, delay);
     if (this.#picture && result.pts <= this.#lastPts) this.#due.due++;
   }
 

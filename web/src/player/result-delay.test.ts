@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ResultDelay } from './result-delay.ts';
+import { ResultDelay, ResultDelays } from './result-delay.ts';
 import { StepTarget } from './step-target.ts';
 
 describe('ResultDelay', () => {
@@ -24,6 +24,19 @@ describe('ResultDelay', () => {
     expect(delay.hold).toBe(400);
     delay.add(102, 9_000);
     expect(delay.hold).toBe(550);
+  });
+});
+
+describe('ResultDelays', () => {
+  it('holds for the slowest algorithm though a fast one speaks far more often', () => {
+    const delays = new ResultDelays();
+    for (let i = 0; i < 250; i++) delays.add('fast', i * 40, 50);
+    for (let i = 0; i < 8; i++) delays.add('slow', i * 1_200, 1_200);
+    expect(delays.hold).toBe(1_200);
+    delays.keepOnly(new Set(['fast']));
+    expect(delays.hold).toBe(50);
+    delays.clear();
+    expect(delays.hold).toBeUndefined();
   });
 });
 

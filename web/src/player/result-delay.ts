@@ -38,8 +38,41 @@ export class ResultDelay {
     if (p95 === undefined || worst === undefined) return undefined;
     return Math.max(0, p95, Math.min(worst, p95 * STRAGGLER_FACTOR + STRAGGLER_MS));
   }
+}
+
+/** The delays of several algorithms on one stream: the slowest one decides, however seldom it speaks. */
+export class ResultDelays {
+  readonly #delays = new Map<string, ResultDelay>();
+
+  add(algorithm: string, now: number, ms: number): void {
+    let delay = this.#delays.get(algorithm);
+    if (!delay) this.#delays.set(algorithm, (delay = new ResultDelay()));
+    delay.add(now, ms);
+  }
+
+  /** {@link ResultDelay.quantile} of the algorithm for which it is largest. */
+  quantile(share: number): number | undefined {
+    return largest([...this.#delays.values()].map((delay) => delay.quantile(share)));
+  }
+
+  /** {@link ResultDelay.hold} of the algorithm that needs most. */
+  get hold(): number | undefined {
+    return largest([...this.#delays.values()].map((delay) => delay.hold));
+  }
+
+  /** Forgets algorithms that no longer run. */
+  keepOnly(algorithms: ReadonlySet<string>): void {
+    for (const algorithm of this.#delays.keys()) {
+      if (!algorithms.has(algorithm)) this.#delays.delete(algorithm);
+    }
+  }
 
   clear(): void {
-    this.#delays.length = 0;
+    this.#delays.clear();
   }
+}
+
+function largest(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.length > 0 ? Math.max(...known) : undefined;
 }

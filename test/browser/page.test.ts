@@ -1,0 +1,73 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TestBrowser } from '../support/browser.ts';
+import { sluice, type TestSluice } from '../support/sluice.ts';
+import { pageBuilt, settled } from './support.ts';
+
+const assets = fileURLToPath(new URL('../../web/dist/assets', import.meta.url));
+const LARGEST_SCRIPT_BYTES = 300_000;
+
+let server: TestSluice;
+let browser: TestBrowser;
+
+beforeAll(async () => {
+  await pageBuilt();
+  server = await sluice('demo: true\n');
+  browser = await TestBrowser.launch();
+});
+
+afterAll(async () => {
+  await browser?.[Symbol.asyncDispose]();
+  await server?.[Symbol.asyncDispose]();
+});
+
+describe('the page', () => {
+  it('is at most 300 kB of compressed script', async () => {
+    const scripts = (await readdir(assets)).filter((name) => name.endsWith('.js'));
+    const sizes = await Promise.all(
+      scripts.map(async (name) => gzipSync(await readFile(`${assets}/${name}`)).length),
+    );
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    console.info(`script of the page: ${(total / 1000).toFixed(0)} kB gzip`);
+    expect(total).toBeLessThanOrEqual(LARGEST_SCRIPT_BYTES);
+  });
+
+  it('asks no other host for anything', async () => {
+    const page = await browser.open('about:blank');
+    const hosts = new Set<string>();
+    page.on('request', (request) => hosts.add(new URL(request.url()).host));
+    page.on('websocket', (socket) => hosts.add(new URL(socket.url()).host));
+    await page.goto(server.http);
+    await settled(page);
+    expect([...hosts]).toEqual([new URL(server.http).host]);
+    await page.context().close();
+  });
+
+  it.each([360, 768, 1280, 1920])('fits a window of %i pixels without scrolling sideways', async (width) => {
+    const page = await browser.open(server.http, { viewport: { width, height: 800 } });
+    await page.getByTestId('fps').waitFor({ timeout: 30_000 });
+    const wide = await page.evaluate<number>('document.documentElement.scrollWidth');
+    expect(wide).toBeLessThanOrEqual(width);
+    await page.context().close();
+  });
+
+  it('is worked by keys alone', async () => {
+    const page = await browser.open(server.http);
+    await page.getByTestId('detect-people').waitFor();
+    await page.keyboard.press('?');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
+    await page.keyboard.press('s');
+    expect(await page.getByTestId('mode-live').getAttribute('aria-pressed')).toBe('true');
+    await page.keyboard.press('1');
+    expect(await page.getByTestId('stream-demo').getAttribute('aria-current')).toBe('page');
+    await page.context().close();
+  });
+
+  it('has no errors of its own', () => {
+    expect(browser.errors).toEqual([]);
+  });
+});
