@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { configSchema } from './schema.ts';
+import { effectOf } from './settings.ts';
 
 /** The part of JSON Schema (draft 2020-12) that the configuration uses. */
 interface Field {
@@ -46,7 +47,8 @@ export function configReference(): string {
   const rows = configKeys().map(({ path, field }) => {
     const standard = field.default === undefined ? 'none' : `\`${JSON.stringify(field.default)}\``;
     const text = `**${field.title}.** ${field.description}`.replaceAll('|', '\\|');
-    return `| \`${path}\` | ${values(field).replaceAll('|', '\\|')} | ${standard} | ${text} |`;
+    const effect = effectOf(path.replace(/\[\].*$/, '')) ?? '';
+    return `| \`${path}\` | ${values(field).replaceAll('|', '\\|')} | ${standard} | ${text} | ${effect} |`;
   });
   return [
     '# Configuration',
@@ -57,8 +59,18 @@ export function configReference(): string {
     '`sluice serve --config <file>` another. [sluice.example.yml](../sluice.example.yml) has every key with its default.',
     'An unknown key or a wrong value is an error that names the file, the line, the key and the rule.',
     '',
-    '| key | value | default | meaning |',
-    '|---|---|---|---|',
+    '## Changing it while the server runs',
+    '',
+    'The file is read again when it changes, and on SIGHUP (`kill -HUP <pid>`; a server in a terminal ends by that signal,',
+    'because it means that the terminal was closed). Only what a change concerns takes it up: the last column says how. Nothing',
+    'needs a restart. A file with an error changes nothing at all: the log and `configuration.error` of `GET /api/health` say',
+    'why, and its `status` is `degraded` until the file is right again. A file that disappears counts as an error too. Where',
+    'the file alone is mounted into a container, its folder does not see it change: send SIGHUP.',
+    '',
+    '## Keys',
+    '',
+    '| key | value | default | meaning | a change while the server runs |',
+    '|---|---|---|---|---|',
     ...rows,
     '',
   ].join('\n');

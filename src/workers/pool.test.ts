@@ -389,10 +389,10 @@ describe('WorkerPool', () => {
     start('cam', { role: 'source' });
     const tasks = ['a', 'b'].map((affinity) => start('people', { affinity }));
     expect(pool.list()).toHaveLength(2);
-    pool.setMax(4);
+    pool.configure({ max: 4 });
     tasks.push(...['c', 'd'].map((affinity) => start('people', { affinity })));
     expect(pool.list()).toHaveLength(4);
-    pool.setMax(2);
+    pool.configure({ max: 2 });
     expect(pool.list()).toHaveLength(4);
     start('people', { affinity: 'e' });
     expect(pool.list()).toHaveLength(4);

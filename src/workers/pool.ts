@@ -26,6 +26,9 @@ export interface WorkerPoolOptions {
   readonly memoryBytes?: number;
 }
 
+/** Enough for every pipeline there is. */
+const MEMORY_BYTES = 2 ** 30;
+
 interface WorkerPoolEvents {
   /** A worker was started, answered, was lost (with the reason), or ended. */
   worker(info: WorkerInfo): void;
@@ -43,6 +46,7 @@ export class WorkerPool<Spec> implements AsyncDisposable {
   readonly #options: WorkerPoolOptions;
   readonly #clock: Clock;
   #max: number;
+  #memoryBytes: number;
   readonly #slots = new Set<WorkerSlot<Spec>>();
   /** Workers on their way out: they take no tasks, and do not count. */
   readonly #retiring = new Map<WorkerSlot<Spec>, Promise<void>>();
@@ -54,14 +58,13 @@ export class WorkerPool<Spec> implements AsyncDisposable {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#max = mostWorkers(options.max);
+    this.#memoryBytes = options.memoryBytes ?? MEMORY_BYTES;
   }
 
-  /**
-   * Changes the most workers at a time; undefined: the default. Those that are over it already go on until they have
-   * no task left.
-   */
-  setMax(max: number | undefined): void {
+  /** Goes on with other limits; workers over the number that may be go on until they have no task left. */
+  configure({ max, memoryBytes }: Pick<WorkerPoolOptions, 'max' | 'memoryBytes'>): void {
     this.#max = mostWorkers(max);
+    this.#memoryBytes = memoryBytes ?? MEMORY_BYTES;
   }
 
   /** Gives a task to a worker; it is kept alive until it is done or stopped. */
@@ -134,7 +137,7 @@ export class WorkerPool<Spec> implements AsyncDisposable {
       clock: this.#clock,
       idleMs: this.#options.idleMs ?? 10_000,
       limits: this.#options.limits ?? {},
-      memoryBytes: this.#options.memoryBytes ?? 2 ** 30,
+      memoryBytes: () => this.#memoryBytes,
       quarantine,
       onSuspects: (suspects) => this.#isolate(slot, suspects),
       onChange: () => this.events.emit('worker', slot.info),

@@ -40,7 +40,7 @@ export interface WorkerSlotOptions<Spec> {
   readonly idleMs: number;
   readonly limits: Partial<SupervisionLimits>;
   /** A process with more resident memory is replaced. */
-  readonly memoryBytes: number;
+  readonly memoryBytes: () => number;
   /** Kept from other tasks from the start. */
   readonly quarantine: boolean;
   readonly onChange: () => void;
@@ -182,7 +182,7 @@ export class WorkerSlot<Spec> implements TaskHome<Spec>, Candidate {
   heartbeat(rssBytes: number | undefined): void {
     this.#process.alive();
     this.#rssBytes = rssBytes ?? this.#rssBytes;
-    const { memoryBytes } = this.#options;
+    const memoryBytes = this.#options.memoryBytes();
     if (rssBytes === undefined || rssBytes <= memoryBytes) return;
     this.#process.replace(
       `used ${megabytes(rssBytes)} MB of memory, more than the ${megabytes(memoryBytes)} MB that workers.memoryMb allows`,

@@ -1,0 +1,71 @@
+import type { Config } from './schema.ts';
+
+/**
+ * What a change of the configuration does to a server that runs. The table names for every key the parts of the
+ * server that have to take it up; a key that is missing here is an error of the compiler, and a part that nobody
+ * takes up is one in `src/app/rooms.ts`.
+ */
+
+/** Parts of the server that take up changes on their own, and what each does then. The texts stand in the reference. */
+export const parts = {
+  'http.listener':
+    'The HTTP port moves. Who is connected stays; new connections come over the new port. When it is busy, the old one stays open.',
+  'rtsp.listener':
+    'The RTSP port moves. Sessions go on; new ones come over the new port. When it is busy, the old one stays open.',
+  'rtsp.sessions': 'Goes for new sessions.',
+  sources:
+    'Only this source ends or begins; with another source its readers wait and go on. The stream of a source that is taken out ends.',
+  detection:
+    'Goes at once, also for those who watch already. Parameters that somebody asked for by name stay until that run ends.',
+  algorithms:
+    'The folders are read anew, as at every reload. New algorithms can be used at once; runs of one that is gone go on until they end.',
+  'algorithm.hosts': 'Goes for worker processes that start from then on.',
+  workers: 'Goes at once. Processes over a lower limit end when they have no work left.',
+  readers: 'Goes for readers that come from then on.',
+  publishers: 'Goes at once, also for readers that are waiting.',
+  log: 'Goes at once.',
+} as const satisfies Record<string, string>;
+
+export type Part = keyof typeof parts;
+
+/** Every key of the configuration, in the notation of the reference: `streams.<name>.loop`. */
+export type Setting = PathsBelow<Config, ''>;
+
+type PathsBelow<T, Prefix extends string> = T extends unknown
+  ? {
+      [K in keyof T & string]-?: PathsTo<NonNullable<T[K]>, `${Prefix}${string extends K ? '<name>' : K}`>;
+    }[keyof T & string]
+  : never;
+
+type PathsTo<T, Path extends string> = T extends string | number | boolean | readonly unknown[]
+  ? Path
+  : PathsBelow<T, `${Path}.`>;
+
+/** Setting → the parts that take it up. */
+export const settings: Readonly<Record<Setting, readonly Part[]>> = {
+  host: ['http.listener', 'rtsp.listener'],
+  'rtsp.port': ['rtsp.listener'],
+  'rtsp.sessionTimeout': ['rtsp.sessions'],
+  'http.port': ['http.listener'],
+  demo: ['sources', 'detection'],
+  'streams.<name>.source': ['sources'],
+  'streams.<name>.loop': ['sources'],
+  'streams.<name>.detect': ['detection'],
+  'algorithms.folders': ['algorithms'],
+  'algorithms.memoryMb': ['algorithm.hosts'],
+  'workers.max': ['workers'],
+  'workers.memoryMb': ['workers'],
+  'reader.queueMs': ['readers'],
+  'reader.queueBytes': ['readers'],
+  'reader.stallSeconds': ['readers'],
+  'publisher.takeover': ['publishers'],
+  'publisher.holdSeconds': ['publishers'],
+  'log.level': ['log'],
+  'log.format': ['log'],
+};
+
+/** What a change of a key does, in sentences; undefined when there is no such key. */
+export function effectOf(setting: string): string | undefined {
+  if (!Object.hasOwn(settings, setting)) return undefined;
+  return settings[setting as Setting].map((part) => parts[part]).join(' ');
+}
