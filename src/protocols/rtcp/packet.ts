@@ -45,12 +45,22 @@ export interface Goodbye {
   readonly ssrcs: readonly number[];
 }
 
-export type RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Goodbye;
+/** A receiver cannot decode on: picture loss indication (RFC 4585 section 6.3.1) or full intra request (RFC 5104). */
+export interface KeyframeRequest {
+  readonly type: 'keyframe-request';
+  readonly ssrc: number;
+}
+
+export type RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Goodbye | KeyframeRequest;
 
 const SR = 200;
 const RR = 201;
 const SDES = 202;
 const BYE = 203;
+const PSFB = 206;
+/** Kinds of payload-specific feedback. */
+const PLI = 1;
+const FIR = 4;
 
 /** Reads a compound RTCP packet; unknown and broken parts are left out. Never throws. */
 export function parseRtcp(bytes: Buffer): RtcpPacket[] {
@@ -92,6 +102,9 @@ function parseOne(count: number, type: number, body: Buffer): RtcpPacket | undef
     const ssrcs: number[] = [];
     for (let i = 0; i < count && (i + 1) * 4 <= body.length; i++) ssrcs.push(body.readUInt32BE(i * 4));
     return { type: 'goodbye', ssrcs };
+  }
+  if (type === PSFB && (count === PLI || count === FIR) && body.length >= 8) {
+    return { type: 'keyframe-request', ssrc: body.readUInt32BE(0) };
   }
   return undefined;
 }
@@ -172,6 +185,20 @@ export function buildReceiverReport(ssrc: number, reports: readonly ReportBlock[
     rr.writeUInt32BE(block.delaySinceLastReport, at + 20);
   });
   return Buffer.concat([rr, buildDescription(ssrc, cname)]);
+}
+
+/**
+ * A picture loss indication (RFC 4585 section 6.3.1): asks the sender of `media` for a keyframe. It is sent behind a
+ * receiver report, in one compound packet.
+ */
+export function buildPictureLossIndication(ssrc: number, media: number): Buffer {
+  const pli = Buffer.alloc(12);
+  pli[0] = 0x80 | PLI;
+  pli[1] = PSFB;
+  pli.writeUInt16BE(2, 2);
+  pli.writeUInt32BE(ssrc, 4);
+  pli.writeUInt32BE(media, 8);
+  return pli;
 }
 
 function buildDescription(ssrc: number, cname: string): Buffer {

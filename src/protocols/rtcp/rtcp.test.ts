@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromNtp, toNtp } from './ntp.ts';
-import { buildReceiverReport, buildSenderReport, parseRtcp } from './packet.ts';
+import { buildPictureLossIndication, buildReceiverReport, buildSenderReport, parseRtcp } from './packet.ts';
 
 describe('NTP time', () => {
   it('keeps fractions of a millisecond to less than a microsecond', () => {
@@ -63,6 +63,14 @@ describe('RTCP', () => {
       { type: 'goodbye', ssrcs: [7] },
       { type: 'goodbye', ssrcs: [8] },
     ]);
+  });
+
+  it('asks for a keyframe behind a receiver report, and understands who asks', () => {
+    const bytes = Buffer.concat([buildReceiverReport(5, [], 'x'), buildPictureLossIndication(5, 0xdeadbeef)]);
+    expect(bytes.subarray(-12)).toEqual(Buffer.from('81ce000200000005deadbeef', 'hex'));
+    expect(parseRtcp(bytes).at(-1)).toEqual({ type: 'keyframe-request', ssrc: 5 });
+    const fir = Buffer.from('84ce0004000000060000000000000007' + '01000000', 'hex');
+    expect(parseRtcp(fir)).toEqual([{ type: 'keyframe-request', ssrc: 6 }]);
   });
 
   it('has no wall clock where a camera sends none', () => {

@@ -132,6 +132,14 @@ describe('parseSdp', () => {
     ).toHaveProperty('unsupported');
   });
 
+  it('reads which feedback the sender of a track understands', () => {
+    const head = 'm=video 0 RTP/AVPF 96\r\na=rtpmap:96 H264/90000\r\n';
+    const lines =
+      'a=rtcp-fb:96 NACK  PLI\r\na=rtcp-fb:* ccm fir\r\na=rtcp-fb:97 nack\r\na=rtcp-fb:broken\r\n';
+    expect(parseSdp(head + lines).medias[0]?.feedback).toEqual(['nack pli', 'ccm fir']);
+    expect(parseSdp(head).medias[0]?.feedback).toEqual([]);
+  });
+
   it('inherits the direction of the session', () => {
     const { medias } = parseSdp('a=recvonly\nm=audio 0 RTP/AVP 0\nm=audio 0 RTP/AVP 8\na=sendonly');
     expect(medias.map((media) => media.direction)).toEqual(['recvonly', 'sendonly']);

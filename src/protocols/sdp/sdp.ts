@@ -13,6 +13,8 @@ export interface SdpMedia {
   /** `a=control`: absolute address or relative to the session's; empty where there is none. */
   readonly control: string;
   readonly direction: 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
+  /** `a=rtcp-fb` (RFC 4585 section 4.2) of the payload type, in lower case, e.g. `nack pli`. */
+  readonly feedback: readonly string[];
 }
 
 export interface SessionDescription {
@@ -96,7 +98,16 @@ function readMedia(section: Section, direction: Direction): SdpMedia | undefined
     fmtp: readFmtp(section, payloadType),
     control: find(section, 'control'),
     direction: directionOf(section) ?? direction,
+    feedback: readFeedback(section, payloadType),
   };
+}
+
+function readFeedback(section: Section, payloadType: number): string[] {
+  return section.attributes.flatMap(({ name, value }) => {
+    const match = name === 'rtcp-fb' && /^(\d+|\*)\s+(.+)$/.exec(value);
+    if (!match || (match[1] !== '*' && Number(match[1]) !== payloadType)) return [];
+    return [(match[2] ?? '').toLowerCase().replace(/\s+/g, ' ')];
+  });
 }
 
 function readRtpmap(section: Section, payloadType: number) {
