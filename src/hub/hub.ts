@@ -18,10 +18,6 @@ export interface HubOptions {
   readonly holdMs: number;
   /** A second publisher takes a stream over; false: it is refused. */
   readonly takeover: boolean;
-  /** How long somebody who wants a stream that comes on demand is held, ms. */
-  readonly onDemandStartMs: number;
-  /** How long such a stream outlives its last reader, ms. */
-  readonly onDemandCloseMs: number;
   readonly startRendition?: RenditionStarter | undefined;
 }
 
@@ -50,16 +46,9 @@ export class Hub {
       readerLimits: defaultReaderLimits,
       holdMs: 15_000,
       takeover: true,
-      onDemandStartMs: 10_000,
-      onDemandCloseMs: 10_000,
       ...options,
     };
-    this.onDemand = new OnDemand({
-      clock: this.options.clock,
-      startMs: this.options.onDemandStartMs,
-      closeMs: this.options.onDemandCloseMs,
-      get: (name) => this.get(name),
-    });
+    this.onDemand = new OnDemand({ clock: this.options.clock, get: (name) => this.get(name) });
   }
 
   get options(): HubOptions {

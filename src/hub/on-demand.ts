@@ -12,18 +12,24 @@ export interface Summoner {
   readonly trouble: { readonly reason: string; readonly final: boolean } | undefined;
 }
 
+export interface OnDemandLimits {
+  /** How long somebody who wants the stream is held, ms. */
+  readonly startMs: number;
+  /** How long the stream outlives its last reader, ms. */
+  readonly closeMs: number;
+}
+
+const DEFAULT_LIMITS: OnDemandLimits = { startMs: 10_000, closeMs: 10_000 };
+
 export interface OnDemandOptions {
   readonly clock: Clock;
-  /** How long somebody who wants a stream is held, ms. */
-  readonly startMs: number;
-  /** How long a stream outlives its last reader, ms. */
-  readonly closeMs: number;
   readonly get: (name: string) => Stream | undefined;
 }
 
 interface Entry {
   readonly name: string;
   readonly summoner: Summoner;
+  readonly limits: OnDemandLimits;
   /** Who wants the stream without reading it: those who wait for it, and runs. */
   claims: number;
   summoned: boolean;
@@ -44,10 +50,11 @@ export class OnDemand {
   }
 
   /** Says who brings the stream of that name; the returned function takes it back, and dismisses the source. */
-  add(name: string, summoner: Summoner): () => void {
+  add(name: string, summoner: Summoner, limits = DEFAULT_LIMITS): () => void {
     const entry: Entry = {
       name,
       summoner,
+      limits,
       claims: 0,
       summoned: false,
       cancelClose: () => {},
@@ -127,7 +134,7 @@ export class OnDemand {
   }
 
   #arrival(entry: Entry, signal: AbortSignal | undefined): Promise<Stream> {
-    const { clock, startMs } = this.#options;
+    const { clock } = this.#options;
     return new Promise((resolve, reject) => {
       const finish = (act: () => void) => {
         cancel();
@@ -136,9 +143,9 @@ export class OnDemand {
         act();
       };
       const arrived = (stream: Stream) => finish(() => resolve(stream));
-      const refuse = () => finish(() => reject(notReady(entry, startMs)));
+      const refuse = () => finish(() => reject(notReady(entry)));
       const aborted = () => finish(() => reject(gone(entry.name)));
-      const cancel = clock.after(startMs, refuse);
+      const cancel = clock.after(entry.limits.startMs, refuse);
       entry.waiting.add(arrived);
       signal?.addEventListener('abort', aborted);
       if (signal?.aborted) aborted();
@@ -149,7 +156,8 @@ export class OnDemand {
   #expire(entry: Entry): void {
     if (!entry.summoned || entry.claims > 0) return;
     entry.cancelClose();
-    const { clock, closeMs, get } = this.#options;
+    const { clock, get } = this.#options;
+    const { closeMs } = entry.limits;
     entry.cancelClose = clock.after(closeMs, () => {
       // Whoever reads by now gives the next sign when it leaves.
       if (entry.claims > 0 || (get(entry.name)?.readerCount ?? 0) > 0) return;
@@ -165,9 +173,9 @@ export class OnDemand {
   }
 }
 
-function notReady({ name, summoner }: Entry, startMs: number): NamedError {
+function notReady({ name, summoner, limits }: Entry): NamedError {
   const { trouble } = summoner;
-  const time = trouble?.final ? '' : ` within ${startMs / 1000} s`;
+  const time = trouble?.final ? '' : ` within ${limits.startMs / 1000} s`;
   return new NamedError(
     'SOURCE_NOT_READY',
     `The source of "${name}" did not bring the stream${time}. ${trouble?.reason ?? 'It is still connecting.'}`,
