@@ -71,9 +71,9 @@ export const commonParameters = {
     type: 'string',
     title: 'Which frames',
     description:
-      'freshest: always the latest frame, older ones are skipped; every: each frame in order, skipped only beyond a bounded queue.',
+      'freshest: always the latest frame, older ones are skipped; every: each frame in order, skipped only beyond a bounded queue; keyframes: only frames that decode without others, the cheapest by far. freshest does the same by itself where fps asks for no more frames than there are keyframes.',
     default: 'freshest',
-    enum: ['freshest', 'every'],
+    enum: ['freshest', 'every', 'keyframes'],
   },
   maxAge: {
     type: 'number',

@@ -46,6 +46,8 @@ export class StreamDecoder {
   /** Units whose pictures are still inside the decoder, by pts. */
   readonly #inside = new Map<number, Arrived>();
   #keyframePts = 0;
+  /** The latest keyframe that came, and ticks between it and the one before. */
+  #arrivedKeyframe: { readonly pts: number; readonly interval: number } | undefined;
   #nextIndex = 0;
   #decodedIndex = -1;
   #driving: Promise<void> | undefined;
@@ -85,6 +87,7 @@ export class StreamDecoder {
       },
     });
     this.#readers.add(reader);
+    if (this.#arrivedKeyframe?.interval) reader.keyframesEvery(this.#arrivedKeyframe.interval);
     return reader;
   }
 
@@ -126,6 +129,7 @@ export class StreamDecoder {
     this.#backoff.reset();
     this.#window.push({ ...unit, arrival: performance.now(), index: this.#nextIndex++ });
     for (const reader of this.#readers) reader.offer();
+    if (unit.keyframe) this.#measureKeyframes(unit.pts);
     const every = this.#everyReaders();
     if (every.length > 0) {
       if (this.#window.length > EVERY_LIMIT) this.#window.skipToKeyframe(this.#window.length - EVERY_LIMIT);
@@ -174,7 +178,23 @@ export class StreamDecoder {
     if (this.#window.length > EVERY_LIMIT && this.#everyReaders().length > 0) return true;
     const newest = Math.max(this.#window.newestPts ?? 0, ...this.#inside.keys());
     const last = this.#window.last?.index ?? -1;
-    return [...this.#readers].some((reader) => reader.needs(newest, last));
+    const keyframe = this.#nextKeyframe();
+    return [...this.#readers].some((reader) =>
+      reader.keyframesOnly ? reader.needsKeyframe(keyframe) : reader.needs(newest, last),
+    );
+  }
+
+  /** Timestamp of the keyframe that is decoded next or whose picture is still inside the decoder. */
+  #nextKeyframe(): number | undefined {
+    for (const unit of this.#inside.values()) if (unit.keyframe) return unit.pts;
+    const first = this.#window.first;
+    return first?.keyframe ? first.pts : undefined;
+  }
+
+  #measureKeyframes(pts: number): void {
+    const interval = this.#arrivedKeyframe ? pts - this.#arrivedKeyframe.pts : 0;
+    this.#arrivedKeyframe = { pts, interval };
+    if (interval > 0) for (const reader of this.#readers) reader.keyframesEvery(interval);
   }
 
   async #decode(unit: Arrived, fresh: boolean): Promise<void> {
@@ -213,9 +233,10 @@ export class StreamDecoder {
       // Pictures shown before the keyframe that decoding began with may lack what they refer to: that is no damage.
       if (picture.damaged) damaged ||= picture.pts >= this.#keyframePts;
       else if (unit) {
-        const { pts, ntp, arrival, index } = unit;
+        const { pts, ntp, arrival, index, keyframe } = unit;
         const room = EVERY_LIMIT - this.#window.length;
-        for (const reader of this.#readers) reader.show({ picture, pts, ntp, arrival, index }, room);
+        for (const reader of this.#readers)
+          reader.show({ picture, pts, ntp, arrival, index, keyframe }, room);
       }
       picture.release();
     }

@@ -11,9 +11,11 @@ export interface Shot {
   readonly arrival: number;
   /** Number of the access unit in the order of arrival. */
   readonly index: number;
+  /** It was decoded from a keyframe, so from nothing else. */
+  readonly keyframe: boolean;
 }
 
-export type ReaderMode = 'freshest' | 'every';
+export type ReaderMode = 'freshest' | 'every' | 'keyframes';
 
 /** How many pictures a reader in mode `every` may lag behind. */
 export const EVERY_LIMIT = 25;
@@ -26,16 +28,18 @@ export const EVERY_LIMIT = 25;
 export class PictureReader {
   readonly mode: ReaderMode;
   readonly #gate: RateGate;
+  readonly #fps: number;
   readonly #firstIndex: number;
   readonly #onWish: () => void;
   readonly #onClose: () => void;
   #wish: PromiseWithResolvers<Shot | undefined> | undefined;
-  /** Mode `every`: pictures in order. Mode `freshest`: at most one, the newest that was due. */
+  /** Mode `every`: pictures in order. Otherwise at most one, the newest that was due. */
   #queue: Shot[] = [];
   #taken = 0;
   #lastIndex = -1;
   #offered = 0;
   #closed = false;
+  #keyframesOnly: boolean;
   /** Mode `freshest`: the unit that was the newest when the wish came up; past it the best picture so far is given. */
   #goal: number | undefined;
 
@@ -47,6 +51,8 @@ export class PictureReader {
     onClose: () => void;
   }) {
     this.mode = options.mode;
+    this.#fps = options.fps;
+    this.#keyframesOnly = options.mode === 'keyframes';
     this.#gate = new RateGate(options.fps);
     this.#firstIndex = options.firstIndex;
     this.#onWish = options.onWish;
@@ -97,6 +103,24 @@ export class PictureReader {
     this.#offered++;
   }
 
+  /**
+   * True when only keyframes are wanted: in mode `keyframes`, and in mode `freshest` at a rate at which keyframes come
+   * anyway. A keyframe costs one decoding, any other picture all since the keyframe before it.
+   */
+  get keyframesOnly(): boolean {
+    return this.#keyframesOnly;
+  }
+
+  /** The stream has a keyframe every `ticks` (90 kHz). */
+  keyframesEvery(ticks: number): void {
+    if (this.mode === 'freshest') this.#keyframesOnly = this.#fps > 0 && 90_000 / this.#fps >= ticks;
+  }
+
+  /** True when this keyframe, which is not decoded yet, is to be. */
+  needsKeyframe(pts: number | undefined): boolean {
+    return this.#wish !== undefined && pts !== undefined && this.#queue.length === 0 && this.#gate.isDue(pts);
+  }
+
   /** True when units have to be decoded before the wish can be met; `newest` is the latest pts not given out yet. */
   needs(newestPts: number | undefined, newestIndex: number): boolean {
     if (!this.#wish || newestPts === undefined) return false;
@@ -110,8 +134,9 @@ export class PictureReader {
   /** A picture came out of the decoder. `room`: how many the queue may hold. */
   show(shot: Shot, room: number): void {
     if (this.#closed) return;
-    if (this.mode === 'freshest') {
+    if (this.mode !== 'every') {
       if (!this.#wish || !this.#gate.isDue(shot.pts)) return;
+      if (this.#keyframesOnly && !shot.keyframe) return;
       for (const { picture } of this.#queue) picture.release();
       shot.picture.retain();
       this.#queue = [shot];
@@ -134,7 +159,7 @@ export class PictureReader {
     const wish = this.#wish;
     const shot = this.#queue[0];
     if (!wish || !shot) return;
-    if (this.mode === 'freshest') {
+    if (this.mode !== 'every') {
       if (!idle && this.#goal !== undefined && decodedIndex < this.#goal) return;
       this.#gate.pass(shot.pts);
     }

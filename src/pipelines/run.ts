@@ -5,7 +5,7 @@ import { Scaler } from './av/video.ts';
 import type { DecoderStatus, StreamDecoders } from './decoder.ts';
 import { scaledSize } from './frame-size.ts';
 import type { AlgorithmHosts, Found, HostSession, HostStatus } from './host-client.ts';
-import type { Shot } from './picture-reader.ts';
+import type { ReaderMode, Shot } from './picture-reader.ts';
 import { RunCounters } from './run-counters.ts';
 import type { TaskContext, TaskOutcome } from './task.ts';
 
@@ -183,11 +183,11 @@ class Looker {
 }
 
 /** The parameters of every algorithm; the API has checked them and filled in the defaults. */
-function commonOf(parameters: Parameters): { fps: number; mode: 'freshest' | 'every'; maxAge: number } {
+function commonOf(parameters: Parameters): { fps: number; mode: ReaderMode; maxAge: number } {
   const { fps, mode, maxAge } = parameters as { fps?: unknown; mode?: unknown; maxAge?: unknown };
   return {
     fps: typeof fps === 'number' ? fps : 5,
-    mode: mode === 'every' ? 'every' : 'freshest',
+    mode: mode === 'every' || mode === 'keyframes' ? mode : 'freshest',
     maxAge: typeof maxAge === 'number' ? maxAge : 10_000,
   };
 }

@@ -45,6 +45,11 @@ export class PacketWindow<Unit extends AccessUnit = AccessUnit> {
     return newest;
   }
 
+  /** The unit that is taken next. */
+  get first(): Unit | undefined {
+    return this.#units[0];
+  }
+
   /** The unit that came in last. */
   get last(): Unit | undefined {
     return this.#units.at(-1);

@@ -134,6 +134,27 @@ test('two runs share one decoder, and without a run nothing is decoded nor subsc
   await hub.until(() => hub.subscribers('clip') === 0, 'the end of the subscription');
 });
 
+for (const [name, options, parameters] of [
+  ['mode keyframes', { seconds: 2, gop: 25 }, { fps: 0, mode: 'keyframes' }],
+  ['mode keyframes with B-frames', { seconds: 2, gop: 25, bframes: 3 }, { fps: 0, mode: 'keyframes' }],
+  ['a rate below that of keyframes', { seconds: 2, gop: 25 }, { fps: 0.9 }],
+] as [string, BarcodeClipOptions, Record<string, unknown>][]) {
+  test(`in ${name} nothing but keyframes is decoded, as far as the order of display allows`, async () => {
+    await using hub = await FakeHub.start();
+    const numberOf = await playClip(hub, options);
+    const task = hub.task(run('clip', parameters));
+    await hub.until(() => results(hub, task).length >= 5, '5 results');
+    const found = results(hub, task).slice(1);
+    for (const { pts, number } of found) {
+      expect(number).toBe(numberOf(pts));
+      expect(numberOf(pts) % 25).toBe(0);
+    }
+    // Before the rhythm of the keyframes was known, the first wish may have cost a whole group of pictures.
+    const { decoded, offered } = statistics(hub, task)!;
+    expect(decoded).toBeLessThan(offered * (options.bframes ? 0.4 : 0.3) + 25);
+  });
+}
+
 test('while an algorithm waits nothing is decoded, however many pictures come', async () => {
   await using hub = await FakeHub.start();
   await playClip(hub, { seconds: 2, gop: 25 });
