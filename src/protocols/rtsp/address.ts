@@ -1,3 +1,5 @@
+import { splitCredentials } from './credentials.ts';
+
 /** What the address of an RTSP request names. */
 export interface RtspAddress {
   /** `rtsp://host:port`, as the client wrote it (it knows by which name it reaches us); empty for `*` and bare paths. */
@@ -52,6 +54,28 @@ export function splitTrack(path: string, base?: string): { name: string; track: 
 /** The address of a stream, with the slash at its end that makes `trackID=0` a part of it. */
 export function contentBase(address: RtspAddress, name: string): string {
   return `${address.origin}/${name}/`;
+}
+
+/**
+ * The address that a Content-Base or Content-Location header gives, made absolute; `request`, the address that was
+ * asked, where the header has nothing that can be used.
+ */
+export function resolveBase(header: string | undefined, request: string): string {
+  if (header !== undefined && /^rtsps?:\/\/[^/]/i.test(header)) return splitCredentials(header).url;
+  if (!header?.startsWith('/')) return request;
+  return `${/^rtsps?:\/\/[^/?#]*/i.exec(request)?.[0] ?? ''}${header}`;
+}
+
+/**
+ * The address of a part of a presentation by its `a=control`: absolute as it stands, else put behind the base as text.
+ * That is no resolution by RFC 3986, which would cut the last segment of a base without a slash; but servers expect it
+ * (RFC 2326 appendix C.1.1 as everybody reads it), also behind a query.
+ */
+export function resolveControl(base: string, control: string): string {
+  if (/^rtsps?:\/\//i.test(control)) return splitCredentials(control).url;
+  if (control === '' || control === '*') return base;
+  if (control.startsWith('?')) return base + control;
+  return `${base.replace(/\/+$/, '')}/${control.replace(/^\/+/, '')}`;
 }
 
 function decode(path: string): string {

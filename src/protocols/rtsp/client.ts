@@ -1,112 +1,298 @@
+import { type Clock, systemClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
-import { authorize, type Credentials, splitCredentials } from './credentials.ts';
-import { RtspHeaders } from './headers.ts';
-import { type RtspResponse, serializeRequest } from './message.ts';
+import { resolveBase, resolveControl } from './address.ts';
+import type { ChannelPair } from './application.ts';
+import { maskAddress, splitCredentials } from './credentials.ts';
+import { parseSessionId, parseSessionTimeout, RtspHeaders } from './headers.ts';
+import type { RtspRequest, RtspResponse } from './message.ts';
+import { serializeResponse } from './message.ts';
 import { RtspParser } from './parser.ts';
+import { RtspRequests } from './requests.ts';
 import { reasonPhrase } from './status.ts';
+import { formatInterleavedTransport, parseTransport } from './transport.ts';
 
 export interface RtspClientHandlers {
   /** Takes the bytes of requests. */
   send(bytes: Buffer): void;
-  /** The description, and the address that its relative parts belong to. */
+  /** The description, and the address that its relative parts belong to. `play` may follow. */
   described(sdp: string, baseUrl: string): void;
+  /** The server says that the stream is elsewhere. Nothing more comes on this connection. */
+  redirected?(url: string): void;
+  /** The server will play; `refused` are the tracks, by their place in the plan, that it did not set up. */
+  ready?(refused: readonly number[]): void;
+  /** PLAY was answered. */
+  playing?(): void;
+  /** RTP or RTCP of a track, by its place in the plan; with some servers already before `playing`. */
+  packet?(track: number, kind: 'rtp' | 'rtcp', payload: Buffer): void;
+  /** It is over; called once. */
   failed(error: NamedError): void;
 }
 
+export interface RtspClientOptions {
+  readonly clock?: Clock;
+  /** How long each answer may take, ms. */
+  readonly answerMs?: number;
+  /** How long no RTP may come while playing, ms. */
+  readonly mediaMs?: number;
+}
+
+/** What of a presentation is played. */
+export interface RtspPlayPlan {
+  readonly baseUrl: string;
+  /** `a=control` of the session. */
+  readonly control: string;
+  /** `a=control` of each track that is wanted. */
+  readonly tracks: readonly string[];
+}
+
+const ANSWER_MS = 5000;
+const MEDIA_MS = 5000;
+/** A server's session time-out below this is taken for this, so that keep-alives do not become a stream of their own. */
+const MIN_SESSION_MS = 4000;
+const REDIRECTS = [301, 302, 303, 305, 307, 308];
+
 /**
- * The client's side of one RTSP connection, without I/O: asks OPTIONS, then DESCRIBE, answers a challenge once, and
- * gives the description. Credentials of the address go into the Authorization header and nowhere else.
+ * The client's side of one RTSP connection (RFC 2326), without I/O: asks OPTIONS, then DESCRIBE, and gives the
+ * description; plays what the caller chooses of it over the same connection, and keeps the session alive. Challenges
+ * are answered; credentials of the address go into the Authorization header and nowhere else. Every answer and the
+ * media themselves have their time limits.
  */
 export class RtspClient {
-  /** The address without credentials: what may be shown. */
+  /** The address without credentials and passwords: what may be shown. */
   readonly url: string;
-  readonly #credentials: Credentials | undefined;
+  /** The address as it stands in requests. */
+  readonly #uri: string;
+  readonly #hasCredentials: boolean;
   readonly #handlers: RtspClientHandlers;
+  readonly #clock: Clock;
+  readonly #mediaMs: number;
+  readonly #answerMs: number;
+  readonly #requests: RtspRequests;
   readonly #parser = new RtspParser();
-  #sequence = 0;
-  #pending: 'OPTIONS' | 'DESCRIBE' | undefined;
-  #challenges: readonly string[] = [];
+  readonly #channels = new Map<number, { track: number; kind: 'rtp' | 'rtcp' }>();
+  #methods: ReadonlySet<string> = new Set();
+  #aggregate = '';
+  #sessionMs = 60_000;
+  #playing = false;
+  #lastMedia = 0;
+  #over = false;
+  #cancelKeepAlive = () => {};
+  #cancelWatch = () => {};
 
-  constructor(url: string, handlers: RtspClientHandlers) {
-    const split = splitCredentials(url);
-    this.url = split.url;
-    this.#credentials = split.credentials;
+  constructor(url: string, handlers: RtspClientHandlers, options: RtspClientOptions = {}) {
+    const { url: uri, credentials } = splitCredentials(url);
+    this.url = maskAddress(url);
+    this.#uri = uri;
+    this.#hasCredentials = credentials !== undefined;
     this.#handlers = handlers;
+    this.#clock = options.clock ?? systemClock;
+    this.#answerMs = options.answerMs ?? ANSWER_MS;
+    this.#mediaMs = options.mediaMs ?? MEDIA_MS;
+    this.#requests = new RtspRequests({
+      send: (bytes) => handlers.send(bytes),
+      clock: this.#clock,
+      credentials,
+      answerMs: this.#answerMs,
+    });
   }
 
   /** The connection stands: ask. */
   start(): void {
-    this.#request('OPTIONS');
+    this.#ask('OPTIONS', this.#uri, [], (response) => {
+      if (this.#redirected(response)) return;
+      this.#methods = new Set(methodsOf(response));
+      // Some cameras refuse OPTIONS and describe all the same.
+      this.#describe();
+    });
   }
 
   receive(bytes: Buffer): void {
+    if (this.#over) return;
     this.#parser.push(bytes);
     try {
-      for (;;) {
+      // A handler may end the client in the midst of what has come.
+      while (!this.#over) {
         const message = this.#parser.next();
         if (!message) return;
-        if (message.kind === 'response') this.#answered(message);
+        if (message.kind === 'interleaved') this.#interleaved(message.channel, message.payload);
+        else if (message.kind === 'response') this.#requests.answered(message);
+        else this.#answer(message);
       }
     } catch (error) {
-      if (error instanceof NamedError) this.#fail(error);
+      if (error instanceof NamedError) this.fail(error);
       else throw error;
     }
   }
 
-  #request(method: 'OPTIONS' | 'DESCRIBE'): void {
-    this.#pending = method;
-    const authorization =
-      this.#credentials && this.#challenges.length > 0
-        ? authorize(this.#challenges, this.#credentials, { method, uri: this.url })
-        : undefined;
-    const headers = RtspHeaders.from([
-      ['CSeq', String(++this.#sequence)],
-      ['User-Agent', 'Sluice'],
-      ['Authorization', authorization],
-      ['Accept', method === 'DESCRIBE' ? 'application/sdp' : undefined],
-    ]);
-    this.#handlers.send(serializeRequest(method, this.url, headers));
+  /** Sets the tracks up, one after the other, and plays those that the server gives. */
+  play(plan: RtspPlayPlan): void {
+    this.#aggregate = resolveControl(plan.baseUrl, plan.control);
+    const base = /^rtsps?:\/\//i.test(plan.control) ? this.#aggregate : plan.baseUrl;
+    this.#setUp(
+      plan.tracks.map((control) => resolveControl(base, control)),
+      0,
+      [],
+    );
   }
 
-  #answered(response: RtspResponse): void {
-    const cseq = response.headers.get('cseq');
-    if (!this.#pending || (cseq !== undefined && Number(cseq) !== this.#sequence)) return;
-    const method = this.#pending;
-    this.#pending = undefined;
-    if (response.status === 401 && this.#credentials && this.#challenges.length === 0) {
-      this.#challenges = response.headers.getAll('www-authenticate');
-      if (this.#challenges.length > 0) return this.#request(method);
-    }
-    // Some cameras refuse OPTIONS and describe all the same.
-    if (method === 'OPTIONS') return this.#request('DESCRIBE');
-    if (response.status === 200) {
-      const base =
-        response.headers.get('content-base') ?? response.headers.get('content-location') ?? this.url;
-      this.#handlers.described(response.body.toString('utf8'), splitCredentials(base).url);
-    } else {
-      this.#fail(this.#refused(response));
-    }
+  /** Ends it from our side: the server is told where there is a session. Nothing is called any more. Idempotent. */
+  close(): void {
+    if (this.#over) return;
+    this.#end();
+    if (this.#requests.session === undefined) return;
+    this.#requests.ask('TEARDOWN', this.#aggregate, [], { answered() {}, late() {} });
+    this.#requests.close();
   }
 
-  #fail(error: NamedError): void {
-    this.#pending = undefined;
+  /** Ends it with an error, such as that of the connection below. */
+  fail(error: NamedError): void {
+    if (this.#over) return;
+    this.#end();
     this.#handlers.failed(error);
   }
 
-  #refused(response: RtspResponse): NamedError {
+  #end(): void {
+    this.#over = true;
+    this.#requests.close();
+    this.#cancelKeepAlive();
+    this.#cancelWatch();
+  }
+
+  /** Asks, and fails when no answer comes. */
+  #ask(
+    method: string,
+    uri: string,
+    headers: readonly (readonly [string, string])[],
+    answered: (response: RtspResponse) => void,
+  ): void {
+    this.#requests.ask(method, uri, headers, {
+      answered,
+      late: () => {
+        const seconds = this.#answerMs / 1000;
+        const sentence = `${this.url} did not answer ${method} within ${seconds} s.`;
+        this.fail(new NamedError('RTSP_TIMEOUT', sentence, 504));
+      },
+    });
+  }
+
+  #describe(): void {
+    this.#ask('DESCRIBE', this.#uri, [['Accept', 'application/sdp']], (response) => {
+      if (this.#redirected(response)) return;
+      if (response.status !== 200) return this.fail(this.#refused('DESCRIBE', response));
+      const base = response.headers.get('content-base') ?? response.headers.get('content-location');
+      this.#handlers.described(response.body.toString('utf8'), resolveBase(base, this.#uri));
+    });
+  }
+
+  #setUp(urls: readonly string[], index: number, refused: readonly number[]): void {
+    const url = urls[index];
+    if (url === undefined) return this.#play(refused);
+    const channels: ChannelPair = [2 * index, 2 * index + 1];
+    const transport = formatInterleavedTransport(channels, 'play');
+    this.#ask('SETUP', url, [['Transport', transport]], (response) => {
+      if (response.status !== 200) {
+        const none = refused.length + 1 === urls.length;
+        if (none) return this.fail(this.#refused('SETUP', response));
+        return this.#setUp(urls, index + 1, [...refused, index]);
+      }
+      const session = response.headers.get('session');
+      if (session !== undefined) {
+        this.#requests.session ??= parseSessionId(session);
+        this.#sessionMs = Math.max(MIN_SESSION_MS, parseSessionTimeout(session));
+      }
+      const [answer] = parseTransport(response.headers.get('transport') ?? '');
+      if (answer?.lower === 'UDP') {
+        const sentence = `${this.url} sends over UDP although TCP was asked for.`;
+        return this.fail(new NamedError('RTSP_REFUSED', sentence, 502));
+      }
+      // Some servers choose channels of their own.
+      const [rtp, rtcp] = answer?.interleaved ?? channels;
+      this.#channels.set(rtp, { track: index, kind: 'rtp' });
+      this.#channels.set(rtcp, { track: index, kind: 'rtcp' });
+      this.#setUp(urls, index + 1, refused);
+    });
+  }
+
+  #play(refused: readonly number[]): void {
+    this.#handlers.ready?.(refused);
+    this.#ask('PLAY', this.#aggregate, [['Range', 'npt=0.000-']], (response) => {
+      if (response.status !== 200) return this.fail(this.#refused('PLAY', response));
+      this.#playing = true;
+      this.#lastMedia = this.#clock.now();
+      this.#watch(this.#mediaMs);
+      this.#keepAlive();
+      this.#handlers.playing?.();
+    });
+  }
+
+  #interleaved(channel: number, payload: Buffer): void {
+    const known = this.#channels.get(channel);
+    if (!known) return;
+    if (known.kind === 'rtp') this.#lastMedia = this.#clock.now();
+    this.#handlers.packet?.(known.track, known.kind, payload);
+  }
+
+  /** Looks again when media could be missing for too long. */
+  #watch(ms: number): void {
+    this.#cancelWatch = this.#clock.after(ms, () => {
+      const silence = this.#clock.now() - this.#lastMedia;
+      if (silence < this.#mediaMs) return this.#watch(this.#mediaMs - silence);
+      const seconds = this.#mediaMs / 1000;
+      this.fail(new NamedError('RTSP_NO_MEDIA', `${this.url} sent no media for ${seconds} s.`, 504));
+    });
+  }
+
+  /**
+   * At half the server's time-out a request that changes nothing. Some cameras leave it unanswered, or answer it with
+   * errors; what counts is whether media come. Only a session that the server does not know any more is an end.
+   */
+  #keepAlive(): void {
+    this.#cancelKeepAlive = this.#clock.after(this.#sessionMs / 2, () => {
+      const method = this.#methods.has('GET_PARAMETER') ? 'GET_PARAMETER' : 'OPTIONS';
+      this.#requests.ask(method, this.#aggregate, [], {
+        answered: (response) => {
+          const { status } = response;
+          if (status === 454 || status === 401) return this.fail(this.#refused(method, response));
+          if (status >= 400 && method === 'GET_PARAMETER') this.#methods = new Set();
+        },
+        late: () => {},
+      });
+      this.#keepAlive();
+    });
+  }
+
+  /** Requests of the server: nothing that we could do, but an answer keeps it content. */
+  #answer({ method, headers }: RtspRequest): void {
+    const status = ['OPTIONS', 'GET_PARAMETER', 'SET_PARAMETER'].includes(method) ? 200 : 501;
+    this.#handlers.send(serializeResponse(status, RtspHeaders.from([['CSeq', headers.get('cseq')]])));
+  }
+
+  #redirected(response: RtspResponse): boolean {
+    const location = response.headers.get('location');
+    if (!REDIRECTS.includes(response.status) || !location || !this.#handlers.redirected) return false;
+    this.#end();
+    this.#handlers.redirected(location);
+    return true;
+  }
+
+  #refused(method: string, response: RtspResponse): NamedError {
     const { status } = response;
-    if (status === 401 || status === 403) {
-      const way = this.#credentials
+    if (status === 401 || (status === 403 && !this.#playing)) {
+      const way = this.#hasCredentials
         ? 'Check the user and the password.'
         : 'Put them in: rtsp://user:password@host/….';
       return new NamedError('RTSP_UNAUTHORIZED', `${this.url} asks for a user and a password. ${way}`, 401);
     }
     const says = response.reason || reasonPhrase(status);
     if (status === 404) return new NamedError('RTSP_NOT_FOUND', `${this.url} does not exist (${says}).`, 404);
-    return new NamedError(
-      'RTSP_REFUSED',
-      `${this.url} cannot be described: the server answered ${status} ${says}.`,
-      502,
-    );
+    return new NamedError('RTSP_REFUSED', `${this.url} answered ${method} with ${status} ${says}.`, 502);
   }
+}
+
+function methodsOf(response: RtspResponse): string[] {
+  if (response.status !== 200) return [];
+  return response.headers
+    .getAll('public')
+    .flatMap((value) => value.split(','))
+    .map((method) => method.trim().toUpperCase());
 }

@@ -17,6 +17,17 @@ export function splitCredentials(url: string): { url: string; credentials: Crede
 }
 
 /**
+ * An address as people may see it: without credentials, and without the passwords that some cameras want in the path
+ * or the query (`?user=admin&password=…`, `/user=admin_password=…_channel=1`).
+ */
+export function maskAddress(url: string): string {
+  const secret = /((?:password|passwd|pass|pwd|token|secret|auth)=).*?(?=[&/?#;\s]|_channel=|_stream=|$)/gi;
+  // A password with a bare slash looks like a host with a port that is no number.
+  const broken = /^(rtsps?:\/\/)(?!\[)[^/?#]*:[^/?#]*[^/?#\d][^/?#]*[/?#].*@/i;
+  return splitCredentials(url).url.replace(broken, '$1***@').replace(secret, '$1***');
+}
+
+/**
  * The Authorization header that answers the challenges of a 401, the strongest first: Digest with SHA-256 or MD5
  * (RFC 7616, RFC 2617), else Basic (RFC 7617). Undefined when none of them can be answered.
  */
@@ -25,17 +36,61 @@ export function authorize(
   credentials: Credentials,
   request: { readonly method: string; readonly uri: string },
   cnonce: string = randomBytes(8).toString('hex'),
+  count = 1,
 ): string | undefined {
-  const digests = challenges
-    .filter((challenge) => /^digest\s/i.test(challenge))
-    .map((challenge) => parseParameters(challenge))
-    .filter((digest) => /^(md5|sha-256)$/i.test(digest.get('algorithm') ?? 'MD5'));
-  const strongest = digests.find((digest) => /sha-256/i.test(digest.get('algorithm') ?? '')) ?? digests[0];
-  if (strongest) return digestAnswer(strongest, credentials, request, cnonce);
+  const strongest = strongestDigest(challenges);
+  if (strongest) return digestAnswer(strongest, credentials, request, cnonce, count);
   if (challenges.some((challenge) => /^basic\b/i.test(challenge))) {
     return `Basic ${Buffer.from(`${credentials.user}:${credentials.password}`).toString('base64')}`;
   }
   return undefined;
+}
+
+/** Answers the challenges of one server, request after request. */
+export class Authenticator {
+  readonly #credentials: Credentials;
+  #challenges: readonly string[] = [];
+  /** Requests that were authorised with the present challenges (`nc`). */
+  #count = 0;
+  /** The server took an answer to the present challenges. */
+  #proved = false;
+
+  constructor(credentials: Credentials) {
+    this.#credentials = credentials;
+  }
+
+  /** The Authorization header of the next request; undefined while nothing was asked for. */
+  header(method: string, uri: string): string | undefined {
+    if (this.#challenges.length === 0) return undefined;
+    return authorize(this.#challenges, this.#credentials, { method, uri }, undefined, ++this.#count);
+  }
+
+  /** A request with the header was answered other than by 401. */
+  accepted(): void {
+    this.#proved = this.#count > 0;
+  }
+
+  /**
+   * Takes the challenges of a 401. False where trying again is no use: they cannot be answered, or the answer to the
+   * same was refused. A nonce that has run out (`stale`, or simply another one after the first was taken) is answered.
+   */
+  challenged(challenges: readonly string[]): boolean {
+    const stale = strongestDigest(challenges)?.get('stale')?.toLowerCase() === 'true';
+    const first = this.#challenges.length === 0;
+    if (!first && !stale && !this.#proved) return false;
+    this.#challenges = challenges;
+    this.#count = 0;
+    this.#proved = false;
+    return authorize(challenges, this.#credentials, { method: '', uri: '' }) !== undefined;
+  }
+}
+
+function strongestDigest(challenges: readonly string[]): ReadonlyMap<string, string> | undefined {
+  const digests = challenges
+    .filter((challenge) => /^digest\s/i.test(challenge))
+    .map((challenge) => parseParameters(challenge))
+    .filter((digest) => /^(md5|sha-256)$/i.test(digest.get('algorithm') ?? 'MD5'));
+  return digests.find((digest) => /sha-256/i.test(digest.get('algorithm') ?? '')) ?? digests[0];
 }
 
 function digestAnswer(
@@ -43,6 +98,7 @@ function digestAnswer(
   { user, password }: Credentials,
   { method, uri }: { readonly method: string; readonly uri: string },
   cnonce: string,
+  count: number,
 ): string {
   const algorithm = challenge.get('algorithm');
   const hash = (text: string) =>
@@ -54,13 +110,14 @@ function digestAnswer(
   const secret = hash(`${user}:${realm}:${password}`);
   const target = hash(`${method}:${uri}`);
   const qop = (challenge.get('qop') ?? '').split(',').some((option) => option.trim() === 'auth');
+  const nc = count.toString(16).padStart(8, '0');
   const response = qop
-    ? hash(`${secret}:${nonce}:00000001:${cnonce}:auth:${target}`)
+    ? hash(`${secret}:${nonce}:${nc}:${cnonce}:auth:${target}`)
     : hash(`${secret}:${nonce}:${target}`);
   const parts = [`username="${user}"`, `realm="${realm}"`, `nonce="${nonce}"`, `uri="${uri}"`];
   parts.push(`response="${response}"`);
   if (algorithm) parts.push(`algorithm=${algorithm}`);
-  if (qop) parts.push('qop=auth', 'nc=00000001', `cnonce="${cnonce}"`);
+  if (qop) parts.push('qop=auth', `nc=${nc}`, `cnonce="${cnonce}"`);
   const opaque = challenge.get('opaque');
   if (opaque !== undefined) parts.push(`opaque="${opaque}"`);
   return `Digest ${parts.join(', ')}`;

@@ -41,6 +41,12 @@ export function parseSessionId(value: string): string {
   return (value.split(';', 1)[0] ?? '').trim();
 }
 
+/** The time-out that a server sets in its Session header, in ms: `id;timeout=60`; 60 s where it says nothing. */
+export function parseSessionTimeout(value: string): number {
+  const seconds = Number(/;\s*timeout\s*=\s*"?(\d{1,6})/i.exec(value)?.[1] ?? 60);
+  return (seconds > 0 ? seconds : 60) * 1000;
+}
+
 /** One stream of an RTP-Info header (RFC 2326 section 12.33). */
 export interface RtpInfo {
   /** Absolute address of the track. */

@@ -1,0 +1,91 @@
+import type { Clock } from '#util/clock.ts';
+import { Authenticator, type Credentials } from './credentials.ts';
+import { RtspHeaders } from './headers.ts';
+import { type RtspResponse, serializeRequest } from './message.ts';
+
+export interface RtspRequestsOptions {
+  readonly send: (bytes: Buffer) => void;
+  readonly clock: Clock;
+  readonly credentials: Credentials | undefined;
+  /** How long each answer may take, ms. */
+  readonly answerMs: number;
+}
+
+interface Pending {
+  readonly method: string;
+  readonly uri: string;
+  readonly headers: readonly (readonly [string, string | undefined])[];
+  readonly handlers: AnswerHandlers;
+  readonly cancel: () => void;
+}
+
+interface AnswerHandlers {
+  answered(response: RtspResponse): void;
+  /** No answer came in time. */
+  late(): void;
+}
+
+/**
+ * The requests of a client on one connection: numbers them, names the session, answers challenges (also a nonce that
+ * has run out), and matches responses to them.
+ */
+export class RtspRequests {
+  /** Goes into every request once the server has named it. */
+  session: string | undefined;
+  readonly #options: RtspRequestsOptions;
+  readonly #authenticator: Authenticator | undefined;
+  readonly #pending = new Map<number, Pending>();
+  #sequence = 0;
+
+  constructor(options: RtspRequestsOptions) {
+    this.#options = options;
+    this.#authenticator = options.credentials && new Authenticator(options.credentials);
+  }
+
+  /** Sends a request; one of the handlers is called unless `close` comes first. */
+  ask(
+    method: string,
+    uri: string,
+    headers: readonly (readonly [string, string | undefined])[],
+    handlers: AnswerHandlers,
+  ): void {
+    const sequence = ++this.#sequence;
+    const all = RtspHeaders.from([
+      ['CSeq', String(sequence)],
+      ['User-Agent', 'Sluice'],
+      ['Authorization', this.#authenticator?.header(method, uri)],
+      ['Session', this.session],
+      ...headers,
+    ]);
+    const cancel = this.#options.clock.after(this.#options.answerMs, () => {
+      this.#pending.delete(sequence);
+      handlers.late();
+    });
+    this.#pending.set(sequence, { method, uri, headers, handlers, cancel });
+    this.#options.send(serializeRequest(method, uri, all));
+  }
+
+  /** A response came. One to nothing that was asked is passed over; one without a number belongs to the oldest request. */
+  answered(response: RtspResponse): void {
+    // 1xx is no answer yet (RFC 2326 section 7.1.1).
+    if (response.status < 200) return;
+    const cseq = response.headers.get('cseq');
+    const sequence = cseq === undefined ? this.#pending.keys().next().value : Number(cseq);
+    const pending = sequence === undefined ? undefined : this.#pending.get(sequence);
+    if (sequence === undefined || !pending) return;
+    this.#pending.delete(sequence);
+    pending.cancel();
+    if (response.status !== 401) this.#authenticator?.accepted();
+    else if (this.#authenticator?.challenged(response.headers.getAll('www-authenticate'))) {
+      this.ask(pending.method, pending.uri, pending.headers, pending.handlers);
+      return;
+    }
+    pending.handlers.answered(response);
+  }
+
+  /** Forgets what was asked. */
+  close(): void {
+    for (const { cancel } of this.#pending.values()) cancel();
+    this.#pending.clear();
+  }
+}

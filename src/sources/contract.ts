@@ -1,0 +1,13 @@
+/** What brings a stream, as long as it is not stopped: a task in a worker, or a connection of our own. */
+export interface SourceTask {
+  readonly status: {
+    readonly state: 'starting' | 'running' | 'waiting' | 'failed' | 'done' | 'stopped';
+    /** Why it does not run, in a sentence. */
+    readonly reason?: string;
+    readonly code?: string;
+    /** When the state began, ms since 1970. */
+    readonly since: number;
+  };
+  /** Resolves when nothing of it is left. */
+  stop(reason?: string): Promise<void>;
+}

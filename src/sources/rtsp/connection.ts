@@ -1,0 +1,143 @@
+import { connect, type Socket } from 'node:net';
+import { RtspClient, type RtspClientHandlers, type RtspPlayPlan } from '#protocols/rtsp/client.ts';
+import { maskAddress, splitCredentials } from '#protocols/rtsp/credentials.ts';
+import { type Clock, systemClock } from '#util/clock.ts';
+import { messageOf, NamedError } from '#util/named-error.ts';
+import { lookup } from './lookup.ts';
+import { isInner, parseTarget } from './target.ts';
+
+const CONNECT_MS = 5000;
+/** How long a connection that is being closed may take to hand over what was sent before. */
+const LINGER_MS = 1000;
+
+export type RtspConnectionHandlers = Omit<RtspClientHandlers, 'send' | 'redirected'>;
+
+/**
+ * A client's connection to an RTSP server: the socket, its time limit, and one redirect. Ends by `failed`, or by
+ * `close`.
+ */
+export class RtspConnection {
+  readonly #handlers: RtspConnectionHandlers;
+  readonly #clock: Clock;
+  #client: RtspClient;
+  #socket: Socket | undefined;
+  #over = false;
+  #cancelConnect = () => {};
+
+  /** @throws NamedError RTSP_ADDRESS_INVALID */
+  constructor(url: string, handlers: RtspConnectionHandlers, clock: Clock = systemClock) {
+    this.#handlers = handlers;
+    this.#clock = clock;
+    this.#client = this.#open(url, (location, from) => this.#redirect(url, location, from));
+  }
+
+  /** The address that is talked to, without credentials. */
+  get url(): string {
+    return this.#client.url;
+  }
+
+  play(plan: RtspPlayPlan): void {
+    this.#client.play(plan);
+  }
+
+  /** Says goodbye and ends the connection; resolves when it is gone. Idempotent. */
+  async close(): Promise<void> {
+    this.#over = true;
+    this.#cancelConnect();
+    this.#client.close();
+    const socket = this.#socket;
+    if (!socket || socket.destroyed) return;
+    if (socket.connecting) socket.destroy();
+    const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    const cancel = this.#clock.after(LINGER_MS, () => socket.destroy());
+    socket.end();
+    // What still comes is read and let go, else the end of the other side would never be seen.
+    socket.resume();
+    await gone;
+    cancel();
+  }
+
+  /**
+   * @param redirected where the server may send us instead; absent when there was a redirect already
+   * @param from the address that a redirect came from, to which it is held
+   */
+  #open(url: string, redirected?: (location: string, from: string) => void, from?: string): RtspClient {
+    const target = parseTarget(url);
+    const socket = connect({ ...target, lookup, autoSelectFamily: true, noDelay: true, keepAlive: true });
+    const current = () => this.#socket === socket && !this.#over;
+    const client = new RtspClient(
+      url,
+      {
+        ...this.#handlers,
+        send: (bytes) => {
+          if (socket.writable) socket.write(bytes);
+        },
+        failed: (error) => {
+          if (current()) this.#fail(error);
+        },
+        ...(redirected && {
+          redirected: (location: string) => redirected(location, socket.remoteAddress ?? ''),
+        }),
+      },
+      { clock: this.#clock },
+    );
+    const unreachable = (why: string) =>
+      client.fail(new NamedError('RTSP_UNREACHABLE', `${client.url} cannot be reached: ${why}.`, 502));
+    this.#socket = socket;
+    this.#cancelConnect = this.#clock.after(CONNECT_MS, () =>
+      unreachable(`nobody took the connection within ${CONNECT_MS / 1000} s`),
+    );
+    socket.on('connect', () => {
+      if (!current()) return;
+      this.#cancelConnect();
+      if (from !== undefined && !isInner(from) && isInner(socket.remoteAddress ?? '')) {
+        return client.fail(redirectRefused(client.url, 'to an address of this machine or its cable'));
+      }
+      client.start();
+    });
+    socket.on('data', (bytes: Buffer) => client.receive(bytes));
+    socket.on('error', (error) => unreachable(explain(error)));
+    socket.on('close', () => unreachable('the server closed the connection'));
+    return client;
+  }
+
+  #fail(error: NamedError): void {
+    this.#over = true;
+    this.#cancelConnect();
+    this.#socket?.destroy();
+    this.#handlers.failed(error);
+  }
+
+  /** One redirect is followed. Credentials go to the host that they were written for, and to no other. */
+  #redirect(asked: string, location: string, from: string): void {
+    this.#socket?.destroy();
+    const shown = maskAddress(asked);
+    try {
+      const absolute = location.startsWith('/')
+        ? `${/^rtsp:\/\/[^/?#]*/i.exec(splitCredentials(asked).url)?.[0] ?? ''}${location}`
+        : location;
+      const target = parseTarget(absolute);
+      const userinfo = /^rtsp:\/\/([^/?#]*@)/i.exec(asked)?.[1] ?? '';
+      const own =
+        splitCredentials(absolute).credentials === undefined && target.host === parseTarget(asked).host;
+      this.#client = this.#open(
+        own ? absolute.replace(/^rtsp:\/\//i, `rtsp://${userinfo}`) : absolute,
+        undefined,
+        from,
+      );
+    } catch (error) {
+      if (!(error instanceof NamedError)) throw error;
+      this.#fail(redirectRefused(shown, 'to what is no rtsp:// address'));
+    }
+  }
+}
+
+function redirectRefused(url: string, where: string): NamedError {
+  return new NamedError('RTSP_REDIRECT_REFUSED', `${url} was left by a redirect ${where}.`, 502);
+}
+
+/** Several addresses were tried: what happened to each. */
+function explain(error: Error): string {
+  const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
+  return [...new Set(errors.map(messageOf))].join(', ');
+}

@@ -1,0 +1,139 @@
+import type { Hub } from '#hub/hub.ts';
+import { maskAddress } from '#protocols/rtsp/credentials.ts';
+import { Backoff } from '#util/backoff.ts';
+import { type Clock, systemClock } from '#util/clock.ts';
+import { NamedError } from '#util/named-error.ts';
+import type { SourceTask } from '../contract.ts';
+import { RtspConnection } from './connection.ts';
+import { parseTarget } from './target.ts';
+import { RtspPulling } from './to-stream.ts';
+
+/** After so many milliseconds of media an attempt counts as a success. */
+const HEALTHY_MS = 30_000;
+
+export interface RtspSourceOptions {
+  readonly hub: Hub;
+  /** Name of the stream that is published. */
+  readonly stream: string;
+  /** With credentials where they are needed. */
+  readonly url: string;
+  readonly onState: (status: SourceTask['status']) => void;
+  readonly clock?: Clock;
+  /** Random numbers in [0, 1) of the back-off; a test gives its own. */
+  readonly random?: () => number;
+}
+
+/**
+ * Pulls a stream from an RTSP server for as long as it lives: connects, publishes, and begins anew when the server
+ * fails, after waits that grow from 0.5 s to 30 s, also when it never was there.
+ */
+export class RtspSource implements SourceTask {
+  readonly #options: RtspSourceOptions;
+  readonly #clock: Clock;
+  readonly #backoff: Backoff;
+  #status: SourceTask['status'];
+  #connection: RtspConnection | undefined;
+  #pulling: RtspPulling | undefined;
+  #attempt = 0;
+  #stopped = false;
+  #cancel = () => {};
+
+  constructor(options: RtspSourceOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#backoff = new Backoff({ ...(options.random && { random: options.random }) });
+    this.#status = { state: 'starting', since: this.#clock.now() };
+    try {
+      parseTarget(options.url);
+    } catch (error) {
+      if (!(error instanceof NamedError)) throw error;
+      this.#status = { state: 'failed', reason: error.message, code: error.code, since: this.#clock.now() };
+      return;
+    }
+    this.#connect();
+  }
+
+  get status(): SourceTask['status'] {
+    return this.#status;
+  }
+
+  /** Ends it: readers of the stream are held by the hub. Resolves when the connection is gone. Idempotent. */
+  async stop(reason = 'The source was stopped.'): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    await this.#release(reason);
+  }
+
+  #connect(): void {
+    const { hub, stream, url } = this.#options;
+    const attempt = ++this.#attempt;
+    const current = () => attempt === this.#attempt && !this.#stopped;
+    const failed = (error: NamedError) => {
+      if (current()) this.#failed(error);
+    };
+    const shown = maskAddress(url);
+    const connection = new RtspConnection(
+      url,
+      {
+        described: (sdp, baseUrl) => {
+          if (!current()) return;
+          try {
+            const pulling = new RtspPulling(shown, sdp, {
+              hub,
+              stream,
+              publisher: { id: `${stream}#${attempt}`, door: 'source', remote: shown },
+              clock: this.#clock,
+              onPublished: () => this.#published(),
+              onRefused: failed,
+            });
+            this.#pulling = pulling;
+            connection.play({ baseUrl, ...pulling.controls });
+          } catch (error) {
+            if (!(error instanceof NamedError)) throw error;
+            failed(error);
+          }
+        },
+        ready: (refused) => this.#pulling?.ready(refused),
+        packet: (track, kind, payload) => {
+          if (current()) this.#pulling?.receive(track, kind, payload);
+        },
+        failed,
+      },
+      this.#clock,
+    );
+    this.#connection = connection;
+  }
+
+  #published(): void {
+    this.#change({ state: 'running' });
+    this.#cancel = this.#clock.after(HEALTHY_MS, () => this.#backoff.reset());
+  }
+
+  #failed(error: NamedError): void {
+    void this.#release(error.message);
+    const ms = this.#backoff.next();
+    const reason = `${error.message} The next attempt is in ${(ms / 1000).toFixed(1)} s.`;
+    this.#cancel = this.#clock.after(ms, () => {
+      // What was wrong stays to be seen until it is right.
+      this.#change({ state: 'starting', reason: error.message, code: error.code });
+      this.#connect();
+    });
+    this.#change({ state: 'waiting', reason, code: error.code });
+  }
+
+  async #release(reason: string): Promise<void> {
+    this.#attempt++;
+    this.#cancel();
+    const pulling = this.#pulling;
+    const connection = this.#connection;
+    this.#pulling = undefined;
+    this.#connection = undefined;
+    pulling?.close(reason);
+    await connection?.close();
+  }
+
+  #change(status: Omit<SourceTask['status'], 'since'>): void {
+    this.#status = { ...status, since: this.#clock.now() };
+    this.#options.onState(this.#status);
+  }
+}

@@ -1,0 +1,129 @@
+import type { Hub } from '#hub/hub.ts';
+import type { Publication, PublisherInfo } from '#hub/stream.ts';
+import type { AccessUnit } from '#media/access-unit.ts';
+import { StreamClock } from '#media/clock-mapping.ts';
+import type { Track } from '#media/track.ts';
+import { RtpTrackReceiver } from '#protocols/rtp/track-receiver.ts';
+import { parseSdp, type SdpMedia } from '#protocols/sdp/sdp.ts';
+import { trackFromMedia } from '#protocols/sdp/tracks.ts';
+import type { Clock } from '#util/clock.ts';
+import { NamedError } from '#util/named-error.ts';
+
+interface Chosen {
+  readonly media: SdpMedia;
+  readonly track: Track;
+}
+
+export interface RtspPullingOptions {
+  readonly hub: Hub;
+  readonly stream: string;
+  readonly publisher: PublisherInfo;
+  readonly clock: Clock;
+  /** The first unit came, and the stream is there. */
+  readonly onPublished: () => void;
+  /** The hub did not take it, or ended it. */
+  readonly onRefused: (error: NamedError) => void;
+}
+
+/** What comes of one connection to a server: its first picture and its first sound become a stream of the hub. */
+export class RtspPulling {
+  /** `a=control` of the session, and of each track that is wanted. */
+  readonly controls: { readonly control: string; readonly tracks: readonly string[] };
+  readonly #options: RtspPullingOptions;
+  readonly #receivers: readonly RtpTrackReceiver[];
+  #active: readonly RtpTrackReceiver[] = [];
+  #publication: Publication | undefined;
+  #closed = false;
+
+  /** @throws NamedError SDP_INVALID, CODEC_UNSUPPORTED */
+  constructor(url: string, sdp: string, options: RtspPullingOptions) {
+    this.#options = options;
+    const description = parseSdp(sdp);
+    const chosen = choose(url, description.medias);
+    const clock = new StreamClock();
+    this.controls = { control: description.control, tracks: chosen.map(({ media }) => media.control) };
+    this.#receivers = chosen.map(
+      ({ media, track }) =>
+        new RtpTrackReceiver({
+          media,
+          track,
+          clock,
+          onUnit: (unit) => this.#unit(unit),
+          onTrack: (changed) => this.#publication?.changeTrack(changed),
+        }),
+    );
+  }
+
+  /** The server plays all but these. */
+  ready(refused: readonly number[]): void {
+    this.#active = this.#receivers.filter((_, index) => !refused.includes(index));
+  }
+
+  /** RTP or RTCP of a track; what comes before `ready` is let go by. */
+  receive(index: number, kind: 'rtp' | 'rtcp', payload: Buffer): void {
+    const receiver = this.#receivers[index];
+    if (!receiver || this.#active.length === 0 || this.#closed) return;
+    const now = this.#options.clock.now();
+    if (kind === 'rtp') receiver.receiveRtp(payload, now);
+    else receiver.receiveRtcp(payload, now);
+  }
+
+  /** The stream has lost its source. Idempotent. */
+  close(reason: string): void {
+    this.#closed = true;
+    this.#publication?.close(reason);
+  }
+
+  /** Published is with the first unit, so that a server which only promises takes no stream over. */
+  #unit(unit: AccessUnit): void {
+    if (this.#closed) return;
+    if (!this.#publication && !this.#publish()) return;
+    this.#publication?.write(unit);
+  }
+
+  #publish(): boolean {
+    const { hub, stream, publisher, onPublished, onRefused } = this.#options;
+    const tracks = this.#active.map((receiver) => receiver.track);
+    try {
+      this.#publication = hub.publish(stream, publisher, tracks, {
+        onClose: (reason) => {
+          this.#closed = true;
+          onRefused(new NamedError('PUBLICATION_ENDED', reason, 409));
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof NamedError)) throw error;
+      this.#closed = true;
+      onRefused(error);
+      return false;
+    }
+    onPublished();
+    return true;
+  }
+}
+
+/**
+ * The first video and the first audio that we can take; a camera's further ones are the same in another size. What a
+ * camera wants to be sent (`sendonly`, its loudspeaker) is left out, unless everything is called so.
+ */
+function choose(url: string, all: readonly SdpMedia[]): Chosen[] {
+  const offered = all.filter(({ direction }) => direction !== 'sendonly' && direction !== 'inactive');
+  const medias = offered.length > 0 ? offered : all;
+  if (medias.length === 0) {
+    throw new NamedError(
+      'SDP_INVALID',
+      `${url} describes itself without a media section that can be read (a line such as "m=video 0 RTP/AVP 96").`,
+      502,
+    );
+  }
+  const chosen: Chosen[] = [];
+  const reasons: string[] = [];
+  for (const media of medias) {
+    if (chosen.some((one) => one.media.kind === media.kind)) continue;
+    const track = trackFromMedia(media, chosen.length);
+    if ('unsupported' in track) reasons.push(track.unsupported);
+    else chosen.push({ media, track });
+  }
+  if (chosen.length > 0) return chosen;
+  throw new NamedError('CODEC_UNSUPPORTED', `${url} has nothing to take. ${reasons.join(' ')}`, 415);
+}
