@@ -18,6 +18,8 @@ export interface Lease {
   /** Id of the run. */
   readonly run: string;
   readonly holder: Holder;
+  /** Its holder named parameters, which therefore nobody changes under it. */
+  insists: boolean;
   /** ms since 1970 */
   readonly since: number;
 }

@@ -365,6 +365,72 @@ describe('RunManager', () => {
     expect(runs.get('nanodet-g@demo')).toMatchObject({ parameters: { threshold: 0.9 }, leases: [{}, {}] });
   });
 
+  it('gives those who watch already what is new in the defaults, and takes what is gone', async () => {
+    const { runs, tasks, end } = setUp();
+    runs.setDefaults('demo', [{ algorithm: 'nanodet-g' }]);
+    runs.viewerJoined('demo', 'ann');
+    runs.viewerJoined('demo', 'ben');
+    runs.setDefaults('demo', [{ algorithm: 'barcode', parameters: { fps: 3 } }]);
+    expect(runs.list().map(({ algorithm, leases }) => `${algorithm} ${leases.length}`)).toEqual([
+      'barcode 2',
+    ]);
+    expect(tasks.map(({ request, stopping }) => `${request.spec.algorithm} ${stopping}`)).toEqual([
+      'nanodet-g true',
+      'barcode false',
+    ]);
+    expect(tasks[1]?.request.spec.parameters).toMatchObject({ fps: 3 });
+    await end(tasks[0]!);
+    runs.setDefaults('demo', []);
+    expect(runs.list()).toEqual([]);
+  });
+
+  it('leaves a viewer what it asked for itself, and what it gave back, when the defaults change', () => {
+    const { runs, acquire } = setUp();
+    runs.setDefaults('demo', [{ algorithm: 'nanodet-g' }, { algorithm: 'barcode' }]);
+    runs.viewerJoined('demo', 'ann');
+    acquire(ann);
+    const barcode = runs.leasesOf('ann').find(({ run }) => run.startsWith('barcode'));
+    runs.release(barcode!.id);
+    runs.setDefaults('demo', [{ algorithm: 'barcode', parameters: { threshold: 0.9 } }]);
+    expect(runs.list().map(({ algorithm }) => algorithm)).toEqual(['nanodet-g']);
+  });
+
+  it('goes on with changed parameters of the defaults, unless somebody named some', async () => {
+    const { runs, tasks, acquire, end } = setUp();
+    const threshold = (value: number) =>
+      runs.setDefaults('demo', [{ algorithm: 'nanodet-g', parameters: { threshold: value } }]);
+    threshold(0.2);
+    runs.viewerJoined('demo', 'ann');
+    // Who asks without naming any takes what is configured, now and later.
+    acquire(ben);
+    threshold(0.3);
+    expect(tasks[0]?.stopping).toBe(true);
+    await end(tasks[0]!);
+    expect(tasks[1]?.request.spec.parameters).toMatchObject({ threshold: 0.3 });
+    acquire(ben, { threshold: 0.3 });
+    threshold(0.4);
+    expect(runs.get('nanodet-g@demo')?.parameters).toMatchObject({ threshold: 0.3 });
+    expect(tasks).toHaveLength(2);
+  });
+
+  it('lets a run of an algorithm that is gone go on until it ends', () => {
+    const { runs, acquire } = setUp();
+    runs.setDefaults('demo', [{ algorithm: 'nanodet-g' }]);
+    runs.viewerJoined('demo', 'ann');
+    const { lease } = acquire(ben);
+    const rest = new Map([['barcode', manifest('barcode')]]);
+    expect(() => runs.configure(rest, new Map([['demo', [{ algorithm: 'nanodet-g' }]]]))).toThrowError(
+      expect.objectContaining({ code: 'ALGORITHM_UNKNOWN' }),
+    );
+    expect(runs.leasesOf('ann')).toHaveLength(1);
+    runs.configure(rest, new Map());
+    expect(runs.list()).toMatchObject([{ algorithm: 'nanodet-g', title: { en: 'nanodet-g' }, leases: [{}] }]);
+    expect([...runs.algorithms.keys()]).toEqual(['barcode']);
+    runs.release(lease.id);
+    expect(runs.list()).toEqual([]);
+    expect(() => acquire(ben)).toThrowError(expect.objectContaining({ code: 'ALGORITHM_UNKNOWN' }));
+  });
+
   it('refuses defaults that could never run', () => {
     const { runs } = setUp();
     expect(() => runs.setDefaults('demo', [{ algorithm: 'x' }])).toThrowError(

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '#util/clock.ts';
 import { Emitter } from '#util/emitter.ts';
 import { NamedError } from '#util/named-error.ts';
 import { type Executor, type Holder, type Lease, Run, type RunInfo } from './run.ts';
+import { type DefaultWish, Viewers } from './viewers.ts';
 
 export type { Executor, Holder, Lease, RunInfo, RunTask } from './run.ts';
 
@@ -59,14 +60,25 @@ export class RunManager implements AsyncDisposable {
   /** Runs that have ended and whose task is still ending, by id. */
   readonly #ending = new Map<string, Promise<void>>();
   readonly #lingering = new Map<Run, () => void>();
-  readonly #defaults = new Map<string, readonly Omit<RunWish, 'stream'>[]>();
-  /** Per viewer: the streams it watches, and whether it got the leases of their defaults. */
-  readonly #viewers = new Map<string, Map<string, { served: boolean }>>();
+  readonly #viewers: Viewers;
+  #algorithms: RunManagerOptions['algorithms'];
   #nextLease = 1;
 
   constructor(options: RunManagerOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#algorithms = options.algorithms;
+    this.#viewers = new Viewers({
+      streamExists: options.streamExists,
+      take: (stream, viewerId, wish) => this.#takeDefault(stream, viewerId, wish),
+      release: (leaseId) => void this.release(leaseId),
+      adjust: (stream, wish) => this.#adjust(stream, wish),
+    });
+  }
+
+  /** The algorithms that can be asked for now, by id. */
+  get algorithms(): RunManagerOptions['algorithms'] {
+    return this.#algorithms;
   }
 
   /**
@@ -75,9 +87,16 @@ export class RunManager implements AsyncDisposable {
    * @throws NamedError ALGORITHM_UNKNOWN, STREAM_UNKNOWN, PARAMETERS_INVALID, RUN_CONFLICT
    */
   acquire(wish: RunWish & { readonly holder: Holder }): { run: RunInfo; lease: Lease } {
-    const { stream, algorithm, holder } = wish;
+    const insists = Object.keys(wish.parameters ?? {}).length > 0;
+    const taken = this.#acquire({ ...wish, insists });
+    this.#viewers.asked(wish.stream, wish.holder.id, wish.algorithm);
+    return taken;
+  }
+
+  #acquire(wish: RunWish & Pick<Lease, 'holder' | 'insists'>): { run: RunInfo; lease: Lease } {
+    const { stream, algorithm, holder, insists } = wish;
     const named = wish.parameters ?? {};
-    const found = this.#algorithm(algorithm);
+    const found = findAlgorithm(this.#algorithms, algorithm);
     const parameters = resolveParameters(found.manifest, named);
     const exists = this.#options.streamExists(stream);
     const id = runId(stream, algorithm);
@@ -93,8 +112,12 @@ export class RunManager implements AsyncDisposable {
     const run = existing ?? this.#create(id, stream, found, parameters, exists);
     this.#keep(run);
     const own = run.leases.values().find((lease) => sameHolder(lease.holder, holder));
-    if (own) return { run: run.info, lease: own };
-    const lease: Lease = { id: `lease-${this.#nextLease++}`, run: id, holder, since: this.#clock.now() };
+    if (own) {
+      own.insists ||= insists;
+      return { run: run.info, lease: own };
+    }
+    const since = this.#clock.now();
+    const lease: Lease = { id: `lease-${this.#nextLease++}`, run: id, holder, insists, since };
     run.leases.set(lease.id, lease);
     this.events.emit(existing ? 'runChanged' : 'runStarted', run.info);
     return { run: run.info, lease };
@@ -154,29 +177,40 @@ export class RunManager implements AsyncDisposable {
   }
 
   /**
-   * Says which algorithms run on a stream whenever somebody watches its results; goes for viewers that join later.
-   * The stream need not be there.
-   * @throws NamedError ALGORITHM_UNKNOWN, PARAMETERS_INVALID
+   * Says which algorithms run on a stream whenever somebody watches its results; goes at once, also for those who
+   * watch it now. The stream need not be there. A run goes on with changed parameters unless one of its askers named
+   * some.
+   * @throws NamedError ALGORITHM_UNKNOWN, PARAMETERS_INVALID; nothing is changed then
    */
-  setDefaults(stream: string, wishes: readonly Omit<RunWish, 'stream'>[]): void {
-    for (const { algorithm, parameters } of wishes) {
-      resolveParameters(this.#algorithm(algorithm).manifest, parameters ?? {});
+  setDefaults(stream: string, wishes: readonly DefaultWish[]): void {
+    checkDefaults(this.#algorithms, wishes);
+    this.#viewers.setDefaults(stream, wishes);
+  }
+
+  /**
+   * Goes on with other algorithms and, for all streams, with these defaults. A run that is there goes on with the
+   * algorithm as it was when the run began, also when there is no such algorithm any more.
+   * @throws NamedError ALGORITHM_UNKNOWN, PARAMETERS_INVALID; nothing is changed then
+   */
+  configure(
+    algorithms: RunManagerOptions['algorithms'],
+    defaults: ReadonlyMap<string, readonly DefaultWish[]>,
+  ): void {
+    for (const wishes of defaults.values()) checkDefaults(algorithms, wishes);
+    this.#algorithms = algorithms;
+    for (const stream of new Set([...this.#viewers.streams, ...defaults.keys()])) {
+      this.#viewers.setDefaults(stream, defaults.get(stream) ?? []);
     }
-    this.#defaults.set(stream, wishes);
   }
 
   /** Somebody watches the results of a stream: takes the leases of its defaults, now or when the stream comes. */
   viewerJoined(stream: string, viewerId: string): void {
-    const watched = this.#viewers.get(viewerId) ?? new Map<string, { served: boolean }>();
-    this.#viewers.set(viewerId, watched);
-    const watch = { served: false };
-    watched.set(stream, watch);
-    this.#serve(stream, viewerId, watch);
+    this.#viewers.joined(stream, viewerId);
   }
 
   /** A viewer is gone: all its leases end, those it took itself too. */
   viewerLeft(viewerId: string): void {
-    this.#viewers.delete(viewerId);
+    this.#viewers.left(viewerId);
     this.releaseHolder(viewerId);
   }
 
@@ -185,10 +219,7 @@ export class RunManager implements AsyncDisposable {
     for (const run of this.#runs.values()) {
       if (run.stream === stream) run.resume();
     }
-    for (const [viewerId, watched] of this.#viewers) {
-      const watch = watched.get(stream);
-      if (watch) this.#serve(stream, viewerId, watch);
-    }
+    this.#viewers.streamStarted(stream);
   }
 
   /** A stream is gone: its runs wait for it. */
@@ -220,19 +251,6 @@ export class RunManager implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  #algorithm(id: string): FoundManifest {
-    const found = this.#options.algorithms.get(id);
-    if (found) return found;
-    const ids = [...this.#options.algorithms.keys()].join(', ');
-    throw new NamedError(
-      'ALGORITHM_UNKNOWN',
-      ids === ''
-        ? `There is no algorithm "${id}": no folder of algorithms in the configuration has any.`
-        : `There is no algorithm "${id}". There are: ${ids}.`,
-      404,
-    );
   }
 
   /** Makes sure that the asker gets what it named, or says why not. */
@@ -311,15 +329,20 @@ export class RunManager implements AsyncDisposable {
     return ending;
   }
 
-  #serve(stream: string, viewerId: string, watch: { served: boolean }): void {
-    if (watch.served || !this.#options.streamExists(stream)) return;
-    watch.served = true;
+  #takeDefault(stream: string, viewerId: string, { algorithm, parameters }: DefaultWish): string {
     const holder: Holder = { kind: 'viewer', id: viewerId, reason: `watches ${stream}` };
-    for (const { algorithm, parameters } of this.#defaults.get(stream) ?? []) {
-      // Who only watches takes what runs already, whatever its parameters.
-      const shared = this.#runs.get(runId(stream, algorithm))?.leases.size;
-      this.acquire({ stream, algorithm, holder, ...(shared ? {} : { parameters }) });
-    }
+    // Who only watches takes what runs already, whatever its parameters.
+    const shared = this.#runs.get(runId(stream, algorithm))?.leases.size;
+    const named = shared ? {} : { parameters };
+    return this.#acquire({ stream, algorithm, holder, insists: false, ...named }).lease.id;
+  }
+
+  #adjust(stream: string, { algorithm, parameters }: DefaultWish): void {
+    const run = this.#runs.get(runId(stream, algorithm));
+    if (!run || run.leases.values().some(({ insists }) => insists)) return;
+    const { manifest } = findAlgorithm(this.#algorithms, algorithm);
+    const wanted = resolveParameters(manifest, parameters ?? {});
+    if (!isDeepStrictEqual(run.parameters, wanted)) run.reconfigure(wanted);
   }
 
   #byTask(taskId: string, epoch: number): Run | undefined {
@@ -337,4 +360,23 @@ export function runId(stream: string, algorithm: string): string {
 
 function sameHolder(a: Holder, b: Holder): boolean {
   return a.kind === b.kind && a.id === b.id;
+}
+
+function findAlgorithm(algorithms: RunManagerOptions['algorithms'], id: string): FoundManifest {
+  const found = algorithms.get(id);
+  if (found) return found;
+  const ids = [...algorithms.keys()].join(', ');
+  throw new NamedError(
+    'ALGORITHM_UNKNOWN',
+    ids === ''
+      ? `There is no algorithm "${id}": no folder of algorithms in the configuration has any.`
+      : `There is no algorithm "${id}". There are: ${ids}.`,
+    404,
+  );
+}
+
+function checkDefaults(algorithms: RunManagerOptions['algorithms'], wishes: readonly DefaultWish[]): void {
+  for (const { algorithm, parameters } of wishes) {
+    resolveParameters(findAlgorithm(algorithms, algorithm).manifest, parameters ?? {});
+  }
 }
