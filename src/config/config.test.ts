@@ -50,8 +50,11 @@ describe('the configuration', () => {
     );
     expect(refusal('streams: { a: {} }').message).toContain('"streams.a" must have a `source`');
     expect(refusal('- a').message).toBe('sluice.yml: The file must be a map of keys and values.');
-    expect(refusal('streams: { a: { source: "rtsp://x/y" } }').message).toContain(
+    expect(refusal('streams: { a: { source: "rtmp://x/y" } }').message).toContain(
       'let them publish to Sluice',
+    );
+    expect(refusal('streams: { a: { source: "rtsp://u:p@x/y", transport: sctp } }').message).toContain(
+      '"streams.a.transport" must be one of auto, tcp, udp.',
     );
   });
 
@@ -96,12 +99,19 @@ describe('the configuration', () => {
       'streams: { a: { source: v/x.mp4, detect: [nanodet, { algorithm: b, parameters: { fps: 2 } }] } }';
     expect(parseConfig(text, '/etc/sluice/sluice.yml').streams['a']).toEqual({
       source: '/etc/sluice/v/x.mp4',
+      onDemandStartSeconds: 10,
+      onDemandCloseSeconds: 10,
+      transport: 'auto',
       loop: true,
       detect: [
         { algorithm: 'nanodet', parameters: {} },
         { algorithm: 'b', parameters: { fps: 2 } },
       ],
     });
+    const camera = 'rtsp://u:p@camera/live';
+    expect(parseConfig(`streams: { a: { source: "${camera}" } }`, '/etc/s.yml').streams['a']?.source).toBe(
+      camera,
+    );
     expect(parseConfig('algorithms: { folders: [../own] }', '/etc/s/s.yml').algorithms.folders).toEqual([
       '/etc/own',
     ]);
@@ -139,7 +149,7 @@ describe('what is written about the configuration', () => {
   it('the example parses, and but for its streams it says the defaults', () => {
     const config = parseConfig(example, join(root, 'sluice.example.yml'));
     expect({ ...config, streams: {} }).toEqual(defaultConfig());
-    expect(Object.keys(config.streams)).toEqual(['hall', 'yard/gate-1']);
+    expect(Object.keys(config.streams)).toEqual(['hall', 'yard/gate-2', 'yard/gate-1']);
   });
 
   it('every key has a title and a description', () => {

@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { isLoopback } from './loopback.ts';
 import { nearest } from './nearest.ts';
-import { type Config, configSchema, defaultConfig } from './schema.ts';
+import { type Config, configSchema, defaultConfig, isRtspAddress, streamKeys } from './schema.ts';
 
 /** Taken when no path is given and it is there. */
 const DEFAULT_FILE = 'sluice.yml';
@@ -75,7 +75,9 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
 function withAbsolutePaths(config: Config, folder: string): Config {
   const streams = Object.entries(config.streams).map(([name, stream]) => [
     name,
-    stream.source === undefined ? stream : { ...stream, source: resolve(folder, stream.source) },
+    stream.source === undefined || isRtspAddress(stream.source)
+      ? stream
+      : { ...stream, source: resolve(folder, stream.source) },
   ]);
   return {
     ...config,
@@ -152,7 +154,7 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
 /** The keys that the schema knows below a path. */
 function knownKeys(path: readonly PropertyKey[]): string[] {
   if (path[0] === 'streams') {
-    return path.length === 2 ? ['source', 'loop', 'detect'] : ['algorithm', 'parameters'];
+    return path.length === 2 ? streamKeys : ['algorithm', 'parameters'];
   }
   const top = configSchema.shape;
   if (path.length === 0) return Object.keys(top);

@@ -52,21 +52,39 @@ const detect = z
 
 const workersRule = 'must be a whole number from 2 to 64, or auto';
 
-const sourceRule = 'must be the path of a video file';
+const sourceRule = 'must be the path of a video file, or an rtsp:// address';
 
 const stream = section({
   source: z
     .string({ error: sourceRule })
     .min(1, { error: sourceRule })
-    .refine((value) => !/^[a-z][a-z0-9+.-]*:\/\//i.test(value), {
-      error: `${sourceRule}: addresses of other servers are no source yet, let them publish to Sluice instead`,
+    .refine((value) => isRtspAddress(value) || !/^[a-z][a-z0-9+.-]*:\/\//i.test(value), {
+      error: `${sourceRule}: other kinds of addresses are no source yet, let them publish to Sluice instead`,
     })
     .optional()
     .meta({
       title: 'Source',
       description:
-        'Path of a video file, relative to the configuration file, which is published at real-time pace. Without it somebody publishes the stream over RTSP.',
+        'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); or the path of a video file, relative to the configuration file, which is published at real-time pace. Without it somebody publishes the stream over RTSP.',
     }),
+  onDemand: yesOrNo().optional().meta({
+    title: 'On demand',
+    description:
+      'The source is opened for the first reader (a viewer, a player, an algorithm) and closed after the last. Without this key: `true` for an `rtsp://` address, `false` for a file.',
+  }),
+  onDemandStartSeconds: wholeNumber(1, 60).default(10).meta({
+    title: 'Patience with the source, seconds',
+    description: 'On demand: a reader is held for so long, and then refused with the reason.',
+  }),
+  onDemandCloseSeconds: wholeNumber(1, 3600).default(10).meta({
+    title: 'Closing, seconds',
+    description: 'On demand: the source is closed so long after the last reader left.',
+  }),
+  transport: oneOf('auto', 'tcp', 'udp').default('auto').meta({
+    title: 'Transport',
+    description:
+      'How the media of an `rtsp://` address come: over `tcp`, inside the connection; over `udp`; `auto` is `tcp`.',
+  }),
   loop: yesOrNo()
     .default(true)
     .meta({ title: 'Loop', description: 'Starts the file again at its end, with timestamps that go on.' }),
@@ -78,6 +96,14 @@ const stream = section({
 }).refine((value) => value.source !== undefined || value.detect.length > 0, {
   error: 'must have a `source`, or algorithms in `detect` for what somebody publishes',
 });
+
+/** The keys of a stream. */
+export const streamKeys: readonly string[] = Object.keys(stream.shape);
+
+/** Whether a source is the address of an RTSP server and no path. */
+export function isRtspAddress(source: string): boolean {
+  return /^rtsp:\/\//i.test(source);
+}
 
 export const configSchema = section({
   host: z.string({ error: 'must be an address' }).default('127.0.0.1').meta({
