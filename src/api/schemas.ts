@@ -64,9 +64,9 @@ const reader = z
 export const stream = z
   .object({
     name: z.string(),
-    state: z.enum(['live', 'held', 'ended', 'starting', 'waiting', 'failed']).meta({
+    state: z.enum(['live', 'held', 'ended', 'starting', 'waiting', 'failed', 'idle']).meta({
       description:
-        '`held`: the publisher is gone, and readers wait for the next one. `starting`, `waiting`, `failed`: not there, because its source is not (see `source`).',
+        '`held`: the publisher is gone, and readers wait for the next one. `starting`, `waiting`, `failed`: not there, because its source is not (see `source`). `idle`: not there, because nobody wants it; it comes on demand.',
     }),
     since: time('When the stream, or the state of its source, began.'),
     source: z

@@ -21,11 +21,14 @@ export function streamViews({ hub, sources }: Pick<ApiDependencies, 'hub' | 'sou
   return [...live, ...absent].sort((a, b) => a.name.localeCompare(b.name));
 }
 
+/** States of a source that its stream has as well while it is not there. */
+const absentStates = ['failed', 'waiting', 'idle'] as const;
+
 /** A stream that is not there, because its source is not. */
 function absentView(source: SourceInfo): StreamView {
   return {
     name: source.stream,
-    state: source.state === 'failed' ? 'failed' : source.state === 'waiting' ? 'waiting' : 'starting',
+    state: absentStates.find((state) => state === source.state) ?? 'starting',
     since: timeText(source.since),
     source: sourceView(source),
     tracks: [],

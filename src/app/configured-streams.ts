@@ -1,13 +1,15 @@
 import { fileURLToPath } from 'node:url';
-import type { Config } from '#config/schema.ts';
+import { type Config, isRtspAddress } from '#config/schema.ts';
 import { parseStreamName } from '#hub/name.ts';
 import type { SourceSettings } from '#sources/configured.ts';
 
 const DEMONSTRATION: ConfiguredStream = {
   source: {
+    kind: 'file',
     stream: 'demo',
     path: fileURLToPath(new URL('../../media/people.mp4', import.meta.url)),
     loop: true,
+    onDemand: undefined,
   },
   stream: 'demo',
   detect: [{ algorithm: 'people', parameters: {} }],
@@ -30,10 +32,23 @@ export interface ConfiguredStream {
  * @throws NamedError STREAM_NAME_INVALID
  */
 export function configuredStreams(config: Config): ConfiguredStream[] {
-  const streams = Object.entries(config.streams).map(([name, { source, loop, detect }]) => {
+  const streams = Object.entries(config.streams).map(([name, settings]) => {
     const stream = parseStreamName(name);
-    return { stream, source: source === undefined ? undefined : { stream, path: source, loop }, detect };
+    return { stream, source: sourceOf(stream, settings), detect: settings.detect };
   });
   const taken = streams.some(({ stream }) => stream === DEMONSTRATION.stream);
   return config.demo && !taken ? [DEMONSTRATION, ...streams] : streams;
+}
+
+function sourceOf(stream: string, settings: Config['streams'][string]): SourceSettings | undefined {
+  const { source, transport, loop } = settings;
+  if (source === undefined) return undefined;
+  const isRtsp = isRtspAddress(source);
+  const onDemand =
+    (settings.onDemand ?? isRtsp)
+      ? { startMs: settings.onDemandStartSeconds * 1000, closeMs: settings.onDemandCloseSeconds * 1000 }
+      : undefined;
+  return isRtsp
+    ? { kind: 'rtsp', stream, url: source, transport, onDemand }
+    : { kind: 'file', stream, path: source, loop, onDemand };
 }

@@ -11,6 +11,7 @@ import { Hub } from '#hub/hub.ts';
 import { MseServer } from '#servers/mse/server.ts';
 import { RtspServer } from '#servers/rtsp/server.ts';
 import { ConfiguredSources } from '#sources/configured.ts';
+import { RtspSource } from '#sources/rtsp/source.ts';
 import { setListenerErrorHandler } from '#util/emitter.ts';
 import { configuredStreams } from './configured-streams.ts';
 import { type BusTopics, connectRuns } from './connect-runs.ts';
@@ -131,21 +132,30 @@ export async function createServer(config: Config, options: { log?: Logger } = {
     const { port: rtspPort } = await rtsp.listen();
     const httpPort = await listen(api.server, config.host, config.http.port, 'http.port');
     linkUrl = `ws://${hostInUrl(config.host)}:${httpPort}/api/link`;
-    sources = new ConfiguredSources(
-      streams.flatMap(({ source }) => source ?? []),
-      ({ stream, path, loop }, onState) =>
-        workers.pool.start({
-          role: 'source',
-          affinity: stream,
-          spec: { kind: 'file-source', stream, path, loop },
-          onState,
-        }),
-      ({ stream, state, reason }) => {
+    sources = new ConfiguredSources({
+      settings: streams.flatMap(({ source }) => source ?? []),
+      start: (settings, onState) =>
+        settings.kind === 'rtsp'
+          ? new RtspSource({ hub, ...settings, onState })
+          : workers.pool.start({
+              role: 'source',
+              affinity: settings.stream,
+              spec: {
+                kind: 'file-source',
+                stream: settings.stream,
+                path: settings.path,
+                loop: settings.loop,
+              },
+              onState,
+            }),
+      onState: ({ stream, state, reason }) => {
         events.streamsChanged();
         if (state === 'failed') log.error({ stream }, `source failed: ${reason}`);
+        else if (state === 'waiting') log.warn({ stream }, `source waits: ${reason}`);
         else log.info({ stream, reason }, `source ${state}`);
       },
-    );
+      onDemand: hub.onDemand,
+    });
     const host = hostInUrl(config.host);
     return {
       addresses: { http: `http://${host}:${httpPort}`, rtsp: `rtsp://${host}:${rtspPort}` },

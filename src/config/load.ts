@@ -154,7 +154,7 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
 /** The keys that the schema knows below a path. */
 function knownKeys(path: readonly PropertyKey[]): string[] {
   if (path[0] === 'streams') {
-    return path.length === 2 ? streamKeys : ['algorithm', 'parameters'];
+    return path.length === 2 ? [...streamKeys] : ['algorithm', 'parameters'];
   }
   const top = configSchema.shape;
   if (path.length === 0) return Object.keys(top);

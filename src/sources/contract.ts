@@ -5,6 +5,8 @@ export interface SourceTask {
     /** Why it does not run, in a sentence. */
     readonly reason?: string;
     readonly code?: string;
+    /** In `failed`: it can never work, and is not tried again. */
+    readonly final?: boolean;
     /** When the state began, ms since 1970. */
     readonly since: number;
   };

@@ -47,7 +47,8 @@ export class RtspSource implements SourceTask {
       parseTarget(options.url);
     } catch (error) {
       if (!(error instanceof NamedError)) throw error;
-      this.#status = { state: 'failed', reason: error.message, code: error.code, since: this.#clock.now() };
+      const { message: reason, code } = error;
+      this.#status = { state: 'failed', reason, code, final: true, since: this.#clock.now() };
       return;
     }
     this.#connect();
