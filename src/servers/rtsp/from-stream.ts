@@ -17,20 +17,11 @@ import type { RtpSequences } from './rtp-sequences.ts';
 const FORMAT_WAIT_MS = 5000;
 
 /**
- * The stream of that name.
- * @throws NamedError STREAM_NAME_INVALID, STREAM_NOT_FOUND
+ * The stream of that name; one that comes on demand is waited for.
+ * @throws NamedError STREAM_NAME_INVALID, STREAM_NOT_FOUND, SOURCE_NOT_READY
  */
-export function findStream(hub: Hub, path: string): Stream {
-  const name = parseStreamName(path);
-  const stream = hub.get(name);
-  if (!stream) {
-    throw new NamedError(
-      'STREAM_NOT_FOUND',
-      `There is no stream "${name}". Publish it first, or check the name.`,
-      404,
-    );
-  }
-  return stream;
+export async function findStream(hub: Hub, path: string, signal: AbortSignal): Promise<Stream> {
+  return hub.wanted(parseStreamName(path), signal);
 }
 
 /** Describes a stream to a reader, as soon as its formats are known. */

@@ -39,6 +39,8 @@ export class RtspConnection implements RtspApplication {
   readonly #remote: string;
   #publishing: RtspPublishing | undefined;
   #reading: RtspReading | undefined;
+  /** Ends what waits for a stream when the connection is gone. */
+  readonly #gone = new AbortController();
   #cancelLinger: (() => void) | undefined;
   #drained: () => void = () => {};
 
@@ -62,6 +64,7 @@ export class RtspConnection implements RtspApplication {
     });
     socket.on('close', () => {
       this.#cancelLinger?.();
+      this.#gone.abort();
       this.#session.close(why);
       options.onClose();
     });
@@ -74,8 +77,8 @@ export class RtspConnection implements RtspApplication {
     this.disconnect(reason);
   }
 
-  describe(address: RtspAddress): Promise<DescribeAnswer> | DescribeAnswer {
-    const stream = findStream(this.#options.hub, address.path);
+  async describe(address: RtspAddress): Promise<DescribeAnswer> {
+    const stream = await findStream(this.#options.hub, address.path, this.#gone.signal);
     return describeStream(stream, { clock: this.#options.clock, address: this.#socket.localAddress });
   }
 
@@ -88,12 +91,12 @@ export class RtspConnection implements RtspApplication {
     }
   }
 
-  setupPlay(setup: SetupRequest): void {
+  async setupPlay(setup: SetupRequest): Promise<void> {
     const { hub, sequences, clock, id } = this.#options;
     const reading =
       this.#reading ??
       new RtspReading({
-        stream: findStream(hub, setup.name),
+        stream: await findStream(hub, setup.name, this.#gone.signal),
         hub,
         sequences,
         clock,
