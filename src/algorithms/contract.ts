@@ -29,6 +29,14 @@ export interface Manifest {
   readonly adapter: Adapter;
   /** Objects are followed from frame to frame and get an `id`. Default true for `detect`. */
   readonly track?: boolean;
+  /** How its process is to be treated. */
+  readonly runtime?: {
+    /**
+     * Longest time for one frame, ms; then the process is killed and started again. Default: 20 times what 95 of 100
+     * frames took, at least 5 s; 30 s for the first ten frames.
+     */
+    readonly frameTimeoutMs?: number;
+  };
 }
 
 export type Adapter =

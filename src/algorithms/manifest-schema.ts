@@ -64,6 +64,9 @@ export const manifestSchema = z.strictObject({
   licence: z.string().min(1),
   adapter,
   track: z.boolean().exactOptional(),
+  runtime: z
+    .strictObject({ frameTimeoutMs: z.int().min(100).max(3_600_000).exactOptional() })
+    .exactOptional(),
 });
 
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;

@@ -2,12 +2,13 @@
  * Process of one algorithm: `fork('algorithm-host.ts', [manifest path], { serialization: 'advanced' })`. It loads the
  * algorithm, says `ready` or `failed`, and then answers the messages of `#algorithms/host-messages.ts` until the other
  * end goes away or it gets SIGTERM. Native code may take this process down, or block it, at any time: whoever started
- * it watches it with `ping` and kills it with SIGKILL.
+ * it watches it with `ping` and by its heart-beats, and kills it with SIGKILL.
  */
 import { AlgorithmHost } from '#algorithms/host.ts';
 import type { FromHost, ToHost } from '#algorithms/host-messages.ts';
 import { loadAlgorithm } from '#algorithms/load.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
+import { HEARTBEAT_FD, startHeartbeat } from './host-heartbeat.ts';
 
 /** An algorithm that has not let go after this long is left behind by the end of the process. */
 const farewellMs = 1000;
@@ -46,6 +47,8 @@ async function main(): Promise<void> {
   process.on('SIGTERM', () => void end());
   // Ctrl-C reaches every process of the terminal; this one ends with whoever started it.
   process.on('SIGINT', () => {});
+  const heartbeat = process.env[HEARTBEAT_FD];
+  if (heartbeat !== undefined) startHeartbeat(Number(heartbeat));
   try {
     const { manifest, algorithm } = await loadAlgorithm(path);
     host = new AlgorithmHost(manifest, algorithm, send);

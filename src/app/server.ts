@@ -116,12 +116,12 @@ export async function createServer(config: Config, options: { log?: Logger } = {
   let closing: Promise<void> | undefined;
   const close = (reason = 'The server stops.'): Promise<void> => {
     closing ??= (async () => {
-      await sources?.[Symbol.asyncDispose]();
-      await runs.close(reason);
+      // All at a time: each has its own patience with what hangs, and together they have less than five seconds.
+      const tasks = [sources?.[Symbol.asyncDispose](), runs.close(reason)];
       hub.close(reason);
       mse.close();
-      await Promise.all([rtsp.close(reason), results.close(), events.close()]);
-      await workers[Symbol.asyncDispose]();
+      const doors = [rtsp.close(reason), results.close(), events.close()];
+      await Promise.all([...tasks, ...doors, workers[Symbol.asyncDispose]()]);
       await api.close();
     })();
     return closing;

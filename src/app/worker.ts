@@ -11,7 +11,7 @@ import { messageOf } from '#util/named-error.ts';
 /** How long the end may take; then the process is killed by itself, native calls and all. */
 const FAREWELL_MS = 1500;
 
-const { SLUICE_LINK: address, SLUICE_WORKER: name } = process.env;
+const { SLUICE_LINK: address, SLUICE_WORKER: name, SLUICE_HOST_MEMORY_MB: hostMemoryMb } = process.env;
 if (!address || !name) {
   console.error('A worker needs SLUICE_LINK and SLUICE_WORKER; it is started by "sluice serve".');
   process.exit(2);
@@ -56,6 +56,6 @@ try {
   process.exit(1);
 }
 const connected = link;
-tasks = new WorkerTasks(connected);
+tasks = new WorkerTasks(connected, hostMemoryMb === undefined ? undefined : Number(hostMemoryMb) * 2 ** 20);
 logErrorsTo((message) => connected.send({ type: 'log', level: 'debug', message: `FFmpeg: ${message}` }));
 connected.events.on('closed', () => void end(0));

@@ -12,7 +12,9 @@ const frame = { width: 1, height: 1, data: new Uint8Array(3) } as unknown as Fra
 class FakeHost implements HostProcess {
   readonly sent: ToHost[] = [];
   killed = false;
+  terminated = false;
   disconnected = false;
+  #beat: (rssBytes: number) => void = () => {};
   #listener: (message: FromHost) => void = () => {};
   readonly #exits: ((reason: string) => void)[] = [];
 
@@ -22,12 +24,18 @@ class FakeHost implements HostProcess {
   disconnect(): void {
     this.disconnected = true;
   }
+  terminate(): void {
+    this.terminated = true;
+  }
   kill(): void {
     this.killed = true;
     this.exit('it was ended by SIGKILL');
   }
   onMessage(listener: (message: FromHost) => void): void {
     this.#listener = listener;
+  }
+  onHeartbeat(listener: (rssBytes: number) => void): void {
+    this.#beat = listener;
   }
   onExit(listener: (reason: string) => void): void {
     this.#exits.push(listener);
@@ -36,13 +44,16 @@ class FakeHost implements HostProcess {
   say(message: FromHost): void {
     this.#listener(message);
   }
+  beat(rssBytes = 100e6): void {
+    this.#beat(rssBytes);
+  }
   exit(reason: string): void {
     for (const listener of this.#exits.splice(0)) listener(reason);
   }
-  found(run: string): void {
+  found(run: string, inferMs = 1): void {
     const asked = this.sent.findLast((message) => message.type === 'frame' && message.run === run);
     if (asked?.type === 'frame')
-      this.say({ type: 'found', run, sequence: asked.sequence, objects: [], inferMs: 1 });
+      this.say({ type: 'found', run, sequence: asked.sequence, objects: [], inferMs });
   }
   types(): string[] {
     return this.sent.map(({ type }) => type);
@@ -115,14 +126,56 @@ test('a process that dies gives up its frames, and is started again with growing
   expect(processes).toHaveLength(12);
 });
 
-test('an idle process that does not answer a ping is killed within 4 s', () => {
+test('an idle process that does not answer a ping is killed within 2 s', () => {
   const { clock, processes, open } = setUp();
   open('a');
   processes[0]!.say({ type: 'ready', manifest });
   clock.advance(1000);
   expect(processes[0]!.types()).toContain('ping');
-  clock.advance(3000);
+  clock.advance(1000);
   expect(processes[0]!.killed).toBe(true);
+});
+
+test('a process that stands still is killed within 2 s, also while it looks at a frame', async () => {
+  const { clock, processes, open, seen } = setUp();
+  const run = open('a');
+  const [host] = processes;
+  host!.beat();
+  host!.say({ type: 'ready', manifest });
+  const result = run.detect(frame);
+  for (let beat = 0; beat < 40; beat++) {
+    clock.advance(500);
+    host!.beat();
+  }
+  expect(host!.killed).toBe(false);
+  clock.advance(2000);
+  expect(host!.killed).toBe(true);
+  await expect(result).rejects.toMatchObject({ code: 'HOST_LOST' });
+  expect(seen).toContainEqual({
+    state: 'waiting',
+    reason: expect.stringMatching(/stood still for 1\.\d s/),
+  });
+});
+
+test('a process that grows too large is asked to end, then killed, and its runs are told why', () => {
+  const { clock, processes, open, seen } = setUp();
+  open('a');
+  processes[0]!.say({ type: 'ready', manifest });
+  processes[0]!.beat(2 ** 30);
+  expect(processes[0]!.terminated).toBe(false);
+  processes[0]!.beat(1100 * 2 ** 20);
+  expect(processes[0]!.terminated).toBe(true);
+  clock.advance(1000);
+  expect(processes[0]!.killed).toBe(true);
+  expect(seen.at(-1)).toEqual({
+    state: 'waiting',
+    reason:
+      "The algorithm's process is gone: it used 1100 MB of memory, more than the 1024 MB that algorithms.memoryMb allows. It is started again.",
+  });
+  clock.advance(200);
+  expect(processes).toHaveLength(2);
+  clock.advance(10_000);
+  expect(processes[1]!.killed).toBe(false);
 });
 
 test('a process that answers its pings lives', () => {
@@ -130,8 +183,8 @@ test('a process that answers its pings lives', () => {
   open('a');
   const [host] = processes;
   host!.say({ type: 'ready', manifest });
-  for (let second = 0; second < 60; second++) {
-    clock.advance(1000);
+  for (let check = 0; check < 150; check++) {
+    clock.advance(400);
     if (host!.sent.at(-1)?.type === 'ping') host!.say({ type: 'pong', sequence: 0, rssBytes: 0 });
   }
   expect(host!.killed).toBe(false);
@@ -148,6 +201,28 @@ test('a frame may take 30 s and no longer', async () => {
   clock.advance(3000);
   expect(processes[0]!.killed).toBe(true);
   await expect(result).rejects.toThrow(/did not answer for 3[01] s/);
+});
+
+test('an algorithm whose frames take 20 ms gets 5 s for one, and one of its own choice what its manifest says', async () => {
+  for (const [runtime, limit] of [
+    [{}, 5000],
+    [{ frameTimeoutMs: 1500 }, 1500],
+  ] as const) {
+    const { clock, processes, open } = setUp();
+    const run = open('a');
+    processes[0]!.say({ type: 'ready', manifest: { ...manifest, runtime } });
+    for (let n = 0; n < 10; n++) {
+      const result = run.detect(frame);
+      processes[0]!.found('a', 20);
+      await result;
+    }
+    const result = run.detect(frame);
+    clock.advance(limit - 400);
+    expect(processes[0]!.killed).toBe(false);
+    clock.advance(1000);
+    expect(processes[0]!.killed).toBe(true);
+    await expect(result).rejects.toThrow(`a frame may take ${limit / 1000} s`);
+  }
 });
 
 test('the time of a frame begins when the one before it is answered', async () => {

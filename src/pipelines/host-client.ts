@@ -3,6 +3,7 @@ import type { FromHost } from '#algorithms/host-messages.ts';
 import { Backoff } from '#util/backoff.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
+import { FramePatience } from './frame-patience.ts';
 import { forkHost, type HostProcess } from './host-process.ts';
 
 export type Found = Extract<FromHost, { type: 'found' }>;
@@ -11,22 +12,26 @@ export type Found = Extract<FromHost, { type: 'found' }>;
 export interface HostLimits {
   /** From the start to `ready`: loading a model may take long on a busy machine. */
   readonly startMs: number;
-  /** For one frame, counted from when the host had nothing else to do. */
-  readonly frameMs: number;
+  /** Between two heart-beats, whatever the host is doing: longer, and its whole process stands still. */
+  readonly silenceMs: number;
   /** For a ping while no frame is under way. */
   readonly idleMs: number;
   /** From the request to end to SIGKILL. */
   readonly stopMs: number;
 }
 
-const DEFAULT_LIMITS: HostLimits = { startMs: 60_000, frameMs: 30_000, idleMs: 2000, stopMs: 1000 };
-const PING_MS = 1000;
+/** With the interval of the checks, a host that stands still is noticed within two seconds. */
+const DEFAULT_LIMITS: HostLimits = { startMs: 60_000, silenceMs: 1500, idleMs: 1000, stopMs: 1000 };
+/** How often the host is looked at, and pinged when it has nothing to do. */
+const CHECK_MS = 400;
 /** A host that lived for so long was healthy: its next failure is the first. */
 const HEALTHY_MS = 30_000;
 
 export interface HostOptions {
   readonly clock?: Clock;
   readonly limits?: Partial<HostLimits>;
+  /** A host with more resident memory is ended and started again. Default 1 GiB. */
+  readonly memoryBytes?: number;
   readonly spawn?: (manifest: string) => HostProcess;
   readonly log?: (message: string) => void;
 }
@@ -94,6 +99,7 @@ export class AlgorithmHost {
   readonly #manifest: string;
   readonly #clock: Clock;
   readonly #limits: HostLimits;
+  readonly #memoryBytes: number;
   readonly #spawn: (manifest: string) => HostProcess;
   readonly #log: (message: string) => void;
   readonly #onEmpty: () => void;
@@ -109,14 +115,18 @@ export class AlgorithmHost {
   /** Since when the host owes an answer to the oldest frame, to a ping, or `ready`. */
   #owedSince: number | undefined;
   #readySince = 0;
+  #lastHeartbeat: number | undefined;
+  #patience = new FramePatience();
   #cancelTick: (() => void) | undefined;
   #cancelRestart: (() => void) | undefined;
+  #cancelKill: (() => void) | undefined;
 
   constructor(manifest: string, onEmpty: () => void, options: HostOptions = {}) {
     this.#manifest = manifest;
     this.#onEmpty = onEmpty;
     this.#clock = options.clock ?? systemClock;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#memoryBytes = options.memoryBytes ?? 2 ** 30;
     this.#spawn = options.spawn ?? forkHost;
     this.#log = options.log ?? (() => {});
     this.#start();
@@ -157,19 +167,21 @@ export class AlgorithmHost {
 
   /** Ends the process at once; for a worker that ends itself. */
   kill(): void {
-    this.#cancelTick?.();
-    this.#cancelRestart?.();
+    this.#cancelTimers();
     this.#process?.kill();
   }
 
   #start(): void {
     this.#cancelRestart = undefined;
     this.#verdict = undefined;
+    this.#lastHeartbeat = undefined;
+    this.#patience = new FramePatience();
     this.#owedSince = this.#clock.now();
     this.#setStatus({ state: 'starting' });
     const process = this.#spawn(this.#manifest);
     this.#process = process;
     process.onMessage((message) => this.#process === process && this.#receive(message));
+    process.onHeartbeat((rssBytes) => this.#process === process && this.#heartbeat(process, rssBytes));
     process.onExit((reason) => this.#process === process && this.#lost(this.#verdict ?? reason));
     this.#tickLater();
   }
@@ -179,6 +191,7 @@ export class AlgorithmHost {
       case 'ready':
         this.#owedSince = undefined;
         this.#readySince = this.#clock.now();
+        this.#patience = new FramePatience(message.manifest.runtime?.frameTimeoutMs);
         for (const { run, parameters } of this.#sessions.values()) {
           this.#process?.send({ type: 'open', run, parameters });
         }
@@ -192,6 +205,7 @@ export class AlgorithmHost {
       case 'found':
       case 'error': {
         const frame = this.#inFlight.get(message.run);
+        if (message.type === 'found') this.#patience.took(message.inferMs);
         if (frame?.sequence === message.sequence) {
           this.#inFlight.delete(message.run);
           if (message.type === 'found') frame.result.resolve(message);
@@ -206,7 +220,7 @@ export class AlgorithmHost {
 
   #lost(reason: string): void {
     this.#process = undefined;
-    this.#cancelTick?.();
+    this.#cancelTimers();
     for (const run of [...this.#inFlight.keys()]) this.#giveUp(run, reason);
     if (this.#sessions.size === 0 || this.#status.state === 'failed') return;
     if (this.#readySince > 0 && this.#clock.now() - this.#readySince > HEALTHY_MS) this.#backoff.reset();
@@ -232,36 +246,64 @@ export class AlgorithmHost {
   }
 
   #tickLater(): void {
-    const due = this.#clock.now() + PING_MS;
-    this.#cancelTick = this.#clock.after(PING_MS, () => {
+    const due = this.#clock.now() + CHECK_MS;
+    this.#cancelTick = this.#clock.after(CHECK_MS, () => {
       // When we were held up ourselves, an answer may stand unread behind this timer.
-      const late = this.#clock.now() - due;
-      if (late > PING_MS && this.#owedSince !== undefined) this.#owedSince += late;
+      const late = Math.max(0, this.#clock.now() - due);
+      if (this.#owedSince !== undefined) this.#owedSince += late;
+      if (this.#lastHeartbeat !== undefined) this.#lastHeartbeat += late;
       this.#tick();
       if (this.#process) this.#tickLater();
     });
   }
 
   #tick(): void {
+    if (this.#verdict !== undefined) return;
     const now = this.#clock.now();
-    if (this.#owedSince !== undefined && !this.#verdict) {
-      const { startMs, frameMs, idleMs } = this.#limits;
-      const working = this.#inFlight.size > 0;
-      const limit = this.#status.state === 'starting' ? startMs : working ? frameMs : idleMs;
-      if (now - this.#owedSince > limit) {
-        this.#verdict = `it did not answer for ${Math.round((now - this.#owedSince) / 1000)} s`;
-        this.#process?.kill();
-      }
+    const { startMs, silenceMs, idleMs } = this.#limits;
+    const silent = now - (this.#lastHeartbeat ?? now);
+    if (silent > silenceMs) return this.#sentence(`it stood still for ${seconds(silent)} s`);
+    if (this.#owedSince === undefined) {
+      if (this.#status.state !== 'ready') return;
+      this.#owedSince = now;
+      this.#process?.send({ type: 'ping', sequence: ++this.#sequence });
       return;
     }
-    if (this.#status.state !== 'ready') return;
-    this.#owedSince = now;
-    this.#process?.send({ type: 'ping', sequence: ++this.#sequence });
+    const owed = now - this.#owedSince;
+    if (this.#status.state !== 'starting' && this.#inFlight.size > 0) {
+      const { limitMs } = this.#patience;
+      if (owed > limitMs) {
+        this.#sentence(
+          `it did not answer for ${seconds(owed)} s, and a frame may take ${seconds(limitMs)} s (runtime.frameTimeoutMs in its manifest)`,
+        );
+      }
+    } else if (owed > (this.#status.state === 'starting' ? startMs : idleMs)) {
+      this.#sentence(`it did not answer for ${seconds(owed)} s`);
+    }
+  }
+
+  #sentence(verdict: string): void {
+    this.#verdict = verdict;
+    this.#process?.kill();
+  }
+
+  #heartbeat(process: HostProcess, rssBytes: number): void {
+    this.#lastHeartbeat = this.#clock.now();
+    if (rssBytes <= this.#memoryBytes || this.#verdict !== undefined) return;
+    const megabytes = (bytes: number) => Math.round(bytes / 2 ** 20);
+    this.#verdict = `it used ${megabytes(rssBytes)} MB of memory, more than the ${megabytes(this.#memoryBytes)} MB that algorithms.memoryMb allows`;
+    process.terminate();
+    this.#cancelKill = this.#clock.after(this.#limits.stopMs, () => process.kill());
+  }
+
+  #cancelTimers(): void {
+    this.#cancelTick?.();
+    this.#cancelRestart?.();
+    this.#cancelKill?.();
   }
 
   #end(): void {
-    this.#cancelTick?.();
-    this.#cancelRestart?.();
+    this.#cancelTimers();
     const process = this.#process;
     this.#process = undefined;
     this.#onEmpty();
@@ -270,6 +312,10 @@ export class AlgorithmHost {
     const cancel = this.#clock.after(this.#limits.stopMs, () => process.kill());
     process.onExit(cancel);
   }
+}
+
+function seconds(ms: number): string {
+  return ms < 10_000 ? String(Math.round(ms / 100) / 10) : String(Math.round(ms / 1000));
 }
 
 function lost(reason: string): NamedError {

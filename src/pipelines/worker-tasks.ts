@@ -24,10 +24,17 @@ export class WorkerTasks {
   readonly #running = new Map<string, Running>();
   #closed = false;
 
-  constructor(link: LinkClient) {
+  /** @param hostMemoryBytes the most memory of an algorithm host; absent: as {@link AlgorithmHosts} has it */
+  constructor(link: LinkClient, hostMemoryBytes?: number) {
     this.#link = link;
     const log = (message: string) => link.send({ type: 'log', level: 'warn', message });
-    this.#services = { decoders: new StreamDecoders(link, log), hosts: new AlgorithmHosts({ log }) };
+    this.#services = {
+      decoders: new StreamDecoders(link, log),
+      hosts: new AlgorithmHosts({
+        log,
+        ...(hostMemoryBytes === undefined ? {} : { memoryBytes: hostMemoryBytes }),
+      }),
+    };
     link.events.on('start', (task) => void this.#start(task));
     link.events.on('stop', (id) => this.#running.get(id)?.abort.abort());
   }
