@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Hub } from '#hub/hub.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
-import { NamedError } from '#util/named-error.ts';
+import { TcpPort } from '#util/tcp-port.ts';
 import type { RtspLog } from './log.ts';
 import { RtpSequences } from './rtp-sequences.ts';
 import { RtspConnection } from './session.ts';
@@ -27,12 +27,14 @@ export class RtspServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #connections = new Set<RtspConnection>();
   readonly #sequences = new RtpSequences();
+  #sessionTimeoutMs: number;
   #nextId = 1;
   #closing: Promise<void> | undefined;
 
   constructor(options: RtspServerOptions) {
     this.#options = options;
     this.#log = options.log ?? SILENT;
+    this.#sessionTimeoutMs = options.sessionTimeoutMs ?? 60_000;
     this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket));
     this.#server.maxConnections = options.maxConnections ?? 4096;
     this.#server.on('drop', (data) =>
@@ -51,18 +53,27 @@ export class RtspServer implements AsyncDisposable {
    * Begins to listen.
    * @throws NamedError PORT_BUSY, PORT_FORBIDDEN, ADDRESS_UNAVAILABLE
    */
-  listen(): Promise<{ port: number }> {
+  async listen(): Promise<{ port: number }> {
     const { host, port } = this.#options;
-    return new Promise((resolve, reject) => {
-      const failed = (error: NodeJS.ErrnoException) => reject(explain(error, host, port));
-      this.#server.once('error', failed);
-      this.#server.listen({ host, port }, () => {
-        this.#server.off('error', failed);
-        this.#server.on('error', (error) => this.#log.warn(`RTSP: ${error.message}`));
-        const address = this.#server.address();
-        resolve({ port: address !== null && typeof address === 'object' ? address.port : port });
-      });
-    });
+    const taken = await TcpPort.take({ host, port, setting: 'rtsp.port' });
+    this.#server.on('error', (error) => this.#log.warn(`RTSP: ${error.message}`));
+    this.moveTo(taken);
+    return { port: taken.port };
+  }
+
+  /** The listening socket; its connections are the sessions. */
+  get tcp(): Server {
+    return this.#server;
+  }
+
+  /** Goes on listening on another port. Sessions go on. */
+  moveTo(port: TcpPort): void {
+    port.giveTo(this.#server);
+  }
+
+  /** A session that begins from now on, and shows no sign of life for so long, is ended. */
+  setSessionTimeout(ms: number): void {
+    this.#sessionTimeoutMs = ms;
   }
 
   /** Stops listening and ends every connection. Idempotent. */
@@ -84,41 +95,11 @@ export class RtspServer implements AsyncDisposable {
       id: `rtsp-${this.#nextId++}`,
       hub: this.#options.hub,
       clock: this.#options.clock ?? systemClock,
-      timeoutMs: this.#options.sessionTimeoutMs ?? 60_000,
+      timeoutMs: this.#sessionTimeoutMs,
       log: this.#log,
       sequences: this.#sequences,
       onClose: () => this.#connections.delete(connection),
     });
     this.#connections.add(connection);
-  }
-}
-
-function explain(error: NodeJS.ErrnoException, host: string, port: number): NamedError {
-  const where = `RTSP cannot listen on ${host}:${port}`;
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return new NamedError(
-        'PORT_BUSY',
-        `${where}: port ${port} is used by another program. End that program, or choose another port by the setting rtsp.port.`,
-        500,
-        { cause: error },
-      );
-    case 'EACCES':
-      return new NamedError(
-        'PORT_FORBIDDEN',
-        `${where}: the system reserves ports below 1024. Choose another port by the setting rtsp.port.`,
-        500,
-        { cause: error },
-      );
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new NamedError(
-        'ADDRESS_UNAVAILABLE',
-        `${where}: this machine has no address ${host}. Correct the setting host.`,
-        500,
-        { cause: error },
-      );
-    default:
-      return new NamedError('LISTEN_FAILED', `${where}: ${error.message}.`, 500, { cause: error });
   }
 }
