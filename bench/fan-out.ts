@@ -1,6 +1,9 @@
-import { fork, spawn } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { madeUpClip } from '../test/support/fault-camera/clip.ts';
+import { FaultPublisher } from '../test/support/fault-camera/publisher.ts';
 import { cpuBetween, processTree } from './process-tree.ts';
+import type { Report } from './readers.ts';
 import { type BenchServer, sleep, stop, until } from './server.ts';
 
 const READERS = fileURLToPath(new URL('./readers.ts', import.meta.url));
@@ -15,57 +18,57 @@ export interface FanOutFigures {
   readonly smallestShare: number;
   /** Server memory added per reader, kB. */
   readonly kbPerReader: number;
+  /** Age of pictures at the readers, ms: from their capture on. */
+  readonly age: { readonly p50: number; readonly p95: number };
+  /** From connecting to the first keyframe, ms. */
+  readonly firstKeyframe: { readonly p50: number; readonly p95: number };
 }
 
-/** Publishes `clip` with ffmpeg in real time for as long as `work` runs. */
-export async function published<T>(
-  server: BenchServer,
-  clip: string,
-  stream: string,
-  work: () => Promise<T>,
-): Promise<T> {
-  const address = `${server.rtsp}/${stream}`;
-  const input = ['-v', 'error', '-re', '-stream_loop', '-1', '-i', clip, '-c', 'copy'];
-  const ffmpeg = spawn('ffmpeg', [...input, '-f', 'rtsp', '-rtsp_transport', 'tcp', address], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+/** A stream of 2 Mbit/s: 25 pictures a second of 10 kB, a keyframe every 2 s, and 47 AAC frames. */
+export interface BenchStream extends AsyncDisposable {
+  /** When picture 0 was taken, ms since 1970. */
+  readonly startedAt: number;
+}
+
+/** Publishes numbered pictures into the server. */
+export async function publishNumbered(server: BenchServer, stream: string): Promise<BenchStream> {
+  const startedAt = performance.timeOrigin + performance.now();
+  const publisher = await FaultPublisher.start({
+    url: `${server.rtsp}/${stream}`,
+    camera: { clip: madeUpClip({ pictureSize: 10_000 }), startedAt },
   });
-  try {
-    await until(async () => (await fetch(`${server.http}/api/streams/${stream}`)).ok);
-    return await work();
-  } finally {
-    await stop(ffmpeg);
-  }
+  await until(async () => (await fetch(`${server.http}/api/streams/${stream}`)).ok);
+  return { startedAt, [Symbol.asyncDispose]: () => publisher[Symbol.asyncDispose]() };
 }
 
 /** `count` readers of one stream through one door, from a process of their own. */
 export async function measureFanOut(
   server: BenchServer,
+  published: { readonly stream: string; readonly startedAt: number },
   door: 'rtsp' | 'mse',
-  stream: string,
   count: number,
   seconds: number,
 ): Promise<FanOutFigures> {
+  const { stream, startedAt } = published;
   const address =
     door === 'rtsp' ? `${server.rtsp}/${stream}` : `${server.http.replace('http', 'ws')}/${stream}/mse`;
   const rssBefore = processTree(server.pid)[0]!.rssMb;
-  const child = fork(READERS, [door, address, String(count)], {
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  const child = fork(READERS, [door, address, String(count), String(startedAt)], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     execArgv: [],
   });
-  const lines: { readers: number; bytes: number; smallest: number }[] = [];
-  child.stdout!.on('data', (data: Buffer) => {
-    for (const line of data.toString().trim().split('\n')) lines.push(JSON.parse(line));
-  });
-  await until(async () => lines.at(-1)?.readers === count, child);
+  const reports: Report[] = [];
+  child.on('message', (report: Report) => reports.push(report));
+  await until(async () => reports.at(-1)?.ready === count, child);
   await sleep(2000);
-  const from = lines.length;
+  const from = reports.length;
   const before = processTree(server.pid);
-  await until(async () => lines.length >= from + seconds, child);
+  await until(async () => reports.length >= from + seconds, child);
   const after = processTree(server.pid);
-  const window = lines.slice(from, from + seconds);
   await stop(child);
+  const window = reports.slice(from, from + seconds);
   const mean = window.reduce((sum, { bytes }) => sum + bytes, 0) / seconds / count;
-  const smallest = window.reduce((sum, line) => sum + line.smallest, 0) / seconds;
+  const smallest = window.reduce((sum, report) => sum + report.smallest, 0) / seconds;
   return {
     door,
     readers: count,
@@ -73,5 +76,14 @@ export async function measureFanOut(
     mbitPerReader: (mean * 8) / 1e6,
     smallestShare: smallest / mean,
     kbPerReader: ((after[0]!.rssMb - rssBefore) * 1000) / count,
+    age: percentiles(window.flatMap(({ ages }) => ages)),
+    firstKeyframe: percentiles(reports.flatMap(({ firstKeyframes }) => firstKeyframes)),
   };
+}
+
+function percentiles(values: readonly number[]): { p50: number; p95: number } {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+  return { p50: at(0.5), p95: at(0.95) };
 }

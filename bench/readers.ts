@@ -1,33 +1,83 @@
 /**
- * A child process that reads one stream many times: `node bench/readers.ts rtsp|mse <url> <count>`. It speaks just
- * enough of the protocol, throws the media away, and writes one JSON line a second to its standard output:
- * `{ readers, bytes, smallest }` with bytes since the line before, in all and of the reader that got the fewest.
+ * A child process that reads one stream many times: `node bench/readers.ts rtsp|mse <url> <count> <startedAt>`. It
+ * speaks just enough of the protocol, throws the media away, and sends its parent a `Report` a second.
+ *
+ * The pictures come from a camera that numbers them (test/support/fault-camera) and takes picture n exactly 40 n ms
+ * after `startedAt`, so the age of a picture at a reader is known to the precision of the camera's timer.
  */
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { WebSocket } from 'ws';
+import { numberOf } from '../test/support/fault-camera/clip.ts';
 
-const [kind, address, countText] = process.argv.slice(2);
+export interface Report {
+  /** Readers that get media. */
+  readonly ready: number;
+  /** Bytes since the last report, of all readers and of the one that got the fewest. */
+  readonly bytes: number;
+  readonly smallest: number;
+  /** Age of pictures at some of the readers, ms, since the last report. */
+  readonly ages: readonly number[];
+  /** From connecting to the first keyframe, ms, of readers that began since the last report. */
+  readonly firstKeyframes: readonly number[];
+}
+
+const PICTURE_MS = 40;
+/** Readers whose pictures' ages are looked at; all would cost more than the reading itself. */
+const SAMPLED = 20;
+
+const [kind, address, countText, startedAtText] = process.argv.slice(2);
 const count = Number(countText);
+const startedAt = Number(startedAtText);
 const bytes = Array.from({ length: count }, () => 0);
+let ages: number[] = [];
+let firstKeyframes: number[] = [];
 let ready = 0;
 
+const now = () => performance.timeOrigin + performance.now();
+
+class Tally {
+  readonly #index: number;
+  readonly #begun = now();
+  #started = false;
+
+  constructor(index: number) {
+    this.#index = index;
+  }
+
+  got(size: number): void {
+    bytes[this.#index]! += size;
+  }
+
+  picture(tail: Buffer): void {
+    if (!this.#started) {
+      this.#started = true;
+      ready++;
+      firstKeyframes.push(now() - this.#begun);
+    } else if (this.#index % Math.ceil(count / SAMPLED) === 0) {
+      ages.push(now() - startedAt - numberOf(tail) * PICTURE_MS);
+    }
+  }
+}
+
 function readRtsp(index: number): void {
+  const tally = new Tally(index);
   const url = new URL(address!);
   const socket = connect(Number(url.port), url.hostname);
-  const send = (method: string, target: string, headers: string) =>
-    socket.write(`${method} ${target} RTSP/1.0\r\nCSeq: ${++sequence}\r\n${headers}\r\n`);
   let sequence = 0;
   let controls: string[] = [];
   let session = '';
+  let answered = 0;
+  let media = false;
+  let rest: Buffer = Buffer.alloc(0);
+  const send = (method: string, target: string, headers: string) =>
+    socket.write(`${method} ${target} RTSP/1.0\r\nCSeq: ${++sequence}\r\n${headers}\r\n`);
   const setUp = (n: number) =>
     send(
       'SETUP',
       controls[n]!,
       `Transport: RTP/AVP/TCP;unicast;interleaved=${2 * n}-${2 * n + 1}\r\n${session}`,
     );
-  let answered = 0;
-  const onText = (chunk: Buffer) => {
-    const text = chunk.toString('latin1');
+  const answer = (text: string) => {
     if (!text.startsWith('RTSP/1.0 200')) throw new Error(text.slice(0, 200));
     answered++;
     if (answered === 1) {
@@ -40,43 +90,61 @@ function readRtsp(index: number): void {
     }
     session ||= `Session: ${/^Session: *([^;\s]+)/im.exec(text)![1]}\r\n`;
     if (answered <= controls.length) return setUp(answered - 1);
-    if (answered === controls.length + 1) {
-      send('PLAY', address!, session);
-      socket.off('data', onText);
-      socket.on('data', (media) => {
-        bytes[index]! += media.length;
-      });
-      ready++;
-    }
+    if (answered === controls.length + 1) return send('PLAY', address!, session);
     return undefined;
   };
-  socket.on('data', onText);
-  keep(socket);
-  send('DESCRIBE', address!, 'Accept: application/sdp\r\n');
-}
-
-function readMse(index: number): void {
-  const socket = new WebSocket(address!, { perMessageDeflate: false, skipUTF8Validation: true });
-  socket.on('open', () => ready++);
-  socket.on('message', (data: Buffer) => {
-    bytes[index]! += data.length;
+  /** Walks over interleaved packets; the last packet of a picture has the marker, and its number at the end. */
+  const walk = (chunk: Buffer) => {
+    const data = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
+    let at = 0;
+    while (data.length - at >= 4 && data[at] === 0x24) {
+      const size = data.readUInt16BE(at + 2);
+      if (data.length - at < 4 + size) break;
+      const packet = data.subarray(at + 4, at + 4 + size);
+      if (data[at + 1] === 0 && (packet[1]! & 0x80) !== 0) tally.picture(packet);
+      at += 4 + size;
+    }
+    rest = data.subarray(at);
+  };
+  socket.on('data', (chunk: Buffer) => {
+    let data = chunk;
+    if (!media) {
+      const end = chunk.indexOf('\r\n\r\n');
+      const playing = answered === controls.length + 1 && controls.length > 0;
+      answer(chunk.toString('latin1'));
+      if (!playing) return;
+      media = true;
+      data = chunk.subarray(end + 4);
+    }
+    tally.got(data.length);
+    walk(data);
   });
   socket.on('error', (error) => {
     throw error;
   });
+  send('DESCRIBE', address!, 'Accept: application/sdp\r\n');
 }
 
-function keep(socket: Socket): void {
+function readMse(index: number): void {
+  const tally = new Tally(index);
+  const socket = new WebSocket(address!, { perMessageDeflate: false, skipUTF8Validation: true });
+  socket.on('message', (data: Buffer, binary) => {
+    tally.got(data.length);
+    // Pictures are far larger than frames of sound and initialisation segments.
+    if (binary && data.length > 4000) tally.picture(data);
+  });
   socket.on('error', (error) => {
     throw error;
   });
 }
 
 const read = kind === 'rtsp' ? readRtsp : readMse;
-for (let index = 0; index < count; index++) setTimeout(() => read(index), index * 2);
+for (let index = 0; index < count; index++) setTimeout(() => read(index), index * 4);
 setInterval(() => {
   const sum = bytes.reduce((a, b) => a + b, 0);
-  process.stdout.write(`${JSON.stringify({ readers: ready, bytes: sum, smallest: Math.min(...bytes) })}\n`);
+  process.send!({ ready, bytes: sum, smallest: Math.min(...bytes), ages, firstKeyframes } satisfies Report);
   bytes.fill(0);
+  ages = [];
+  firstKeyframes = [];
 }, 1000);
 process.on('disconnect', () => process.exit());
