@@ -155,6 +155,11 @@ export async function createServer(config: Config, options: { log?: Logger } = {
         else log.info({ stream, reason }, `source ${state}`);
       },
       onDemand: hub.onDemand,
+      onRemoved: (name, reason) => {
+        const stream = hub.get(name);
+        // Somebody else may publish it meanwhile.
+        if (stream && (stream.publisher?.door ?? 'source') === 'source') stream.end(reason);
+      },
     });
     const host = hostInUrl(config.host);
     return {

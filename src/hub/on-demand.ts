@@ -49,18 +49,22 @@ export class OnDemand {
     this.#options = options;
   }
 
-  /** Says who brings the stream of that name; the returned function takes it back, and dismisses the source. */
-  add(name: string, summoner: Summoner, limits = DEFAULT_LIMITS): () => void {
+  /**
+   * Says who brings the stream of that name; the returned function takes it back, and dismisses the source. One that is
+   * at work already has to be wanted like any other.
+   */
+  add(name: string, summoner: Summoner, limits = DEFAULT_LIMITS, atWork = false): () => void {
     const entry: Entry = {
       name,
       summoner,
       limits,
       claims: 0,
-      summoned: false,
+      summoned: atWork,
       cancelClose: () => {},
       waiting: new Set(),
     };
     this.#entries.set(name, entry);
+    this.#expire(entry);
     return () => {
       if (this.#entries.get(name) !== entry) return;
       this.#entries.delete(name);

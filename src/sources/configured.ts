@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { OnDemand, OnDemandLimits } from '#hub/on-demand.ts';
 import { maskAddress } from '#protocols/rtsp/credentials.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
@@ -45,79 +46,124 @@ export type StartSource = (
   onState: (status: SourceTask['status']) => void,
 ) => SourceTask;
 
+interface ConfiguredSourceOptions {
+  readonly start: StartSource;
+  readonly onState: (status: SourceStatus) => void;
+  readonly onDemand: OnDemand;
+  readonly clock?: Clock;
+}
+
+const TAKEN_OUT = 'The source was taken out of the configuration.';
+
 /** The sources that the configuration asks for, those on demand too. */
 export class ConfiguredSources implements AsyncDisposable {
-  readonly #sources: readonly ConfiguredSource[];
+  readonly #options: ConfiguredSourceOptions & {
+    readonly onRemoved: (stream: string, reason: string) => void;
+  };
+  readonly #sources = new Map<string, ConfiguredSource>();
+  /** Ends of sources that were taken out, by stream. */
+  readonly #ending = new Map<string, Promise<void>>();
 
-  constructor(options: {
-    readonly settings: readonly SourceSettings[];
-    readonly start: StartSource;
-    readonly onState: (status: SourceStatus) => void;
-    readonly onDemand: OnDemand;
-    readonly clock?: Clock;
-  }) {
-    const { settings, ...rest } = options;
-    this.#sources = settings.map((one) => new ConfiguredSource(one, rest));
+  /** `onRemoved` is told of a source that was taken out before it ends, and ends its stream. */
+  constructor(
+    options: ConfiguredSourceOptions & {
+      readonly settings: readonly SourceSettings[];
+      readonly onRemoved: (stream: string, reason: string) => void;
+    },
+  ) {
+    this.#options = options;
+    this.apply(options.settings);
   }
 
   list(): SourceStatus[] {
-    return this.#sources.map((source) => source.status);
+    return this.#sources
+      .values()
+      .map((source) => source.status)
+      .toArray();
+  }
+
+  /**
+   * Goes on with these sources: begins those that are new, ends those that are gone, and lets those that are not what
+   * they were begin anew; the others do not notice.
+   */
+  apply(settings: readonly SourceSettings[]): void {
+    const wanted = new Set(settings.map(({ stream }) => stream));
+    for (const [stream, source] of this.#sources) if (!wanted.has(stream)) this.#remove(stream, source);
+    for (const one of settings) {
+      const known = this.#sources.get(one.stream);
+      if (known) known.change(one);
+      else
+        this.#sources.set(one.stream, new ConfiguredSource(one, this.#options, this.#ending.get(one.stream)));
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#sources.map((source) => source[Symbol.asyncDispose]()));
+    const ends = this.#sources.values().map((source) => source[Symbol.asyncDispose]());
+    await Promise.all([...ends, ...this.#ending.values()]);
+  }
+
+  #remove(stream: string, source: ConfiguredSource): void {
+    this.#sources.delete(stream);
+    this.#options.onRemoved(stream, TAKEN_OUT);
+    const ending = source.end(TAKEN_OUT).then(() => {
+      if (this.#ending.get(stream) === ending) this.#ending.delete(stream);
+    });
+    this.#ending.set(stream, ending);
   }
 }
 
 /** One source: at work from its beginning to its end, or as often as somebody wants its stream. */
 export class ConfiguredSource implements AsyncDisposable {
-  readonly settings: SourceSettings;
-  readonly #start: StartSource;
-  readonly #onState: (status: SourceStatus) => void;
+  readonly #options: ConfiguredSourceOptions;
   readonly #clock: Clock;
-  readonly #takeBack: () => void;
+  #settings: SourceSettings;
+  #takeBack = () => {};
   #task: SourceTask | undefined;
-  /** Ends of tasks; two of one source never work at a time. */
-  #ending: Promise<void> = Promise.resolve();
+  /** Ends of tasks; two of one stream never work at a time. */
+  #ending: Promise<void>;
   #wanted = false;
   #since: number;
 
-  constructor(
-    settings: SourceSettings,
-    options: {
-      readonly start: StartSource;
-      readonly onState: (status: SourceStatus) => void;
-      readonly onDemand: OnDemand;
-      readonly clock?: Clock;
-    },
-  ) {
-    this.settings = settings;
-    this.#start = options.start;
-    this.#onState = options.onState;
+  /** `after` is the end of the source that the stream had before. */
+  constructor(settings: SourceSettings, options: ConfiguredSourceOptions, after?: Promise<void>) {
+    this.#settings = settings;
+    this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#since = this.#clock.now();
+    this.#ending = after ?? Promise.resolve();
     if (settings.onDemand) {
-      const source = this;
-      this.#takeBack = options.onDemand.add(
-        settings.stream,
-        {
-          summon: () => this.#summon(),
-          dismiss: (reason) => this.#dismiss(reason),
-          get trouble() {
-            return source.#trouble;
-          },
-        },
-        settings.onDemand,
-      );
+      this.#offer();
+    } else if (after) {
+      this.#summon();
     } else {
-      this.#takeBack = () => {};
       this.#wanted = true;
       this.#begin();
     }
   }
 
+  get settings(): SourceSettings {
+    return this.#settings;
+  }
+
+  /** Goes on with other settings, where they are other ones: readers of the stream are held meanwhile. */
+  change(settings: SourceSettings): void {
+    const before = this.#settings;
+    this.#settings = settings;
+    if (!isDeepStrictEqual({ ...before, onDemand: undefined }, { ...settings, onDemand: undefined })) {
+      this.#stop('The source was changed.');
+      if (this.#wanted) this.#summon();
+    }
+    if (settings.onDemand && !before.onDemand) {
+      this.#offer();
+    } else if (!settings.onDemand && before.onDemand) {
+      this.#takeBack();
+      this.#takeBack = () => {};
+      this.#summon();
+    }
+  }
+
   get status(): SourceStatus {
-    const { settings } = this;
+    const settings = this.#settings;
     const address = settings.kind === 'file' ? settings.path : maskAddress(settings.url);
     const { stream } = settings;
     if (!this.#task)
@@ -133,10 +179,15 @@ export class ConfiguredSource implements AsyncDisposable {
     };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Ends it; resolves when nothing of it is left. */
+  async end(reason: string): Promise<void> {
     this.#takeBack();
-    this.#dismiss('The source was stopped.');
+    this.#dismiss(reason);
     await this.#ending;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.end('The source was stopped.');
   }
 
   get #trouble(): { reason: string; final: boolean } | undefined {
@@ -144,6 +195,30 @@ export class ConfiguredSource implements AsyncDisposable {
     return status?.reason === undefined
       ? undefined
       : { reason: status.reason, final: status.state === 'failed' && status.final === true };
+  }
+
+  /** From now on it is at work only while somebody wants its stream; where it is at work, it has to be wanted. */
+  #offer(): void {
+    const source = this;
+    this.#takeBack = this.#options.onDemand.add(
+      this.#settings.stream,
+      {
+        summon: () => this.#summon(),
+        dismiss: (reason) => this.#dismiss(reason),
+        get trouble() {
+          return source.#trouble;
+        },
+      },
+      {
+        get startMs() {
+          return source.#settings.onDemand?.startMs ?? 0;
+        },
+        get closeMs() {
+          return source.#settings.onDemand?.closeMs ?? 0;
+        },
+      },
+      this.#wanted,
+    );
   }
 
   #summon(): void {
@@ -155,20 +230,26 @@ export class ConfiguredSource implements AsyncDisposable {
   }
 
   #begin(): void {
-    const task = this.#start(this.settings, () => {
-      if (this.#task === task) this.#onState(this.status);
+    const task = this.#options.start(this.#settings, () => {
+      if (this.#task === task) this.#options.onState(this.status);
     });
     this.#task = task;
-    this.#onState(this.status);
+    this.#options.onState(this.status);
   }
 
   #dismiss(reason: string): void {
     if (!this.#wanted) return;
     this.#wanted = false;
+    this.#stop(reason);
+    this.#options.onState(this.status);
+  }
+
+  #stop(reason: string): void {
     this.#since = this.#clock.now();
     const task = this.#task;
     this.#task = undefined;
-    if (task) this.#ending = task.stop(reason);
-    this.#onState(this.status);
+    if (!task) return;
+    const before = this.#ending;
+    this.#ending = task.stop(reason).then(() => before);
   }
 }
