@@ -306,7 +306,8 @@ describe('WorkerPool', () => {
         pool
           .list()
           .map(
-            ({ quarantine, tasks }) => `${quarantine ? 'alone' : 'open'}: ${tasks.map((t) => t.affinity)}`,
+            ({ quarantine, tasks }) =>
+              `${quarantine ? 'alone' : 'open'}: ${tasks.map((t) => t.affinity).join()}`,
           );
       return { ...world, live, homes };
     }
