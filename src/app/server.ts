@@ -70,6 +70,7 @@ export async function createServer(config: Config, options: { log?: Logger } = {
     executor: workers.pool,
     algorithms,
     streamExists: (name) => hub.get(name)?.state === 'live',
+    onDemand: { has: (name) => hub.onDemand.has(name), claim: (name) => hub.onDemand.claim(name) },
   });
   const bus = new MemoryBus<BusTopics>();
   connectRuns({ hub, runs, bus, workers, log });
@@ -150,6 +151,8 @@ export async function createServer(config: Config, options: { log?: Logger } = {
             }),
       onState: ({ stream, state, reason }) => {
         events.streamsChanged();
+        // Runs that wait for the stream show why it does not come.
+        if (reason !== undefined && !hub.get(stream)) runs.streamEnded(stream, reason);
         if (state === 'failed') log.error({ stream }, `source failed: ${reason}`);
         else if (state === 'waiting') log.warn({ stream }, `source waits: ${reason}`);
         else log.info({ stream, reason }, `source ${state}`);

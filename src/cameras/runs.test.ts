@@ -48,7 +48,7 @@ class FakeTask implements RunTask {
   }
 }
 
-function setUp() {
+function setUp(more: Partial<ConstructorParameters<typeof RunManager>[0]> = {}) {
   const clock = new VirtualClock();
   const streams = new Set(['demo', 'yard/gate-1']);
   const tasks: FakeTask[] = [];
@@ -66,6 +66,7 @@ function setUp() {
         return task;
       },
     },
+    ...more,
   });
   const events: string[] = [];
   runs.events.on('runStarted', ({ id }) => events.push(`started ${id}`));
@@ -452,5 +453,50 @@ describe('RunManager', () => {
     await closed;
     expect(runs.list()).toEqual([]);
     expect(clock.pending).toBe(0);
+  });
+});
+
+describe('a run on a stream that comes on demand', () => {
+  it('makes the stream come, waits for it without a worker, and wants it until its last lease', () => {
+    const wanted: string[] = [];
+    const { runs, tasks, streams } = setUp({
+      onDemand: {
+        has: (name) => name === 'gate',
+        claim: (name) => {
+          wanted.push(`wanted ${name}`);
+          return () => void wanted.push(`let go ${name}`);
+        },
+      },
+    });
+    const { run, lease } = runs.acquire({ stream: 'gate', algorithm: 'barcode', holder: ann });
+    expect(run).toMatchObject({ state: 'waiting', reason: 'The stream "gate" is being fetched.' });
+    runs.streamEnded('gate', 'The camera refuses.');
+    expect(runs.get(run.id)?.reason).toBe('The camera refuses.');
+    expect(tasks).toHaveLength(0);
+    streams.add('gate');
+    runs.streamStarted('gate');
+    expect(tasks).toHaveLength(1);
+    runs.acquire({ stream: 'gate', algorithm: 'barcode', holder: ben });
+    expect(wanted).toEqual(['wanted gate']);
+    runs.release(lease.id);
+    expect(wanted).toEqual(['wanted gate']);
+    void runs.stop(run.id);
+    expect(wanted).toEqual(['wanted gate', 'let go gate']);
+  });
+
+  it('is taken for the algorithms of the stream as soon as somebody watches its results', () => {
+    const wanted: string[] = [];
+    const { runs } = setUp({
+      onDemand: {
+        has: (name) => name === 'gate',
+        claim: (name) => {
+          wanted.push(name);
+          return () => {};
+        },
+      },
+    });
+    runs.setDefaults('gate', [{ algorithm: 'barcode' }]);
+    runs.viewerJoined('gate', 'a');
+    expect(wanted).toEqual(['gate']);
   });
 });

@@ -23,6 +23,12 @@ export interface RunManagerOptions {
   /** By id. */
   readonly algorithms: ReadonlyMap<string, FoundManifest>;
   readonly streamExists: (name: string) => boolean;
+  /** Streams that come when they are wanted; a run wants its stream as long as it has leases. */
+  readonly onDemand?: {
+    readonly has: (name: string) => boolean;
+    /** Returns what ends the wish. */
+    readonly claim: (name: string) => () => void;
+  };
   readonly clock?: Clock;
   /** How long a run outlives its last holder when that vanished, ms; see {@link RunManager}. Default 2000. */
   readonly lingerMs?: number;
@@ -51,6 +57,7 @@ const NOBODY = 'Nobody asks for it any more.';
  *   RUN_CONFLICT: nobody changes what another one is looking at. Where nobody else holds the run, it goes on with the
  *   new parameters.
  * - A run whose stream ends waits for it, without a worker, and keeps its leases.
+ * - A run on a stream that comes on demand makes it come, and keeps it, like a reader.
  */
 export class RunManager implements AsyncDisposable {
   readonly events = new Emitter<RunEvents>();
@@ -60,6 +67,8 @@ export class RunManager implements AsyncDisposable {
   /** Runs that have ended and whose task is still ending, by id. */
   readonly #ending = new Map<string, Promise<void>>();
   readonly #lingering = new Map<Run, () => void>();
+  /** What ends a run's wish for its stream. */
+  readonly #claims = new Map<Run, () => void>();
   readonly #viewers: Viewers;
   #algorithms: RunManagerOptions['algorithms'];
   #nextLease = 1;
@@ -69,7 +78,7 @@ export class RunManager implements AsyncDisposable {
     this.#clock = options.clock ?? systemClock;
     this.#algorithms = options.algorithms;
     this.#viewers = new Viewers({
-      streamExists: options.streamExists,
+      streamExists: (name) => options.streamExists(name) || this.#comes(name),
       take: (stream, viewerId, wish) => this.#takeDefault(stream, viewerId, wish),
       release: (leaseId) => void this.release(leaseId),
       adjust: (stream, wish) => this.#adjust(stream, wish),
@@ -101,7 +110,7 @@ export class RunManager implements AsyncDisposable {
     const exists = this.#options.streamExists(stream);
     const id = runId(stream, algorithm);
     const existing = this.#runs.get(id);
-    if (!exists && !existing && holder.kind !== 'config') {
+    if (!exists && !existing && !this.#comes(stream) && holder.kind !== 'config') {
       throw new NamedError(
         'STREAM_UNKNOWN',
         `There is no stream "${stream}" now. Publish it first; GET /api/streams lists those that are live.`,
@@ -297,8 +306,16 @@ export class RunManager implements AsyncDisposable {
     });
     this.#runs.set(id, run);
     if (streamExists) run.resume();
+    else if (this.#comes(stream)) run.suspend(`The stream "${stream}" is being fetched.`);
     else run.suspend(`There is no stream "${stream}" yet.`);
+    const { onDemand } = this.#options;
+    if (onDemand) this.#claims.set(run, onDemand.claim(stream));
     return run;
+  }
+
+  /** Whether a stream that is not there comes when somebody wants it. */
+  #comes(stream: string): boolean {
+    return this.#options.onDemand?.has(stream) === true;
   }
 
   #keep(run: Run): void {
@@ -318,6 +335,8 @@ export class RunManager implements AsyncDisposable {
     if (this.#runs.get(run.id) !== run) return this.#ending.get(run.id) ?? Promise.resolve();
     this.#keep(run);
     this.#runs.delete(run.id);
+    this.#claims.get(run)?.();
+    this.#claims.delete(run);
     const ending = run.end().then(() => {
       if (this.#ending.get(run.id) === ending) this.#ending.delete(run.id);
     });

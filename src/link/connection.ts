@@ -37,6 +37,8 @@ export class LinkConnection {
   readonly #subscriptions = new Map<number, { reader: Reader; feed: Feed; forget: () => void }>();
   /** Per subscription: what to call when the shared socket has room again. */
   readonly #drained = new Map<number, () => void>();
+  /** Subscriptions to streams that are being fetched. */
+  readonly #fetching = new Map<number, AbortController>();
   readonly #outlets = new Map<number, Outlet>();
   readonly #pings: NodeJS.Timeout;
   readonly #hello: NodeJS.Timeout;
@@ -124,6 +126,7 @@ export class LinkConnection {
     const { subscription: channel, stream: name, tracks: ids, kind } = message;
     const end = (reason: string) => this.send({ type: 'end', subscription: channel, reason });
     const stream = this.#hub.get(name);
+    if (!stream && this.#hub.onDemand.has(name)) return this.#fetch(message, end);
     if (!stream) return end(`There is no stream "${name}".`);
     const tracks = stream.tracks.filter(
       ({ id, format }) => (!ids || ids.includes(id)) && (!kind || format.kind === kind),
@@ -162,7 +165,22 @@ export class LinkConnection {
     feed.attach(reader);
   }
 
+  /** Subscribes when the stream, which comes on demand, is there. */
+  #fetch(message: Subscribe, end: (reason: string) => void): void {
+    const { subscription: channel, stream: name } = message;
+    const abort = new AbortController();
+    this.#fetching.set(channel, abort);
+    // False once the worker has given the subscription up.
+    const wanted = () => this.#fetching.get(channel) === abort && this.#fetching.delete(channel);
+    this.#hub.wanted(name, abort.signal).then(
+      () => wanted() && this.#subscribe(message),
+      (error) => wanted() && end(messageOf(error)),
+    );
+  }
+
   #unsubscribe(channel: number): void {
+    this.#fetching.get(channel)?.abort();
+    this.#fetching.delete(channel);
     const subscription = this.#subscriptions.get(channel);
     this.#subscriptions.delete(channel);
     this.#drained.delete(channel);
@@ -222,7 +240,8 @@ export class LinkConnection {
   #closed(reason: string): void {
     clearInterval(this.#pings);
     clearTimeout(this.#hello);
-    for (const channel of [...this.#subscriptions.keys()]) this.#unsubscribe(channel);
+    for (const channel of [...this.#subscriptions.keys(), ...this.#fetching.keys()])
+      this.#unsubscribe(channel);
     for (const outlet of this.#outlets.values()) outlet.close(reason);
     this.#outlets.clear();
     if (this.#worker) this.#events.emit('gone', this.#worker, reason);

@@ -14,6 +14,8 @@ import type { WebSocketTransport } from './transport.ts';
 /** A rendition that is not there after so many milliseconds is done without. */
 const RENDITION_MS = 3000;
 const DROPS_MS = 1000;
+/** How often a page that waits for a source is told what keeps it. */
+const TROUBLE_MS = 1000;
 
 export interface MseSessionOptions {
   readonly hub: Hub;
@@ -49,6 +51,9 @@ export class MseSession {
   #closed = false;
   #unlisten: (() => void)[] = [];
   #cancelDrops: (() => void) | undefined;
+  /** A page that does not pause wants its stream: one that comes on demand is kept for it. */
+  #release: () => void;
+  #cancelTrouble = () => {};
   /** Drops of readers before a pause, and what the page was told last. */
   #earlier = { video: 0, audio: 0 };
   #told = { video: 0, audio: 0 };
@@ -58,6 +63,7 @@ export class MseSession {
     this.#hub = options.hub;
     this.#transport = options.transport;
     this.#clock = options.hub.options.clock;
+    this.#release = this.#claim();
     const stream = this.#hub.get(options.streamName);
     if (stream) this.#follow(stream);
     else this.#wait();
@@ -71,6 +77,7 @@ export class MseSession {
     else if (message.type === 'pause') this.#pause();
     else if (this.#paused) {
       this.#paused = false;
+      this.#release = this.#claim();
       if (this.#stream) void this.#open(this.#stream);
     }
   }
@@ -80,26 +87,56 @@ export class MseSession {
     if (this.#closed) return;
     this.#closed = true;
     this.#stopReading();
+    this.#forget();
+    this.#release();
+  }
+
+  /** Turns away from the stream, or from waiting for it. */
+  #forget(): void {
     this.#cancelDrops?.();
+    this.#cancelTrouble();
     for (const off of this.#unlisten) off();
     this.#unlisten = [];
+    this.#stream = undefined;
+  }
+
+  #claim(): () => void {
+    return this.#hub.onDemand.claim(this.#options.streamName);
   }
 
   #end(reason: string): void {
     if (this.#closed) return;
+    if (this.#paused && this.#hub.onDemand.has(this.#options.streamName)) {
+      // The source was closed because nobody looks; it comes again with the page that looks again.
+      this.#forget();
+      return this.#wait();
+    }
     this.close();
     this.#transport.close(reason);
   }
 
   #wait(): void {
     const name = this.#options.streamName;
-    this.#say({ type: 'waiting', reason: `Nobody is publishing "${name}" yet.` });
+    if (this.#hub.onDemand.has(name)) this.#sayTrouble(`"${name}" is being fetched.`);
+    else this.#say({ type: 'waiting', reason: `Nobody is publishing "${name}" yet.` });
     const off = this.#hub.events.on('streamAdded', (stream) => {
       if (stream.name !== name) return;
       off();
+      this.#cancelTrouble();
       this.#follow(stream);
     });
     this.#unlisten.push(off);
+  }
+
+  /** Says why the source has not come, and again when there is another reason. */
+  #sayTrouble(reason: string): void {
+    this.#say({ type: 'waiting', reason });
+    const look = () => {
+      const now = this.#hub.onDemand.trouble(this.#options.streamName) ?? reason;
+      if (now !== reason) this.#sayTrouble(now);
+      else this.#cancelTrouble = this.#clock.after(TROUBLE_MS, look);
+    };
+    this.#cancelTrouble = this.#clock.after(TROUBLE_MS, look);
   }
 
   #follow(stream: Stream): void {
@@ -188,6 +225,7 @@ export class MseSession {
     this.#paused = true;
     this.#turn++;
     this.#stopReading();
+    this.#release();
   }
 
   #stopReading(): void {
