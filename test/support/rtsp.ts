@@ -9,14 +9,16 @@ import { RtspServer } from '#servers/rtsp/server.ts';
 import { type RunningProgram, start } from './process.ts';
 
 /** A hub with an RTSP door on a free port; readers are let go as soon as their publisher is gone. */
-export async function startRtsp(options: { hub?: Partial<HubOptions>; sessionTimeoutMs?: number } = {}) {
+export async function startRtsp(
+  options: { hub?: Partial<HubOptions>; sessionTimeoutMs?: number; port?: number } = {},
+) {
   const hub = new Hub({ holdMs: 0, ...options.hub });
   const notes: string[] = [];
   const note = (message: string) => void notes.push(message);
   const server = new RtspServer({
     hub,
     host: '127.0.0.1',
-    port: 0,
+    port: options.port ?? 0,
     log: { info: note, warn: note, debug: note },
     ...(options.sessionTimeoutMs !== undefined && { sessionTimeoutMs: options.sessionTimeoutMs }),
   });
