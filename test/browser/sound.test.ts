@@ -4,8 +4,10 @@ import { barcodeClip } from '../support/media.ts';
 import { sluice, type TestSluice } from '../support/sluice.ts';
 import { figures, pageBuilt, publish, settled, testAlgorithms } from './support.ts';
 
-/** As the issue asks, ms. */
+/** Sound and picture this far apart, in ms, are not yet noticed by anybody. */
 const LARGEST_SKEW_MS = 40;
+/** Pictures are timed when they are drawn: a machine that is busy with something else may spoil one measurement. */
+const twice = { retry: 1 };
 const BEEPS = 12;
 const LOOP_SECONDS = 5;
 
@@ -63,17 +65,17 @@ function expectInStep(measured: readonly number[]): void {
 }
 
 describe('sound and picture in Chromium', () => {
-  it('are in step on a stream that is published over RTSP', async () => {
+  it('are in step on a stream that is published over RTSP', twice, async () => {
     await using _publisher = publish(clip, `${server.rtsp}/plain`);
     expectInStep(await skews('plain', 'published'));
   });
 
-  it('stay in step while an algorithm takes a second for each frame', async () => {
+  it('stay in step while an algorithm takes a second for each frame', twice, async () => {
     await using _publisher = publish(clip, `${server.rtsp}/slow`);
     expectInStep(await skews('slow', 'with an algorithm of 1 s per frame'));
   });
 
-  it('stay in step over the seams of a file that is played in a loop', async () => {
+  it('stay in step over the seams of a file that is played in a loop', twice, async () => {
     const measured = await skews('loop', `file of ${LOOP_SECONDS} s in a loop`);
     expect(measured.length).toBeGreaterThan(2 * LOOP_SECONDS);
     expectInStep(measured);

@@ -1,5 +1,6 @@
 import { type CSSProperties, type ReactNode, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { PlayerSnapshot } from '../player/snapshot.ts';
 import { FullScreen, SoundOff, SoundOn } from './icons.tsx';
 import { useKeys } from './keys.ts';
 import { stateWords } from './state-words.ts';
@@ -66,7 +67,7 @@ export function Stage({ name, handle }: { name: string; handle: PlayerHandle }):
         >
           <FullScreen />
         </button>
-        {hasSound && snapshot && <Sound handle={handle} muted={snapshot.muted} level={snapshot.level} />}
+        {hasSound && snapshot && <Sound handle={handle} snapshot={snapshot} />}
       </div>
     </div>
   );
@@ -74,12 +75,12 @@ export function Stage({ name, handle }: { name: string; handle: PlayerHandle }):
 
 interface SoundProps {
   readonly handle: PlayerHandle;
-  readonly muted: boolean;
-  readonly level: number | undefined;
+  readonly snapshot: PlayerSnapshot;
 }
 
-function Sound({ handle, muted, level }: SoundProps): ReactNode {
+function Sound({ handle, snapshot }: SoundProps): ReactNode {
   const { t } = useTranslation();
+  const { muted, soundBlocked, level } = snapshot;
   const words = muted ? t('stage.unmute') : t('stage.mute');
   return (
     <button
@@ -93,7 +94,9 @@ function Sound({ handle, muted, level }: SoundProps): ReactNode {
       onClick={handle.toggleSound}
     >
       {muted ? <SoundOff /> : <SoundOn />}
-      {muted && <span className="stage-button-text">{t('stage.soundOff')}</span>}
+      {muted && (
+        <span className="stage-button-text">{t(soundBlocked ? 'stage.soundBlocked' : 'stage.soundOff')}</span>
+      )}
       {level !== undefined && (
         <span className="meter" aria-hidden="true">
           <span style={{ transform: `scaleY(${level.toFixed(2)})` }} />
