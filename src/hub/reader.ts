@@ -39,6 +39,8 @@ export class Reader {
   readonly remote: string;
   readonly since: number;
   readonly counters: ReaderCounters = { units: 0, bytes: 0, droppedVideo: 0, droppedAudio: 0, skips: 0 };
+  /** Packets that were lost on the way to it, where it tells us (RTCP receiver reports). */
+  lost: number | undefined;
   /** Called when video had to be dropped, so that the publisher can be asked for a keyframe. */
   onSkip: (() => void) | undefined;
   readonly #transport: Transport;

@@ -15,12 +15,26 @@ export interface PublisherInfo {
   readonly remote: string;
 }
 
+/** What was lost of a track on the way from its publisher. */
+export interface TrackReception {
+  readonly track: number;
+  readonly packets: number;
+  /** Packets that never came, or too late; `late` and `duplicate` count those that came and were left out. */
+  readonly lost: number;
+  readonly late: number;
+  readonly duplicate: number;
+  /** Pictures left out between a loss and the next keyframe. */
+  readonly concealed: number;
+}
+
 /** What the stream asks of its publisher's session. */
 export interface PublisherHooks {
   /** The publication is over, and not by the publisher's own `close`. */
   onClose(reason: string): void;
   /** Some reader lost video; a protocol that can ask for a keyframe does. */
   requestKeyframe?(): void;
+  /** How its packets arrive, by its own track ids, where there are packets that can be lost. */
+  reception?(): readonly TrackReception[];
 }
 
 export interface StreamOptions {
@@ -90,6 +104,11 @@ export class Stream {
   get publisher(): (PublisherInfo & { since: number }) | undefined {
     const publication = this.#publication;
     return publication && { ...publication.publisher, since: publication.since };
+  }
+
+  /** What was lost on the way from the publisher, where that can be known. */
+  get reception(): readonly TrackReception[] | undefined {
+    return this.#publication?.reception;
   }
 
   get state(): 'live' | 'held' | 'ended' {
@@ -335,6 +354,11 @@ export class Publication {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** As the publisher's door counts it, by the stream's track ids. */
+  get reception(): readonly TrackReception[] | undefined {
+    return this.hooks.reception?.().map((one) => ({ ...one, track: this.#ids.get(one.track) ?? one.track }));
   }
 
   /**

@@ -63,8 +63,12 @@ export async function listensOn(server: Server, { host, port }: TcpAddress): Pro
   return own.address === address;
 }
 
-/** Why a server cannot listen, with the way out. */
-function listenFailure(error: NodeJS.ErrnoException, { host, port, setting }: TcpAddress): NamedError {
+/** Why a server cannot listen, with the way out; `kind` is what the port is called in sentences. */
+export function listenFailure(
+  error: NodeJS.ErrnoException,
+  { host, port, setting }: TcpAddress,
+  kind = 'port',
+): NamedError {
   const failure = (code: string, status: number, sentence: string) =>
     new NamedError(code, `${sentence}.`, status, { cause: error });
   switch (error.code) {
@@ -72,13 +76,13 @@ function listenFailure(error: NodeJS.ErrnoException, { host, port, setting }: Tc
       return failure(
         'PORT_BUSY',
         409,
-        `Port ${port} on ${host} is in use by another program. Stop that program, or choose another port with ${setting} in sluice.yml`,
+        `${kind.replace(/^p/, 'P')} ${port} on ${host} is in use by another program. Stop that program, or choose another ${kind} with ${setting} in sluice.yml`,
       );
     case 'EACCES':
       return failure(
         'PORT_FORBIDDEN',
         500,
-        `The system does not give port ${port} on ${host} away: it reserves ports below 1024. Choose another port with ${setting} in sluice.yml`,
+        `The system does not give ${kind} ${port} on ${host} away: it reserves ports below 1024. Choose another port with ${setting} in sluice.yml`,
       );
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':

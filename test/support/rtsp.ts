@@ -5,12 +5,12 @@ import type { Stream } from '#hub/stream.ts';
 import { RtspHeaders } from '#protocols/rtsp/headers.ts';
 import { type InterleavedFrame, type RtspResponse, serializeRequest } from '#protocols/rtsp/message.ts';
 import { RtspParser } from '#protocols/rtsp/parser.ts';
-import { RtspServer } from '#servers/rtsp/server.ts';
+import { type RtspMedia, RtspServer } from '#servers/rtsp/server.ts';
 import { type RunningProgram, start } from './process.ts';
 
 /** A hub with an RTSP door on a free port; readers are let go as soon as their publisher is gone. */
 export async function startRtsp(
-  options: { hub?: Partial<HubOptions>; sessionTimeoutMs?: number; port?: number } = {},
+  options: { hub?: Partial<HubOptions>; sessionTimeoutMs?: number; media?: RtspMedia; port?: number } = {},
 ) {
   const hub = new Hub({ holdMs: 0, ...options.hub });
   const notes: string[] = [];
@@ -20,6 +20,7 @@ export async function startRtsp(
     host: '127.0.0.1',
     port: options.port ?? 0,
     log: { info: note, warn: note, debug: note },
+    ...(options.media && { media: options.media }),
     ...(options.sessionTimeoutMs !== undefined && { sessionTimeoutMs: options.sessionTimeoutMs }),
   });
   const { port } = await server.listen();
@@ -38,10 +39,15 @@ export async function startRtsp(
 }
 
 /** Publishes a file by ffmpeg, at real-time pace, the encoded media as they are. */
-export function publish(path: string, url: string, loops = 0): RunningProgram {
+export function publish(
+  path: string,
+  url: string,
+  loops = 0,
+  transport: 'tcp' | 'udp' = 'tcp',
+): RunningProgram {
   return start('ffmpeg', [
     ...['-v', 'error', '-re', '-stream_loop', String(loops), '-i', path],
-    ...['-c', 'copy', '-f', 'rtsp', '-rtsp_transport', 'tcp', url],
+    ...['-c', 'copy', '-f', 'rtsp', '-rtsp_transport', transport, url],
   ]);
 }
 

@@ -16,7 +16,15 @@ export interface SetupRequest {
   readonly name: string;
   /** What the address says behind the name, e.g. `trackID=0`; empty when it names the stream as a whole. */
   readonly track: string;
+  /** Of the frames in the connection. Over UDP no such frames travel, and the pair only names the track in the session. */
   readonly channels: ChannelPair;
+  /** UDP ports of the client for RTP and RTCP; undefined where media travels inside the connection. */
+  readonly clientPorts?: readonly [number, number];
+}
+
+export interface SetupAnswer {
+  /** Synchronisation source of the packets that we send. */
+  readonly ssrc?: number;
 }
 
 export interface PlayAnswer {
@@ -39,8 +47,8 @@ export interface RtspApplication {
   /** A publisher shows what it will send; `name` is the address's path. */
   announce(name: string, sdp: string): void;
   /** Whether the track may be set up; an empty `track` must be refused (459) by who has several. */
-  setupPlay(setup: SetupRequest): MaybePromise<void>;
-  setupRecord(setup: SetupRequest): MaybePromise<void>;
+  setupPlay(setup: SetupRequest): MaybePromise<SetupAnswer | undefined>;
+  setupRecord(setup: SetupRequest): MaybePromise<undefined>;
   play(): PlayAnswer;
   pause(): void;
   record(): void;

@@ -12,7 +12,7 @@ describe('Transport', () => {
         'RTP/AVP;unicast;client_port=5000-5001, rtp/avp/tcp;unicast;interleaved=2-3;mode="PLAY,RECORD"',
       ),
     ).toEqual([
-      { profile: 'RTP/AVP', lower: 'UDP', multicast: false, mode: 'play' },
+      { profile: 'RTP/AVP', lower: 'UDP', multicast: false, mode: 'play', clientPorts: [5000, 5001] },
       { profile: 'RTP/AVP', lower: 'TCP', multicast: false, mode: 'record', interleaved: [2, 3] },
     ]);
   });

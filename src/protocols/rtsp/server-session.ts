@@ -1,28 +1,18 @@
 import type { Clock } from '#util/clock.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { contentBase, parseRtspAddress, type RtspAddress, splitTrack } from './address.ts';
-import type { RtspApplication } from './application.ts';
+import type { ChannelPair, RtspApplication } from './application.ts';
 import { formatRtpInfo, formatSession, parseSessionId, RtspHeaders } from './headers.ts';
 import { type RtspMessage, type RtspRequest, serializeResponse } from './message.ts';
 import { RtspParser } from './parser.ts';
+import { Refusal } from './refusal.ts';
 import { allowedMethods, isKnownMethod, PUBLIC_METHODS, type RtspState } from './states.ts';
 import { rtspStatus } from './status.ts';
-import { formatInterleavedTransport, parseTransport, type TransportOption } from './transport.ts';
+import { formatInterleavedTransport, formatUdpTransport, type TransportOption } from './transport.ts';
+import { chooseTransport, type ServerTransports } from './transport-choice.ts';
 
 /** Bytes that may wait behind a request which is still being answered. */
 const MAX_WAITING = 512 * 1024;
-
-/** A failed request: an RTSP status, a sentence, and headers that belong to it. */
-class Refusal extends Error {
-  readonly status: number;
-  readonly headers: readonly (readonly [string, string])[];
-
-  constructor(status: number, sentence: string, headers: readonly (readonly [string, string])[] = []) {
-    super(sentence);
-    this.status = status;
-    this.headers = headers;
-  }
-}
 
 interface Answer {
   readonly headers?: readonly (readonly [string, string | undefined])[];
@@ -40,7 +30,11 @@ export interface RtspServerSessionOptions {
   readonly id: string;
   /** A client that shows no sign of life for so long is disconnected. */
   readonly timeoutMs: number;
+  /** Inside the connection only, by default. */
+  readonly transports?: ServerTransports;
 }
+
+const TCP_ONLY: ServerTransports = { tcp: true, udp: undefined };
 
 /**
  * The server's side of one RTSP connection (RFC 2326), without I/O: received bytes go in, responses come out by
@@ -53,6 +47,7 @@ export class RtspServerSession {
   readonly #clock: Clock;
   readonly #id: string;
   readonly #timeoutMs: number;
+  readonly #transports: ServerTransports;
   readonly #parser = new RtspParser();
   #busy = false;
   #state: RtspState = 'INIT';
@@ -60,7 +55,8 @@ export class RtspServerSession {
   /** Name of the stream, once a DESCRIBE, ANNOUNCE or SETUP named it. */
   #name: string | undefined;
   #origin = '';
-  readonly #channels = new Set<number>();
+  /** The channels of the tracks that are set up. */
+  #channels: { readonly track: string; readonly pair: ChannelPair }[] = [];
   #lastSign: number;
   #lastProgress = 0;
   #cancelTimeout: () => void;
@@ -72,6 +68,7 @@ export class RtspServerSession {
     this.#clock = options.clock;
     this.#id = options.id;
     this.#timeoutMs = options.timeoutMs;
+    this.#transports = options.transports ?? TCP_ONLY;
     this.#lastSign = this.#clock.now();
     this.#cancelTimeout = this.#clock.after(this.#timeoutMs, () => this.#checkTimeout());
   }
@@ -83,9 +80,14 @@ export class RtspServerSession {
   /** Takes received bytes; the buffer is kept. */
   receive(bytes: Buffer): void {
     if (this.#closed) return;
-    this.#lastSign = this.#clock.now();
+    this.touch();
     this.#parser.push(bytes);
     this.#run();
+  }
+
+  /** The client gave a sign of life beside the connection (over UDP). */
+  touch(): void {
+    this.#lastSign = this.#clock.now();
   }
 
   /** The connection is gone, or has to go: the session ends. Idempotent. */
@@ -118,7 +120,7 @@ export class RtspServerSession {
     this.#state = 'INIT';
     this.#direction = undefined;
     this.#name = undefined;
-    this.#channels.clear();
+    this.#channels = [];
   }
 
   /** Handles what is there, up to a request whose answer takes time. */
@@ -307,7 +309,7 @@ export class RtspServerSession {
   }
 
   async #setup(request: RtspRequest, address: RtspAddress): Promise<Answer> {
-    const option = chooseTransport(request.headers.get('transport'));
+    const option = chooseTransport(request.headers.get('transport'), this.#transports);
     if (this.#direction === undefined && option.mode === 'record') {
       throw new Refusal(455, 'A stream is published by ANNOUNCE first, then SETUP and RECORD.', [
         ['Allow', allowedMethods('INIT', undefined).join(', ')],
@@ -320,31 +322,31 @@ export class RtspServerSession {
         `This session belongs to the stream "${this.#name}"; open another connection for "${name}".`,
       );
     }
-    const channels = this.#chooseChannels(option);
     const direction = this.#direction ?? 'play';
-    if (direction === 'play') await this.#app.setupPlay({ name, track, channels });
-    else await this.#app.setupRecord({ name, track, channels });
-    for (const channel of channels) this.#channels.add(channel);
+    // A reader that sets a track up again, because nothing came over UDP, gives its former channels back. Tracks of a
+    // publisher may have no names.
+    const others = this.#channels.filter((other) => direction === 'record' || other.track !== track);
+    const pair = chooseChannels(option, others);
+    const clientPorts = option.lower === 'UDP' ? option.clientPorts : undefined;
+    const setup = { name, track, channels: pair, ...(clientPorts && { clientPorts }) };
+    const answer = await (direction === 'play' ? this.#app.setupPlay(setup) : this.#app.setupRecord(setup));
+    this.#channels = [...others, { track, pair }];
     this.#direction = direction;
     this.#name = name;
     if (address.origin) this.#origin = address.origin;
     this.#state = 'READY';
+    const { profile } = option;
+    const { udp: serverPorts } = this.#transports;
+    const transport =
+      clientPorts && serverPorts
+        ? formatUdpTransport({ profile, clientPorts, serverPorts, mode: direction, ssrc: answer?.ssrc })
+        : formatInterleavedTransport(pair, direction);
     return {
       headers: [
-        ['Transport', formatInterleavedTransport(channels, direction)],
+        ['Transport', transport],
         ['Session', formatSession(this.#id, this.#timeoutMs)],
       ],
     };
-  }
-
-  /** The channels that were asked for, or the next free pair where none were, or where they are taken already. */
-  #chooseChannels(option: TransportOption): readonly [number, number] {
-    const asked = option.interleaved;
-    if (asked && !asked.some((channel) => this.#channels.has(channel))) return asked;
-    for (let channel = 0; channel < 255; channel += 2) {
-      if (!this.#channels.has(channel) && !this.#channels.has(channel + 1)) return [channel, channel + 1];
-    }
-    throw new Refusal(400, 'There is no free pair of interleaved channels left.');
   }
 
   #play(): Answer {
@@ -382,19 +384,16 @@ export class RtspServerSession {
   }
 }
 
-/** The first choice that we can serve: unicast RTP inside this connection. */
-function chooseTransport(header: string | undefined): TransportOption {
-  const offer = 'Ask for RTP over TCP (Transport: RTP/AVP/TCP;unicast;interleaved=0-1)';
-  if (header === undefined) throw new Refusal(400, `SETUP has no Transport header. ${offer}.`);
-  const option = parseTransport(header).find(
-    ({ profile, lower, multicast }) => /^RTP\/AVPF?$/.test(profile) && lower === 'TCP' && !multicast,
-  );
-  if (!option) {
-    throw new Refusal(
-      461,
-      `The transport "${header}" is not supported. ${offer}; in ffmpeg: -rtsp_transport tcp.`,
-      [['Transport', 'RTP/AVP/TCP;unicast;interleaved=0-1']],
-    );
+/** The channels that were asked for, or the next free pair where none were, or where they are taken already. */
+function chooseChannels(
+  option: TransportOption,
+  others: readonly { readonly pair: ChannelPair }[],
+): ChannelPair {
+  const isTaken = (channel: number) => others.some(({ pair }) => pair.includes(channel));
+  const asked = option.lower === 'TCP' ? option.interleaved : undefined;
+  if (asked && !asked.some(isTaken)) return asked;
+  for (let channel = 0; channel < 255; channel += 2) {
+    if (!isTaken(channel) && !isTaken(channel + 1)) return [channel, channel + 1];
   }
-  return option;
+  throw new Refusal(400, 'There is no free pair of interleaved channels left.');
 }

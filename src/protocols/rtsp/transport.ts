@@ -6,6 +6,8 @@ export interface TransportOption {
   readonly multicast: boolean;
   /** Channels of RTP and RTCP, where the client asked for certain ones. */
   readonly interleaved?: readonly [number, number];
+  /** UDP ports of the client for RTP and RTCP. */
+  readonly clientPorts?: readonly [number, number];
   readonly mode: 'play' | 'record';
 }
 
@@ -30,6 +32,21 @@ export function formatInterleavedTransport(
   return mode === 'record' ? `${value};mode=record` : value;
 }
 
+/** What we answer to a SETUP: RTP over UDP. `ssrc` is that of our packets, where we send them. */
+export function formatUdpTransport(options: {
+  readonly profile: string;
+  readonly clientPorts: readonly [number, number];
+  readonly serverPorts: readonly [number, number];
+  readonly mode: 'play' | 'record';
+  readonly ssrc: number | undefined;
+}): string {
+  const { profile, clientPorts, serverPorts, mode, ssrc } = options;
+  const ports = `client_port=${clientPorts.join('-')};server_port=${serverPorts.join('-')}`;
+  let value = `${profile};unicast;${ports}`;
+  if (ssrc !== undefined) value += `;ssrc=${ssrc.toString(16).toUpperCase().padStart(8, '0')}`;
+  return mode === 'record' ? `${value};mode=record` : value;
+}
+
 function parseOption(choice: string): TransportOption | undefined {
   const [spec = '', ...parameters] = splitOutsideQuotes(choice, ';').map((part) => part.trim());
   const [protocol, profile, lower = 'UDP'] = spec.toUpperCase().split('/');
@@ -37,23 +54,34 @@ function parseOption(choice: string): TransportOption | undefined {
   let multicast = false;
   let mode: 'play' | 'record' = 'play';
   let interleaved: readonly [number, number] | undefined;
+  let clientPorts: readonly [number, number] | undefined;
   for (const parameter of parameters) {
     const [name = '', value = ''] = parameter.split('=', 2).map((part) => part.trim());
     if (name.toLowerCase() === 'multicast') multicast = true;
     // `mode="RECORD"`, `mode=record`, and `mode=receive` from old versions of ffmpeg.
     else if (name.toLowerCase() === 'mode') mode = /record|receive/i.test(value) ? 'record' : 'play';
-    else if (name.toLowerCase() === 'interleaved') interleaved = parseChannels(value);
+    else if (name.toLowerCase() === 'interleaved') interleaved = parsePair(value, 0, 255);
+    else if (name.toLowerCase() === 'client_port') clientPorts = parsePair(value, 1, 65_535);
   }
-  return { profile: `${protocol}/${profile}`, lower, multicast, mode, ...(interleaved && { interleaved }) };
+  return {
+    profile: `${protocol}/${profile}`,
+    lower,
+    multicast,
+    mode,
+    ...(interleaved && { interleaved }),
+    ...(clientPorts && { clientPorts }),
+  };
 }
 
-/** `0-1`; a single channel is that of RTP, and RTCP follows it. */
-function parseChannels(value: string): readonly [number, number] | undefined {
-  const match = /^"?(\d+)(?:\s*-\s*(\d+))?"?$/.exec(value);
+/** `0-1`; a single number is that of RTP, and RTCP follows it. */
+function parsePair(value: string, least: number, most: number): readonly [number, number] | undefined {
+  const match = /^"?(\d{1,5})(?:\s*-\s*(\d{1,5}))?"?$/.exec(value);
   if (!match) return undefined;
   const rtp = Number(match[1]);
   const rtcp = match[2] === undefined ? rtp + 1 : Number(match[2]);
-  return rtp <= 255 && rtcp <= 255 && rtp !== rtcp ? [rtp, rtcp] : undefined;
+  return Math.min(rtp, rtcp) >= least && Math.max(rtp, rtcp) <= most && rtp !== rtcp
+    ? [rtp, rtcp]
+    : undefined;
 }
 
 function splitOutsideQuotes(text: string, separator: string): string[] {

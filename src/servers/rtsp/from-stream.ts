@@ -6,7 +6,14 @@ import { Reader } from '#hub/reader.ts';
 import type { Stream } from '#hub/stream.ts';
 import type { Transport } from '#hub/transport.ts';
 import { isVideo, type Track } from '#media/track.ts';
-import type { ChannelPair, DescribeAnswer, PlayAnswer, SetupRequest } from '#protocols/rtsp/application.ts';
+import { parseRtcp, type ReportBlock } from '#protocols/rtcp/packet.ts';
+import type {
+  ChannelPair,
+  DescribeAnswer,
+  PlayAnswer,
+  SetupAnswer,
+  SetupRequest,
+} from '#protocols/rtsp/application.ts';
 import { buildSdp, payloadTypeOf } from '#protocols/sdp/build.ts';
 import type { Clock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
@@ -85,6 +92,8 @@ export class RtspReading {
   readonly stream: Stream;
   readonly #options: RtspReadingOptions;
   readonly #channels = new Map<number, ChannelPair>();
+  /** What the reader says it lost, by synchronisation source. */
+  readonly #lost = new Map<number, number>();
   #reader: Reader | undefined;
   #feed: Feed | undefined;
   #closed = false;
@@ -95,13 +104,16 @@ export class RtspReading {
   }
 
   /** @throws NamedError TRACK_NOT_FOUND, TRACK_NOT_NAMED */
-  setup({ track: control, channels }: SetupRequest): void {
+  setup({ track: control, channels }: SetupRequest): SetupAnswer {
+    const id = this.#trackOf(control);
+    this.#channels.set(id, channels);
+    return { ssrc: this.#options.sequences.ssrc(this.stream, id) };
+  }
+
+  #trackOf(control: string): number {
     const tracks = this.stream.tracks.filter(canBeSent);
     const [only] = tracks;
-    if (control === '' && only && tracks.length === 1) {
-      this.#channels.set(only.id, channels);
-      return;
-    }
+    if (control === '' && only && tracks.length === 1) return only.id;
     const names = tracks.map(({ id }) => `trackID=${id}`).join(', ');
     if (control === '') {
       throw new NamedError('TRACK_NOT_NAMED', `SETUP needs the address of one track: add /${names}.`, 459);
@@ -114,7 +126,25 @@ export class RtspReading {
         404,
       );
     }
-    this.#channels.set(id, channels);
+    return id;
+  }
+
+  /** RTCP of the reader: what was lost on the way to it, and that it wants a keyframe. Anything else is let go by. */
+  receive(channel: number, payload: Buffer): void {
+    if (![...this.#channels.values()].some(([, rtcp]) => rtcp === channel)) return;
+    for (const packet of parseRtcp(payload)) {
+      if (packet.type === 'receiver-report' || packet.type === 'sender-report') this.#note(packet.reports);
+      else if (packet.type === 'keyframe-request') this.stream.requestKeyframe();
+    }
+  }
+
+  #note(reports: readonly ReportBlock[]): void {
+    const { sequences } = this.#options;
+    const own = new Set([...this.#channels.keys()].map((id) => sequences.ssrc(this.stream, id)));
+    for (const { ssrc, lost } of reports) if (own.has(ssrc)) this.#lost.set(ssrc, Math.max(lost, 0));
+    if (this.#reader && this.#lost.size > 0) {
+      this.#reader.lost = [...this.#lost.values()].reduce((sum, lost) => sum + lost, 0);
+    }
   }
 
   /** @throws NamedError STREAM_GONE */

@@ -1,10 +1,12 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Hub } from '#hub/hub.ts';
+import { DEFAULT_REORDER_MS } from '#protocols/rtp/reorder.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { TcpPort } from '#util/tcp-port.ts';
 import type { RtspLog } from './log.ts';
 import { RtpSequences } from './rtp-sequences.ts';
 import { RtspConnection } from './session.ts';
+import { UdpPorts } from './udp-ports.ts';
 
 export interface RtspServerOptions {
   readonly hub: Hub;
@@ -15,18 +17,36 @@ export interface RtspServerOptions {
   /** A client that shows no sign of life for so long is disconnected, in ms. */
   readonly sessionTimeoutMs?: number;
   readonly maxConnections?: number;
+  /** Inside the connection only, by default. */
+  readonly media?: RtspMedia;
   readonly clock?: Clock;
 }
 
+/** How media may travel. */
+export interface RtspMedia {
+  /** Inside the connection. */
+  readonly tcp: boolean;
+  /** Over UDP: our port of RTP, even, with RTCP on the next one; 0: any free pair. Undefined: not at all. */
+  readonly udpPort: number | undefined;
+  /** How long a publisher's packets over UDP wait for others before these are lost, in ms. */
+  readonly reorderMs: number;
+}
+
+const TCP_ONLY: RtspMedia = { tcp: true, udpPort: undefined, reorderMs: DEFAULT_REORDER_MS };
+
 const SILENT: RtspLog = { info() {}, warn() {}, debug() {} };
 
-/** The RTSP door, over TCP (RFC 2326): publishers and readers of the hub's streams. */
+/** The RTSP door (RFC 2326): publishers and readers of the hub's streams, their media over TCP or UDP. */
 export class RtspServer implements AsyncDisposable {
   readonly #options: RtspServerOptions;
   readonly #log: RtspLog;
   readonly #server: Server;
   readonly #connections = new Set<RtspConnection>();
   readonly #sequences = new RtpSequences();
+  /** UDP ports that new sessions do not get any more. */
+  readonly #retired = new Set<UdpPorts>();
+  #media: RtspMedia;
+  #udp: { readonly ports: UdpPorts; readonly host: string; readonly port: number } | undefined;
   #sessionTimeoutMs: number;
   #nextId = 1;
   #closing: Promise<void> | undefined;
@@ -34,6 +54,7 @@ export class RtspServer implements AsyncDisposable {
   constructor(options: RtspServerOptions) {
     this.#options = options;
     this.#log = options.log ?? SILENT;
+    this.#media = options.media ?? TCP_ONLY;
     this.#sessionTimeoutMs = options.sessionTimeoutMs ?? 60_000;
     this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket));
     this.#server.maxConnections = options.maxConnections ?? 4096;
@@ -58,7 +79,31 @@ export class RtspServer implements AsyncDisposable {
     const taken = await TcpPort.take({ host, port, setting: 'rtsp.port' });
     this.#server.on('error', (error) => this.#log.warn(`RTSP: ${error.message}`));
     this.moveTo(taken);
+    await this.setMedia(this.#media);
     return { port: taken.port };
+  }
+
+  /** The UDP ports of RTP and RTCP; undefined where UDP is off. */
+  get udpPorts(): readonly [number, number] | undefined {
+    return this.#udp?.ports.ports;
+  }
+
+  /**
+   * How media of sessions that begin from now on may travel; UDP ports are on the address that the server listens on.
+   * When they cannot be had, everything stays as it was.
+   * @throws NamedError PORT_BUSY, PORT_FORBIDDEN, ADDRESS_UNAVAILABLE
+   */
+  async setMedia(media: RtspMedia): Promise<void> {
+    const { address: host } = this.#server.address() as AddressInfo;
+    const { udpPort: port } = media;
+    const former = this.#udp;
+    if (port === undefined) this.#udp = undefined;
+    else if (former?.port !== port || former.host !== host) {
+      this.#udp = { ports: await UdpPorts.open({ host, port, log: this.#log }), host, port };
+    }
+    this.#media = media;
+    if (former && former !== this.#udp) this.#retired.add(former.ports);
+    this.#closeRetired();
   }
 
   /** The listening socket; its connections are the sessions. */
@@ -78,10 +123,12 @@ export class RtspServer implements AsyncDisposable {
 
   /** Stops listening and ends every connection. Idempotent. */
   close(reason = 'The server is shutting down.'): Promise<void> {
-    this.#closing ??= new Promise((resolve) => {
-      this.#server.close(() => resolve());
+    this.#closing ??= (async () => {
+      const listening = new Promise<void>((resolve) => this.#server.close(() => resolve()));
       for (const connection of this.#connections) connection.close(reason);
-    });
+      const ports = [...this.#retired, ...(this.#udp ? [this.#udp.ports] : [])];
+      await Promise.all([listening, ...ports.map((one) => one.close())]);
+    })();
     return this.#closing;
   }
 
@@ -98,8 +145,23 @@ export class RtspServer implements AsyncDisposable {
       timeoutMs: this.#sessionTimeoutMs,
       log: this.#log,
       sequences: this.#sequences,
-      onClose: () => this.#connections.delete(connection),
+      tcp: this.#media.tcp,
+      udp: this.#udp?.ports,
+      reorderMs: this.#media.reorderMs,
+      onClose: () => {
+        this.#connections.delete(connection);
+        this.#closeRetired();
+      },
     });
     this.#connections.add(connection);
+  }
+
+  /** Ports stay open for the sessions that have them. */
+  #closeRetired(): void {
+    for (const ports of this.#retired) {
+      if ([...this.#connections].some(({ udp }) => udp === ports)) continue;
+      this.#retired.delete(ports);
+      void ports.close();
+    }
   }
 }

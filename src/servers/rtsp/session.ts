@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Hub } from '#hub/hub.ts';
-import type { Transport } from '#hub/transport.ts';
 import type { RtspAddress } from '#protocols/rtsp/address.ts';
 import type {
   DescribeAnswer,
   PlayAnswer,
   RtspApplication,
+  SetupAnswer,
   SetupRequest,
 } from '#protocols/rtsp/application.ts';
 import { RtspServerSession } from '#protocols/rtsp/server-session.ts';
@@ -14,8 +14,10 @@ import type { Clock } from '#util/clock.ts';
 import { messageOf } from '#util/named-error.ts';
 import { describeStream, findStream, RtspReading } from './from-stream.ts';
 import type { RtspLog } from './log.ts';
+import { MediaPaths } from './media-paths.ts';
 import type { RtpSequences } from './rtp-sequences.ts';
 import { RtspPublishing } from './to-stream.ts';
+import { plainAddress, type UdpPorts } from './udp-ports.ts';
 
 /** How long a connection that is being closed may take to hand over what was sent before. */
 const LINGER_MS = 1000;
@@ -28,6 +30,12 @@ export interface RtspConnectionOptions {
   readonly timeoutMs: number;
   readonly log: RtspLog;
   readonly sequences: RtpSequences;
+  /** Media may travel in the connection. */
+  readonly tcp: boolean;
+  /** Media may travel over UDP, through these ports. */
+  readonly udp: UdpPorts | undefined;
+  /** How long a publisher's packets over UDP wait for others, in ms. */
+  readonly reorderMs: number;
   readonly onClose: () => void;
 }
 
@@ -39,20 +47,22 @@ export class RtspConnection implements RtspApplication {
   readonly #remote: string;
   #publishing: RtspPublishing | undefined;
   #reading: RtspReading | undefined;
+  #paths: MediaPaths | undefined;
   /** Ends what waits for a stream when the connection is gone. */
   readonly #gone = new AbortController();
   #cancelLinger: (() => void) | undefined;
   #drained: () => void = () => {};
 
   constructor(options: RtspConnectionOptions) {
-    const { socket, clock, timeoutMs } = options;
+    const { socket, clock, timeoutMs, tcp, udp } = options;
     this.#options = options;
     this.#socket = socket;
-    this.#remote = `${(socket.remoteAddress ?? '').replace(/^::ffff:/, '')}:${socket.remotePort ?? 0}`;
+    this.#remote = `${plainAddress(socket.remoteAddress ?? '')}:${socket.remotePort ?? 0}`;
     this.#session = new RtspServerSession({
       application: this,
       clock,
       timeoutMs,
+      transports: { tcp, udp: udp?.ports },
       id: randomBytes(8).toString('hex'),
       send: (bytes) => this.#write(bytes),
     });
@@ -71,6 +81,11 @@ export class RtspConnection implements RtspApplication {
     options.log.debug(`RTSP ${options.id}: connection from ${this.#remote}`);
   }
 
+  /** The UDP ports that the session may use. */
+  get udp(): UdpPorts | undefined {
+    return this.#options.udp;
+  }
+
   /** Ends the session and the connection. Idempotent. */
   close(reason: string): void {
     this.#session.close(reason);
@@ -83,7 +98,10 @@ export class RtspConnection implements RtspApplication {
   }
 
   announce(name: string, sdp: string): void {
-    this.#publishing = new RtspPublishing(name, sdp, this.#options.clock);
+    this.#publishing = new RtspPublishing(name, sdp, this.#options.clock, {
+      reorderMs: this.#options.reorderMs,
+      send: (channel, packet) => this.#paths?.send(channel, packet),
+    });
     for (const sentence of this.#publishing.ignored) {
       this.#options.log.warn(
         `RTSP ${this.#options.id}: a track of "${this.#publishing.name}" is left out. ${sentence}`,
@@ -91,7 +109,7 @@ export class RtspConnection implements RtspApplication {
     }
   }
 
-  async setupPlay(setup: SetupRequest): Promise<void> {
+  async setupPlay(setup: SetupRequest): Promise<SetupAnswer> {
     const { hub, sequences, clock, id } = this.#options;
     const reading =
       this.#reading ??
@@ -102,15 +120,18 @@ export class RtspConnection implements RtspApplication {
         clock,
         id,
         remote: this.#remote,
-        transport: this.#transport(),
+        transport: this.#mediaPaths(),
         onEnd: (reason) => this.close(reason),
       });
-    reading.setup(setup);
+    const answer = reading.setup(setup);
     this.#reading = reading;
+    this.#mediaPaths().lead(setup.channels, setup.clientPorts);
+    return answer;
   }
 
-  setupRecord(setup: SetupRequest): void {
+  setupRecord(setup: SetupRequest): undefined {
     this.#publishing?.setup(setup);
+    this.#mediaPaths().lead(setup.channels, setup.clientPorts);
   }
 
   play(): PlayAnswer {
@@ -141,6 +162,7 @@ export class RtspConnection implements RtspApplication {
 
   interleaved(channel: number, payload: Buffer): void {
     this.#publishing?.receive(channel, payload);
+    this.#reading?.receive(channel, payload);
   }
 
   progress(): number {
@@ -153,6 +175,8 @@ export class RtspConnection implements RtspApplication {
     const publishing = this.#publishing;
     this.#reading = undefined;
     this.#publishing = undefined;
+    this.#paths?.close();
+    this.#paths = undefined;
     if (publishing?.published) log.info(`RTSP ${id}: no longer publishes "${publishing.name}". ${reason}`);
     if (reading) log.info(`RTSP ${id}: no longer reads "${reading.stream.name}". ${reason}`);
     publishing?.close(reason);
@@ -176,18 +200,27 @@ export class RtspConnection implements RtspApplication {
     if (this.#socket.writable) this.#socket.write(bytes);
   }
 
-  #transport(): Transport {
+  #mediaPaths(): MediaPaths {
     const socket = this.#socket;
-    return {
-      write: (bytes) => this.#write(bytes),
-      get backlog() {
-        return socket.writableLength;
+    const { udp, clock } = this.#options;
+    this.#paths ??= new MediaPaths({
+      connection: {
+        write: (bytes) => this.#write(bytes),
+        get backlog() {
+          return socket.writableLength;
+        },
+        onDrain: (callback) => {
+          this.#drained = callback;
+        },
       },
-      onDrain: (callback) => {
-        this.#drained = callback;
+      udp,
+      clock,
+      address: plainAddress(socket.remoteAddress ?? ''),
+      receive: (channel, bytes) => {
+        this.#session.touch();
+        this.interleaved(channel, bytes);
       },
-      // The connection is closed by the session, after the reader.
-      close() {},
-    };
+    });
+    return this.#paths;
   }
 }

@@ -1,8 +1,9 @@
 import type { Hub } from '#hub/hub.ts';
 import { parseStreamName } from '#hub/name.ts';
-import type { Publication, PublisherInfo } from '#hub/stream.ts';
+import type { Publication, PublisherInfo, TrackReception } from '#hub/stream.ts';
 import { StreamClock } from '#media/clock-mapping.ts';
 import type { Track } from '#media/track.ts';
+import { ReceiverReports, type ReportedTrack } from '#protocols/rtp/receiver-reports.ts';
 import { RtpTrackReceiver } from '#protocols/rtp/track-receiver.ts';
 import { parseRtspAddress, splitTrack } from '#protocols/rtsp/address.ts';
 import type { SetupRequest } from '#protocols/rtsp/application.ts';
@@ -21,6 +22,16 @@ interface Announced {
   isSetUp: boolean;
 }
 
+/** A publisher from which nothing comes over UDP for so long is closed: a firewall may stand between. */
+const UDP_SILENCE_MS = 10_000;
+
+export interface RtspPublishingOptions {
+  /** How long packets that come over UDP may wait for others, in ms. */
+  readonly reorderMs?: number;
+  /** Sends RTCP to the publisher. */
+  readonly send?: (channel: number, packet: Buffer) => void;
+}
+
 /** One session's publishing of one stream: ANNOUNCE says what comes, SETUP on which channels, RECORD begins. */
 export class RtspPublishing {
   readonly name: string;
@@ -29,15 +40,22 @@ export class RtspPublishing {
   readonly #clock: Clock;
   readonly #announced: readonly Announced[];
   readonly #streamClock = new StreamClock();
+  readonly #options: RtspPublishingOptions;
   readonly #receivers = new Map<number, (payload: Buffer, now: number) => void>();
-  #tracks: RtpTrackReceiver[] = [];
+  #tracks: ReportedTrack[] = [];
   #publication: Publication | undefined;
+  #reports: ReceiverReports | undefined;
   #paused = false;
+  #usesUdp = false;
+  /** When something came last. */
+  #lastPacket: number | undefined;
+  #cancelWatch: (() => void) | undefined;
 
   /** @throws NamedError STREAM_NAME_INVALID, SDP_INVALID, CODEC_UNSUPPORTED */
-  constructor(path: string, sdp: string, clock: Clock) {
+  constructor(path: string, sdp: string, clock: Clock, options: RtspPublishingOptions = {}) {
     this.name = parseStreamName(path);
     this.#clock = clock;
+    this.#options = options;
     const { medias } = parseSdp(sdp);
     if (medias.length === 0) {
       throw new NamedError(
@@ -64,19 +82,25 @@ export class RtspPublishing {
   }
 
   /** @throws NamedError TRACK_NOT_FOUND */
-  setup({ track: control, channels }: SetupRequest): void {
+  setup({ track: control, channels, clientPorts }: SetupRequest): void {
     const announced = this.#find(control);
     announced.isSetUp = true;
+    this.#usesUdp ||= clientPorts !== undefined;
     const { media, track } = announced;
     if (!track) return;
+    const { reorderMs } = this.#options;
+    const holdMs = reorderMs === undefined ? {} : { holdMs: reorderMs };
     const receiver = new RtpTrackReceiver({
       media,
       track,
       clock: this.#streamClock,
       onUnit: (unit) => this.#publication?.write(unit),
       onTrack: (changed) => this.#publication?.changeTrack(changed),
+      onConcealed: () => this.#publication?.stream.requestKeyframe(),
+      ...(clientPorts && { reorder: { clock: this.#clock, ...holdMs } }),
     });
-    this.#tracks.push(receiver);
+    const understandsPli = track.format.kind === 'video' && media.feedback.includes('nack pli');
+    this.#tracks.push({ receiver, channel: channels[1], understandsPli });
     this.#receivers.set(channels[0], (payload, now) => receiver.receiveRtp(payload, now));
     this.#receivers.set(channels[1], (payload, now) => receiver.receiveRtcp(payload, now));
   }
@@ -95,8 +119,15 @@ export class RtspPublishing {
         415,
       );
     }
-    const tracks = this.#tracks.map((receiver) => receiver.track).sort((a, b) => a.id - b.id);
-    this.#publication = hub.publish(this.name, publisher, tracks, { onClose });
+    const tracks = this.#tracks.map(({ receiver }) => receiver.track).sort((a, b) => a.id - b.id);
+    this.#publication = hub.publish(this.name, publisher, tracks, {
+      onClose,
+      requestKeyframe: () => this.#reports?.requestKeyframe(),
+      reception: () => this.#reception(),
+    });
+    const { send = () => {} } = this.#options;
+    this.#reports = new ReceiverReports({ clock: this.#clock, tracks: this.#tracks, send });
+    if (this.#usesUdp) this.#watch(onClose);
   }
 
   pause(): void {
@@ -106,12 +137,45 @@ export class RtspPublishing {
   /** RTP or RTCP from the publisher; what comes before RECORD or on an unknown channel is let go by. */
   receive(channel: number, payload: Buffer): void {
     if (!this.#publication || this.#paused) return;
-    this.#receivers.get(channel)?.(payload, this.#clock.now());
+    const now = this.#clock.now();
+    this.#lastPacket = now;
+    this.#receivers.get(channel)?.(payload, now);
   }
 
   /** The publisher is gone. Idempotent. */
   close(reason: string): void {
+    this.#cancelWatch?.();
+    this.#reports?.close();
+    for (const { receiver } of this.#tracks) receiver.close();
     this.#publication?.close(reason);
+  }
+
+  #reception(): TrackReception[] {
+    return this.#tracks.map(({ receiver }) => {
+      const { packets, lost, late, duplicate, concealed } = receiver.counters;
+      return { track: receiver.track.id, packets, lost, late, duplicate, concealed };
+    });
+  }
+
+  /** Over UDP a connection that stands says nothing about whether media comes. */
+  #watch(onSilence: (reason: string) => void): void {
+    const begin = this.#clock.now();
+    const check = () => {
+      const now = this.#clock.now();
+      const last = this.#lastPacket ?? begin;
+      const left = this.#paused ? UDP_SILENCE_MS : last + UDP_SILENCE_MS - now;
+      if (left > 0) {
+        this.#cancelWatch = this.#clock.after(left, check);
+        return;
+      }
+      const seconds = UDP_SILENCE_MS / 1000;
+      onSilence(
+        this.#lastPacket === undefined
+          ? `No packet of the publisher arrived over UDP within ${seconds} s; a firewall may stand between. Publish over TCP (in ffmpeg: -rtsp_transport tcp).`
+          : `Nothing came from the publisher over UDP for ${seconds} s. Where that happens again, publish over TCP (in ffmpeg: -rtsp_transport tcp).`,
+      );
+    };
+    this.#cancelWatch = this.#clock.after(UDP_SILENCE_MS, check);
   }
 
   #find(control: string): Announced {
