@@ -92,7 +92,8 @@ export async function measureDetection(seconds: number): Promise<DetectionFigure
 export async function measurePassThrough(seconds: number): Promise<number> {
   const clip = await cameraClip({ width: 1920, height: 1080, kbits: 3000 });
   await using server = await startServer('demo: false');
-  return publishing(server, { cam: clip }, async () => {
+  // Awaited here: the server must live as long as the work.
+  return await publishing(server, { cam: clip }, async () => {
     const reader = spawn(
       'ffmpeg',
       ['-v', 'error', '-rtsp_transport', 'tcp', '-i', `${server.rtsp}/cam`, '-c', 'copy', '-f', 'null', '-'],
