@@ -100,6 +100,9 @@ export class RtspClient {
   start(): void {
     this.#ask('OPTIONS', this.#uri, [], (response) => {
       if (this.#redirected(response)) return;
+      // Asking on with a password that was refused is how cameras come to lock the user out.
+      if (response.status === 401 && this.#hasCredentials)
+        return this.fail(this.#refused('OPTIONS', response));
       this.#methods = new Set(methodsOf(response));
       // Some cameras refuse OPTIONS and describe all the same.
       this.#describe();
