@@ -17,6 +17,7 @@ import { configuredStreams } from './configured-streams.ts';
 import { type BusTopics, connectRuns } from './connect-runs.ts';
 import { hostInUrl, listen } from './listen.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { rtspMedia } from './rtsp-media.ts';
 import { routeUpgrades } from './upgrades.ts';
 import { version } from './version.ts';
 import { createWorkerRoom } from './worker-room.ts';
@@ -110,6 +111,7 @@ export async function createServer(config: Config, options: { log?: Logger } = {
     host: config.host,
     port: config.rtsp.port,
     sessionTimeoutMs: config.rtsp.sessionTimeout * 1000,
+    media: rtspMedia(config),
     log,
   });
   let sources: ConfiguredSources | undefined;

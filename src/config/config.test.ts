@@ -49,6 +49,10 @@ describe('the configuration', () => {
       '"workers.max" must be a whole number from 2 to 64, or auto.',
     );
     expect(refusal('streams: { a: {} }').message).toContain('"streams.a" must have a `source`');
+    expect(refusal('rtsp: { udpPort: 8001 }').message).toContain('"rtsp.udpPort" must be an even number');
+    expect(refusal('rtsp: { transports: [] }').message).toContain(
+      '"rtsp.transports" must be a list of tcp, udp or both',
+    );
     expect(refusal('- a').message).toBe('sluice.yml: The file must be a map of keys and values.');
     expect(refusal('streams: { a: { source: "rtmp://x/y" } }').message).toContain(
       'let them publish to Sluice',

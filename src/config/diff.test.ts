@@ -22,10 +22,13 @@ describe('what changed in a configuration', () => {
   });
 
   it.each([
-    ['host: localhost', 'host', ['http.listener', 'rtsp.listener']],
+    ['host: localhost', 'host', ['http.listener', 'rtsp.listener', 'rtsp.media']],
     ['http: { port: 9000 }', 'http.port', ['http.listener']],
     ['rtsp: { port: 9000 }', 'rtsp.port', ['rtsp.listener']],
     ['rtsp: { sessionTimeout: 9 }', 'rtsp.sessionTimeout', ['rtsp.sessions']],
+    ['rtsp: { transports: [tcp] }', 'rtsp.transports', ['rtsp.media']],
+    ['rtsp: { udpPort: 9000 }', 'rtsp.udpPort', ['rtsp.media']],
+    ['rtsp: { reorderMs: 50 }', 'rtsp.reorderMs', ['rtsp.media']],
     ['demo: false', 'demo', ['sources', 'detection']],
     ['algorithms: { folders: [own] }', 'algorithms.folders', ['algorithms']],
     ['workers: { max: 3 }', 'workers.max', ['workers']],

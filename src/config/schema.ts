@@ -50,6 +50,8 @@ const detect = z
   )
   .transform((value) => (typeof value === 'string' ? { algorithm: value, parameters: {} } : value));
 
+const transportsRule = 'must be a list of tcp, udp or both';
+
 const workersRule = 'must be a whole number from 2 to 64, or auto';
 
 const sourceRule = 'must be the path of a video file, or an rtsp:// address';
@@ -118,6 +120,28 @@ export const configSchema = section({
     sessionTimeout: wholeNumber(5, 3600).default(60).meta({
       title: 'RTSP session time-out, seconds',
       description: 'A session from which nothing came for so long is closed.',
+    }),
+    transports: z
+      .array(oneOf('tcp', 'udp'), { error: transportsRule })
+      .min(1, { error: transportsRule })
+      .default(['tcp', 'udp'])
+      .meta({
+        title: 'Transports of RTSP',
+        description:
+          'How media may travel: `tcp`, inside the connection; `udp`, beside it. The client chooses; one that asks for what is not here is offered the other.',
+      }),
+    udpPort: wholeNumber(0, 65_534)
+      .refine((value) => value % 2 === 0, { error: 'must be an even number' })
+      .default(8000)
+      .meta({
+        title: 'UDP port of RTSP',
+        description:
+          'UDP port for the RTP of all sessions, an even number; RTCP uses the next one. 0 takes any free pair.',
+      }),
+    reorderMs: wholeNumber(0, 2000).default(100).meta({
+      title: 'Waiting for packets, milliseconds',
+      description:
+        'How long packets that a publisher sends over UDP wait for one that is missing before them. Then it is lost, and video goes on with the next keyframe.',
     }),
   })
     .prefault({})

@@ -13,6 +13,8 @@ export const parts = {
   'rtsp.listener':
     'The RTSP port moves. Sessions go on; new ones come over the new port. When it is busy, the old one stays open.',
   'rtsp.sessions': 'Goes for new sessions.',
+  'rtsp.media':
+    'Goes for new sessions; those that there are keep their ports. When the new UDP port is busy, everything stays as it was.',
   sources:
     'Only this source ends or begins; with another source its readers wait and go on. The stream of a source that is taken out ends.',
   detection:
@@ -43,9 +45,12 @@ type PathsTo<T, Path extends string> = T extends string | number | boolean | rea
 
 /** Setting → the parts that take it up. */
 export const settings: Readonly<Record<Setting, readonly Part[]>> = {
-  host: ['http.listener', 'rtsp.listener'],
+  host: ['http.listener', 'rtsp.listener', 'rtsp.media'],
   'rtsp.port': ['rtsp.listener'],
   'rtsp.sessionTimeout': ['rtsp.sessions'],
+  'rtsp.transports': ['rtsp.media'],
+  'rtsp.udpPort': ['rtsp.media'],
+  'rtsp.reorderMs': ['rtsp.media'],
   'http.port': ['http.listener'],
   demo: ['sources', 'detection'],
   'streams.<name>.source': ['sources'],

@@ -10,7 +10,7 @@ const root = resolve(import.meta.dirname, '..', '..');
 const folder = mkdtempSync(join(tmpdir(), 'sluice-command-'));
 const config = join(folder, 'sluice.yml');
 
-beforeAll(() => writeFileSync(config, 'rtsp: { port: 0 }\nhttp: { port: 0 }\n'));
+beforeAll(() => writeFileSync(config, 'rtsp: { port: 0, udpPort: 0 }\nhttp: { port: 0 }\n'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const sluice = (...args: string[]) => start(join(root, 'bin', 'sluice.mjs'), args);
@@ -50,7 +50,7 @@ describe('sluice', () => {
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
     const file = join(folder, 'busy.yml');
-    writeFileSync(file, `http: { port: ${port} }\nrtsp: { port: 0 }\n`);
+    writeFileSync(file, `http: { port: ${port} }\nrtsp: { port: 0, udpPort: 0 }\n`);
     const { code, stdout, stderr } = await sluice('serve', '--config', file).finished;
     other.close();
     expect(code).toBe(1);

@@ -46,7 +46,7 @@ describe('errors a user meets', () => {
       [`rtsp: { port: ${port} }`, 'rtsp.port'],
     ] as const) {
       const file = join(folder, `${setting}.yml`);
-      const rest = setting === 'http.port' ? 'rtsp: { port: 0 }' : 'http: { port: 0 }';
+      const rest = setting === 'http.port' ? 'rtsp: { port: 0, udpPort: 0 }' : 'http: { port: 0 }';
       await writeFile(file, `${yaml}\n${rest}\ndemo: false\n`);
       const { code, stderr } = await run(
         process.execPath,

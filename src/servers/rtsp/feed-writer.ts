@@ -18,6 +18,8 @@ const MAX_PACKET = 1452;
 
 /** Media time between two sender reports of a track. */
 const REPORT_MS = 5000;
+/** A unit that is so far from where the last report puts it, in ms, is given a report of its own. */
+const REPORT_ERROR_MS = 5;
 
 /** One track of a feed and the channels its packets travel on. */
 export interface FeedTrack {
@@ -43,7 +45,7 @@ interface Output {
   readonly sender: RtpTrackSender;
   readonly sequence: RtpSequence;
   last: Position | undefined;
-  reportedNtp: number;
+  reported: Position | undefined;
 }
 
 /** The feed keeps the pictures since this keyframe, and gives them to new readers. */
@@ -91,7 +93,7 @@ export class RtspFeedWriter implements FeedWriter {
         sender,
         sequence,
         last: undefined,
-        reportedNtp: Number.NEGATIVE_INFINITY,
+        reported: undefined,
       });
     }
   }
@@ -99,8 +101,8 @@ export class RtspFeedWriter implements FeedWriter {
   write(unit: AccessUnit, emit: (chunk: Chunk) => void): void {
     const output = this.#outputs.get(unit.track.id);
     if (!output) return;
-    if (Math.abs(unit.ntp - output.reportedNtp) >= REPORT_MS) {
-      output.reportedNtp = unit.ntp;
+    if (needsReport(output, unit)) {
+      output.reported = { pts: unit.pts, ntp: unit.ntp };
       const bytes = report(output, unit);
       if (bytes) emit({ bytes, track: unit.track.id, kind: 'data', keyframe: true });
     }
@@ -172,6 +174,13 @@ export class RtspFeedWriter implements FeedWriter {
     gop.units++;
     if (gop.bytes > this.#limits.gopBytes || gop.units > this.#limits.gopUnits) this.#gop = undefined;
   }
+}
+
+/** A reader puts units where the last report says: a new one is due when that is old, or no longer true. */
+function needsReport({ reported, track }: Output, { pts, ntp }: Position): boolean {
+  if (!reported || Math.abs(ntp - reported.ntp) >= REPORT_MS) return true;
+  const expected = reported.ntp + ((pts - reported.pts) * 1000) / track.clockRate;
+  return Math.abs(ntp - expected) >= REPORT_ERROR_MS;
 }
 
 function report(output: Output, position: Position): Buffer | undefined {

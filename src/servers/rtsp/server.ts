@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Hub } from '#hub/hub.ts';
 import { DEFAULT_REORDER_MS } from '#protocols/rtp/reorder.ts';
@@ -32,6 +33,21 @@ export interface RtspMedia {
   readonly reorderMs: number;
 }
 
+/** The pair of ports, and what was asked for. */
+interface OpenUdp {
+  readonly ports: UdpPorts;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What `setMedia` takes: nothing in it can fail any more. */
+export interface PreparedMedia {
+  readonly media: RtspMedia;
+  readonly udp: OpenUdp | undefined;
+  /** Nobody wants it after all; of no effect once it was taken. */
+  release(): void;
+}
+
 const TCP_ONLY: RtspMedia = { tcp: true, udpPort: undefined, reorderMs: DEFAULT_REORDER_MS };
 
 const SILENT: RtspLog = { info() {}, warn() {}, debug() {} };
@@ -46,7 +62,7 @@ export class RtspServer implements AsyncDisposable {
   /** UDP ports that new sessions do not get any more. */
   readonly #retired = new Set<UdpPorts>();
   #media: RtspMedia;
-  #udp: { readonly ports: UdpPorts; readonly host: string; readonly port: number } | undefined;
+  #udp: OpenUdp | undefined;
   #sessionTimeoutMs: number;
   #nextId = 1;
   #closing: Promise<void> | undefined;
@@ -79,7 +95,8 @@ export class RtspServer implements AsyncDisposable {
     const taken = await TcpPort.take({ host, port, setting: 'rtsp.port' });
     this.#server.on('error', (error) => this.#log.warn(`RTSP: ${error.message}`));
     this.moveTo(taken);
-    await this.setMedia(this.#media);
+    const { address } = this.#server.address() as AddressInfo;
+    this.setMedia(await this.prepareMedia(this.#media, address));
     return { port: taken.port };
   }
 
@@ -89,20 +106,29 @@ export class RtspServer implements AsyncDisposable {
   }
 
   /**
-   * How media of sessions that begin from now on may travel; UDP ports are on the address that the server listens on.
-   * When they cannot be had, everything stays as it was.
+   * Makes ready that media may travel otherwise: opens UDP ports on `host` unless those that are open will do. Give the
+   * outcome to `setMedia`, or release it.
    * @throws NamedError PORT_BUSY, PORT_FORBIDDEN, ADDRESS_UNAVAILABLE
    */
-  async setMedia(media: RtspMedia): Promise<void> {
-    const { address: host } = this.#server.address() as AddressInfo;
+  async prepareMedia(media: RtspMedia, name: string): Promise<PreparedMedia> {
     const { udpPort: port } = media;
+    const { address: host } = await lookup(name).catch(() => ({ address: name }));
     const former = this.#udp;
-    if (port === undefined) this.#udp = undefined;
-    else if (former?.port !== port || former.host !== host) {
-      this.#udp = { ports: await UdpPorts.open({ host, port, log: this.#log }), host, port };
-    }
+    if (port === undefined) return { media, udp: undefined, release() {} };
+    if (former?.port === port && former.host === host) return { media, udp: former, release() {} };
+    const ports = await UdpPorts.open({ host, port, log: this.#log });
+    const udp = { ports, host, port };
+    const release = () => {
+      if (this.#udp !== udp) void ports.close();
+    };
+    return { media, udp, release };
+  }
+
+  /** Goes for sessions that begin from now on; those that there are keep what they have. */
+  setMedia({ media, udp }: PreparedMedia): void {
+    if (this.#udp && this.#udp !== udp) this.#retired.add(this.#udp.ports);
     this.#media = media;
-    if (former && former !== this.#udp) this.#retired.add(former.ports);
+    this.#udp = udp;
     this.#closeRetired();
   }
 
