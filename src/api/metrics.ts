@@ -38,6 +38,9 @@ export class Metrics {
     ['stream'],
   );
   readonly #readers = this.#gauge('sluice_readers', 'Readers by stream and door.', ['stream', 'door']);
+  readonly #feeds = this.#gauge('sluice_feeds', 'Wire formats in which a stream is being written.', [
+    'stream',
+  ]);
   readonly #bytesSent = this.#counter('sluice_reader_bytes_sent_total', 'Bytes that readers got.', [
     'stream',
     'door',
@@ -103,13 +106,14 @@ export class Metrics {
   #readStreams(): void {
     for (const metric of [this.#unitsReceived, this.#bytesReceived, this.#discarded]) metric.reset();
     for (const metric of [this.#bytesSent, this.#dropped, this.#skips]) metric.reset();
-    for (const metric of [this.#streams, this.#readers]) metric.reset();
+    for (const metric of [this.#streams, this.#readers, this.#feeds]) metric.reset();
     for (const stream of this.#deps.hub.streams) {
       const labels = { stream: stream.name };
       this.#streams.inc({ state: stream.state });
       this.#unitsReceived.inc(labels, stream.counters.units);
       this.#bytesReceived.inc(labels, stream.counters.bytes);
       this.#discarded.inc(labels, stream.counters.discarded);
+      this.#feeds.set(labels, stream.feeds.length);
       for (const feed of stream.feeds) {
         for (const reader of feed.readers) this.#readers.inc({ ...labels, door: reader.door });
       }

@@ -7,6 +7,7 @@ const VIDEO = ['-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=25:duration=6'];
 // Noise: no piece of it occurs twice, so received sound can be found in it.
 const SOUND = ['-f', 'lavfi', '-i', 'anoisesrc=sample_rate=48000:duration=6:seed=7:amplitude=0.2'];
 const H264 = ['-c:v', 'libx264', '-preset', 'veryfast', '-b:v', '600k', '-g', '50', '-pix_fmt', 'yuv420p'];
+const FOUR_MBIT = ['-b:v', '4M', '-minrate', '4M', '-maxrate', '4M', '-bufsize', '1M'];
 const H265 = ['-c:v', 'libx265', '-preset', 'ultrafast', '-b:v', '600k', '-pix_fmt', 'yuv420p'];
 const X265 = ['-x265-params', 'keyint=50:min-keyint=50:bframes=0:log-level=none'];
 
@@ -16,6 +17,11 @@ const RECIPES = {
   'h264-bframes-pcma': {
     file: 'h264-bframes-pcma.mkv',
     args: [...VIDEO, ...SOUND, ...H264, '-bf', '2', '-c:a', 'pcm_alaw', '-ar', '8000', '-ac', '1'],
+  },
+  /** Noise that fills buffers fast: 4 Mbit/s, a keyframe each second. */
+  'h264-4m': {
+    file: 'h264-4m.mp4',
+    args: [...VIDEO, '-vf', 'noise=alls=60:allf=t', ...H264, '-bf', '0', '-g', '25', ...FOUR_MBIT],
   },
   aac: { file: 'aac.mp4', args: [...SOUND, '-c:a', 'aac'] },
   h264: { file: 'h264.mp4', args: [...VIDEO, ...H264, '-bf', '0'] },
