@@ -15,6 +15,9 @@ export interface TestSluice extends AsyncDisposable {
   /** POST of JSON; gives the status and the answer. */
   post(path: string, body: unknown): Promise<{ status: number; body: Record<string, unknown> }>;
   remove(path: string): Promise<number>;
+  /** Writes the configuration file anew and waits until the server has read it; the ports stay unless it names some. */
+  rewrite(yaml: string): Promise<Health['configuration']>;
+  health(): Promise<Health>;
   runs(): Promise<RunInfo[]>;
   /** Resolves when the stream is live. */
   live(stream: string): Promise<void>;
@@ -24,7 +27,7 @@ export interface TestSluice extends AsyncDisposable {
 export async function sluice(yaml = ''): Promise<TestSluice> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'));
   const file = join(folder, 'sluice.yml');
-  const text = `http: { port: 0 }\nrtsp: { port: 0 }\n${yaml}`;
+  const text = `http: { port: 0 }\nrtsp: { port: 0, udpPort: 0 }\n${yaml}`;
   await writeFile(file, text);
   const server = await createServer(parseConfig(text, file), { log: pino({ level: 'silent' }) });
   const { http, rtsp } = server.addresses;
