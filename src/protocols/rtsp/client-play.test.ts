@@ -337,11 +337,22 @@ describe('answers that are a little off', () => {
     expect(outcome.playing).toBe(true);
   });
 
-  test('to nothing that was asked are passed over', () => {
-    const { outcome } = talk((request) =>
-      request.method === 'DESCRIBE' ? `RTSP/1.0 500 Oops\nCSeq: 99\n\n${good(request)}` : good(request),
-    );
+  test('belong to the oldest request too when their number is always the same', () => {
+    const { outcome } = talk((request) => good(request).replace('CSEQ', 'CSeq: 1'));
     expect(outcome.playing).toBe(true);
+  });
+
+  test('that come too late are taken for no answer to another request', () => {
+    const { client, clock, media, outcome, asked } = talk(
+      except({ GET_PARAMETER: undefined, OPTIONS: 'RTSP/1.0 200 OK\nCSEQ\nPublic: GET_PARAMETER\n\n' }),
+    );
+    for (let second = 0; second < 62; second++) {
+      clock.advance(1000);
+      media();
+    }
+    expect(asked.slice(4).map(({ headers }) => headers.get('cseq'))).toEqual(['5', '6']);
+    client.receive(Buffer.from('RTSP/1.0 454 Session Not Found\r\nCSeq: 5\r\n\r\n'));
+    expect(outcome.error).toBeUndefined();
   });
 
   test('that are no RTSP end it with a name', () => {

@@ -5,7 +5,7 @@ import type { ChannelPair } from './application.ts';
 import { maskAddress, splitCredentials } from './credentials.ts';
 import { parseSessionId, parseSessionTimeout, RtspHeaders } from './headers.ts';
 import type { RtspRequest, RtspResponse } from './message.ts';
-import { serializeResponse } from './message.ts';
+import { serializeInterleaved, serializeResponse } from './message.ts';
 import { RtspParser } from './parser.ts';
 import { RtspRequests } from './requests.ts';
 import { reasonPhrase } from './status.ts';
@@ -136,6 +136,14 @@ export class RtspClient {
       0,
       [],
     );
+  }
+
+  /** Sends RTCP about a track, by its place in the plan. */
+  sendRtcp(track: number, packet: Buffer): void {
+    for (const [channel, one] of this.#channels) {
+      if (one.track !== track || one.kind !== 'rtcp' || this.#over) continue;
+      this.#handlers.send(serializeInterleaved(channel, packet));
+    }
   }
 
   /** Ends it from our side: the server is told where there is a session. Nothing is called any more. Idempotent. */

@@ -35,6 +35,8 @@ export class RtspRequests {
   readonly #options: RtspRequestsOptions;
   readonly #authenticator: Authenticator | undefined;
   readonly #pending = new Map<number, Pending>();
+  /** Requests whose answer came too late, or has not come yet. */
+  readonly #late = new Set<number>();
   #sequence = 0;
 
   constructor(options: RtspRequestsOptions) {
@@ -59,18 +61,23 @@ export class RtspRequests {
     ]);
     const cancel = this.#options.clock.after(this.#options.answerMs, () => {
       this.#pending.delete(sequence);
+      this.#late.add(sequence);
       handlers.late();
     });
     this.#pending.set(sequence, { method, uri, headers, handlers, cancel });
     this.#options.send(serializeRequest(method, uri, all));
   }
 
-  /** A response came. One to nothing that was asked is passed over; one without a number belongs to the oldest request. */
+  /**
+   * A response came. One without a number, or with a number that means nothing (some cameras always say 1), belongs to
+   * the oldest request; one that is too late is passed over.
+   */
   answered(response: RtspResponse): void {
     // 1xx is no answer yet (RFC 2326 section 7.1.1).
     if (response.status < 200) return;
-    const cseq = response.headers.get('cseq');
-    const sequence = cseq === undefined ? this.#pending.keys().next().value : Number(cseq);
+    const cseq = Number(response.headers.get('cseq') ?? Number.NaN);
+    if (this.#late.delete(cseq)) return;
+    const sequence = this.#pending.has(cseq) ? cseq : this.#pending.keys().next().value;
     const pending = sequence === undefined ? undefined : this.#pending.get(sequence);
     if (sequence === undefined || !pending) return;
     this.#pending.delete(sequence);

@@ -40,6 +40,11 @@ export class RtspConnection {
     this.#client.play(plan);
   }
 
+  /** Sends RTCP about a track, by its place in the plan. */
+  sendRtcp(track: number, packet: Buffer): void {
+    this.#client.sendRtcp(track, packet);
+  }
+
   /** Says goodbye and ends the connection; resolves when it is gone. Idempotent. */
   async close(): Promise<void> {
     this.#over = true;

@@ -84,6 +84,7 @@ export class RtspSource implements SourceTask {
               stream,
               publisher: { id: `${stream}#${attempt}`, door: 'source', remote: shown },
               clock: this.#clock,
+              sendRtcp: (track, packet) => connection.sendRtcp(track, packet),
               onPublished: () => this.#published(),
               onRefused: failed,
             });

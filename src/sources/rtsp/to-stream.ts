@@ -1,8 +1,9 @@
 import type { Hub } from '#hub/hub.ts';
-import type { Publication, PublisherInfo } from '#hub/stream.ts';
+import type { Publication, PublisherInfo, TrackReception } from '#hub/stream.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { StreamClock } from '#media/clock-mapping.ts';
 import type { Track } from '#media/track.ts';
+import { ReceiverReports, type ReportedTrack } from '#protocols/rtp/receiver-reports.ts';
 import { RtpTrackReceiver } from '#protocols/rtp/track-receiver.ts';
 import { parseSdp, type SdpMedia } from '#protocols/sdp/sdp.ts';
 import { trackFromMedia } from '#protocols/sdp/tracks.ts';
@@ -19,6 +20,8 @@ export interface RtspPullingOptions {
   readonly stream: string;
   readonly publisher: PublisherInfo;
   readonly clock: Clock;
+  /** Sends RTCP about a track, by its place among the controls. */
+  readonly sendRtcp: (track: number, packet: Buffer) => void;
   /** The first unit came, and the stream is there. */
   readonly onPublished: () => void;
   /** The hub did not take it, or ended it. */
@@ -31,7 +34,10 @@ export class RtspPulling {
   readonly controls: { readonly control: string; readonly tracks: readonly string[] };
   readonly #options: RtspPullingOptions;
   readonly #receivers: readonly RtpTrackReceiver[];
-  #active: readonly RtpTrackReceiver[] = [];
+  readonly #reported: readonly ReportedTrack[];
+  /** What the server plays. */
+  #active: readonly ReportedTrack[] = [];
+  #reports: ReceiverReports | undefined;
   #publication: Publication | undefined;
   #closed = false;
 
@@ -50,13 +56,24 @@ export class RtspPulling {
           clock,
           onUnit: (unit) => this.#unit(unit),
           onTrack: (changed) => this.#publication?.changeTrack(changed),
+          onConcealed: () => this.#publication?.stream.requestKeyframe(),
         }),
     );
+    this.#reported = this.#receivers.map((receiver, channel) => ({
+      receiver,
+      channel,
+      understandsPli: chosen[channel]?.media.feedback.includes('nack pli') === true,
+    }));
   }
 
   /** The server plays all but these. */
   ready(refused: readonly number[]): void {
-    this.#active = this.#receivers.filter((_, index) => !refused.includes(index));
+    this.#active = this.#reported.filter(({ channel }) => !refused.includes(channel));
+    this.#reports = new ReceiverReports({
+      clock: this.#options.clock,
+      tracks: this.#active,
+      send: this.#options.sendRtcp,
+    });
   }
 
   /** RTP or RTCP of a track; what comes before `ready` is let go by. */
@@ -71,7 +88,16 @@ export class RtspPulling {
   /** The stream has lost its source. Idempotent. */
   close(reason: string): void {
     this.#closed = true;
+    this.#reports?.close();
+    for (const receiver of this.#receivers) receiver.close();
     this.#publication?.close(reason);
+  }
+
+  #reception(): TrackReception[] {
+    return this.#active.map(({ receiver }) => {
+      const { packets, lost, late, duplicate, concealed } = receiver.counters;
+      return { track: receiver.track.id, packets, lost, late, duplicate, concealed };
+    });
   }
 
   /** Published is with the first unit, so that a server which only promises takes no stream over. */
@@ -83,13 +109,15 @@ export class RtspPulling {
 
   #publish(): boolean {
     const { hub, stream, publisher, onPublished, onRefused } = this.#options;
-    const tracks = this.#active.map((receiver) => receiver.track);
+    const tracks = this.#active.map(({ receiver }) => receiver.track);
     try {
       this.#publication = hub.publish(stream, publisher, tracks, {
         onClose: (reason) => {
           this.#closed = true;
           onRefused(new NamedError('PUBLICATION_ENDED', reason, 409));
         },
+        requestKeyframe: () => this.#reports?.requestKeyframe(),
+        reception: () => this.#reception(),
       });
     } catch (error) {
       if (!(error instanceof NamedError)) throw error;

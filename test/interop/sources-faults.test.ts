@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest';
+import { Hub } from '#hub/hub.ts';
+import type { AccessUnit } from '#media/access-unit.ts';
+import { RtspSource } from '#sources/rtsp/source.ts';
+import { madeUpClip } from '../support/fault-camera/clip.ts';
+import type { FaultCameraOptions, ServerFaults } from '../support/fault-camera/options.ts';
+import { FaultServer } from '../support/fault-camera/server.ts';
+import { fakeReader } from '../support/readers.ts';
+import { eventually } from '../support/sluice.ts';
+
+/** An RTSP source against cameras with a fault. */
+
+const clip = madeUpClip();
+
+interface Setting {
+  readonly camera?:
+    | Omit<FaultCameraOptions, 'clip'>
+    | ((connection: number) => Omit<FaultCameraOptions, 'clip'>);
+  readonly credentials?: string;
+}
+
+async function pull({ camera = {}, credentials = '' }: Setting) {
+  const server = await FaultServer.listen({
+    camera: (connection) => ({ clip, ...(typeof camera === 'function' ? camera(connection) : camera) }),
+  });
+  const hub = new Hub();
+  const states: { state: string; code?: string; reason?: string }[] = [];
+  const source = new RtspSource({
+    hub,
+    stream: 'yard',
+    url: server.url(credentials),
+    onState: ({ state, code, reason }) =>
+      states.push({
+        state,
+        ...(code === undefined ? {} : { code }),
+        ...(reason === undefined ? {} : { reason }),
+      }),
+    random: () => 0.999,
+  });
+  return {
+    server,
+    hub,
+    states,
+    source,
+    running: () => eventually(() => source.status.state === 'running', 5000),
+    /** The first failure. */
+    failure: () => eventually(() => states.find(({ state }) => state === 'waiting'), 9000),
+    async [Symbol.asyncDispose]() {
+      await source.stop();
+      await server[Symbol.asyncDispose]();
+      hub.close('The test is over.');
+    },
+  };
+}
+
+describe('an RTSP source', () => {
+  it.each(['basic', 'digest-md5', 'digest-sha256'] as const)(
+    'answers %s, also when the nonce goes stale',
+    async (scheme) => {
+      const auth = { scheme, user: 'ann', password: 'p@ss:word', staleAfter: 2 };
+      await using pulled = await pull({ camera: { server: { auth } }, credentials: 'ann:p%40ss%3Aword' });
+      await pulled.running();
+    },
+  );
+
+  it('says that the password is wrong, and never what it is', async () => {
+    const auth = { scheme: 'digest-md5', user: 'ann', password: 'right' } as const;
+    await using pulled = await pull({ camera: { server: { auth } }, credentials: 'ann:wr0ng' });
+    expect(await pulled.failure()).toMatchObject({ code: 'RTSP_UNAUTHORIZED' });
+    expect(JSON.stringify(pulled.states)).not.toContain('wr0ng');
+  });
+
+  it.each<[string, ServerFaults, string]>([
+    ['an empty SDP', { sdp: 'empty' }, 'SDP_INVALID'],
+    ['an SDP without media', { sdp: 'no-media' }, 'SDP_INVALID'],
+    ['an SDP of garbage', { sdp: 'garbage' }, 'SDP_INVALID'],
+    [
+      'codecs that nobody knows',
+      { sdp: (sdp) => sdp.replaceAll(/a=rtpmap:(\d+) \S+/g, 'a=rtpmap:$1 X/1000') },
+      'CODEC_UNSUPPORTED',
+    ],
+    ['404', { refuse: { DESCRIBE: 404 } }, 'RTSP_NOT_FOUND'],
+    ['461 to every SETUP', { refuse: { SETUP: 461 } }, 'RTSP_REFUSED'],
+    ['503 to PLAY', { refuse: { PLAY: 503 } }, 'RTSP_REFUSED'],
+    ['a reset', { resetAt: 'SETUP' }, 'RTSP_UNREACHABLE'],
+  ])('names %s, and tries again', async (_name, server, code) => {
+    await using pulled = await pull({ camera: (n) => (n === 0 ? { server } : {}) });
+    expect(await pulled.failure()).toMatchObject({ code });
+    await pulled.running();
+    expect(pulled.states.map(({ state }) => state)).toEqual(['waiting', 'starting', 'running']);
+  });
+
+  it('bears a wrong or missing CSeq, refused OPTIONS, junk between frames and other streams', async () => {
+    const two = (sdp: string) =>
+      `${sdp}m=video 0 RTP/AVP 99\r\na=rtpmap:99 H264/90000\r\na=control:trackID=7\r\n`;
+    for (const server of [
+      { cseq: 'missing' },
+      { cseq: 'wrong' },
+      { refuse: { OPTIONS: 501 } },
+      { junkEvery: 5 },
+      { sdp: two },
+      { sdp: (sdp: string) => sdp.replace('a=control:*\r\n', '') },
+    ] satisfies ServerFaults[]) {
+      await using pulled = await pull({ camera: { server } });
+      await pulled.running();
+      expect(pulled.hub.get('yard')?.tracks.map(({ format }) => format.kind)).toEqual(['video', 'audio']);
+    }
+  });
+
+  it.each([
+    ['before the first packet', 0],
+    ['in the midst', 1000],
+  ])(
+    'notices within 5 s that media stop %s, and connects anew',
+    async (_when, stallAtMs) => {
+      await using pulled = await pull({ camera: (n) => (n === 0 ? { fate: { stallAtMs } } : {}) });
+      expect(await pulled.failure()).toMatchObject({ code: 'RTSP_NO_MEDIA' });
+      await pulled.running();
+    },
+    15_000,
+  );
+
+  it('keeps its readers over the death of the camera', async () => {
+    await using pulled = await pull({ camera: (n) => (n === 0 ? { fate: { dieAtMs: 1000 } } : {}) });
+    await pulled.running();
+    const stream = pulled.hub.get('yard')!;
+    const units: AccessUnit[] = [];
+    const { reader } = fakeReader();
+    stream.feed('units', [0, 1], () => ({ write: (unit) => void units.push(unit) })).attach(reader);
+    expect((await pulled.failure()).reason).toContain('The next attempt is in 0.3 s.');
+    expect(stream.state).toBe('held');
+    await pulled.running();
+    expect(pulled.hub.get('yard')).toBe(stream);
+    const seen = units.length;
+    await eventually(() => units.length > seen + 25);
+    const dts = units.filter(({ track }) => track.format.kind === 'video').map((unit) => unit.dts);
+    expect(dts).toEqual(dts.toSorted((a, b) => a - b));
+    expect(new Set(dts).size).toBe(dts.length);
+  });
+
+  it('waits twice as long after each failure, from the first on', async () => {
+    await using pulled = await pull({ camera: { server: { resetAt: 'connect' } } });
+    await eventually(() => pulled.states.filter(({ state }) => state === 'waiting').length === 4);
+    const waits = pulled.states
+      .filter(({ state }) => state === 'waiting')
+      .map(({ reason }) => /in (\d+\.\d) s/.exec(reason ?? '')?.[1]);
+    expect(waits).toEqual(['0.3', '0.5', '1.0', '2.0']);
+  });
+});
