@@ -12,14 +12,31 @@ export interface ApiDependencies {
   readonly sources: () => readonly SourceInfo[];
   readonly algorithms: () => readonly AlgorithmInfo[];
   readonly workers: () => readonly WorkerInfo[];
-  /** The address of the configuration that the server listens on. */
-  readonly host: string;
+  /** Undefined when the configuration comes from no file. */
+  readonly configuration?: () => ConfigurationInfo | undefined;
+  readonly place: Place;
   /** Version of Sluice. */
   readonly version: string;
   /** Folder of the built page; it need not be there. */
   readonly pageFolder: string;
   /** Told of every fault that is answered with INTERNAL_ERROR. */
   readonly onFault?: (error: unknown, where: string) => void;
+}
+
+/** Where the server listens; asked anew at each request, since it may move. */
+export interface Place {
+  /** The address of the configuration. */
+  readonly host: string;
+}
+
+/** The configuration file, and how the last reading of it went. */
+export interface ConfigurationInfo {
+  /** Absolute path. */
+  readonly file: string;
+  /** When the configuration at work was read, ms since 1970. */
+  readonly loadedAt: number;
+  /** Why the file as it is now is not at work. */
+  readonly error?: { readonly code: string; readonly message: string };
 }
 
 /** The source of a stream. */

@@ -4,6 +4,7 @@ import type { WebSocket } from 'ws';
 import type { RunManager } from '#cameras/runs.ts';
 import type { Hub } from '#hub/hub.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
+import type { Place } from './dependencies.ts';
 import { isBehind, SocketDoor } from './socket-door.ts';
 
 /** At most four hints a second of each kind. */
@@ -22,20 +23,15 @@ export class EventsSocket {
   readonly #ignore: readonly (() => void)[];
   readonly #cancel = new Map<string, () => void>();
 
-  /** `host` is the address of the configuration. */
-  constructor({
-    hub,
-    runs,
-    host,
-    clock = systemClock,
-  }: {
+  constructor(options: {
     readonly hub: Pick<Hub, 'events'>;
     readonly runs: Pick<RunManager, 'events'>;
-    readonly host: string;
+    readonly place: Place;
     readonly clock?: Clock;
   }) {
-    this.#clock = clock;
-    this.#door = new SocketDoor(host, clock);
+    const { hub, runs } = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#door = new SocketDoor(options.place, this.#clock);
     const streams = this.#hinter('streams');
     this.streamsChanged = streams;
     const someRun = this.#hinter('runs');

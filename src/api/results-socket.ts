@@ -8,7 +8,7 @@ import type { RunInfo, RunManager } from '#cameras/runs.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
 import { badRequest, internalError } from './answers.ts';
-import type { LocalText } from './dependencies.ts';
+import type { Place } from './dependencies.ts';
 import { isBehind, SocketDoor } from './socket-door.ts';
 
 /** Counters of runs are told at most so often. */
@@ -30,10 +30,7 @@ interface ResultsSocketOptions {
   >;
   /** Results come on `results/<stream>`. */
   readonly bus: Pick<Bus<{ results: unknown }>, 'subscribe'>;
-  /** Titles of algorithms by id. */
-  readonly algorithms: ReadonlyMap<string, { readonly manifest: { readonly title: LocalText } }>;
-  /** The address of the configuration. */
-  readonly host: string;
+  readonly place: Place;
   readonly clock?: Clock;
 }
 
@@ -62,7 +59,7 @@ export class ResultsSocket {
   constructor(options: ResultsSocketOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#door = new SocketDoor(options.host, this.#clock);
+    this.#door = new SocketDoor(options.place, this.#clock);
     const changed = ({ stream }: RunInfo) => this.#streams.get(stream)?.tellRuns();
     const { events } = options.runs;
     this.#ignore = [
@@ -118,9 +115,8 @@ export class ResultsSocket {
     return this.#options.runs
       .list()
       .filter((run) => run.stream === stream)
-      .map(({ id, algorithm, state, reason, leases, parameters, statistics }) => ({
-        ...{ id, stream, algorithm, state, reason, parameters, statistics },
-        title: this.#options.algorithms.get(algorithm)?.manifest.title ?? { en: algorithm },
+      .map(({ id, algorithm, title, state, reason, leases, parameters, statistics }) => ({
+        ...{ id, stream, algorithm, title, state, reason, parameters, statistics },
         leases: leases.length,
         mine: own.has(id),
       }));

@@ -1,11 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { RunInfo } from '#cameras/runs.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import * as schemas from './schemas.ts';
-import { runView, streamViews, workerView } from './views.ts';
+import { runView, streamViews, timeText, workerView } from './views.ts';
 
 const failure = schemas.errorBody;
 
@@ -13,10 +12,6 @@ const failure = schemas.errorBody;
 export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): void {
   const app = instance.withTypeProvider<ZodTypeProvider>();
   const { hub, runs } = deps;
-  const view = (run: RunInfo) => {
-    const title = deps.algorithms().find(({ id }) => id === run.algorithm)?.title;
-    return runView(run, title ?? { en: run.algorithm });
-  };
 
   app.get(
     '/api/health',
@@ -24,10 +19,11 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): voi
     () => {
       const workers = deps.workers();
       const running = workers.filter((worker) => worker.state === 'running').length;
+      const configuration = deps.configuration?.();
+      const degraded =
+        configuration?.error !== undefined || workers.some((worker) => worker.state === 'waiting');
       return {
-        status: workers.some((worker) => worker.state === 'waiting')
-          ? ('degraded' as const)
-          : ('ok' as const),
+        status: degraded ? ('degraded' as const) : ('ok' as const),
         version: deps.version,
         node: process.version,
         uptimeSeconds: Math.round(process.uptime() * 1000) / 1000,
@@ -38,6 +34,9 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): voi
           running,
           restarts: workers.reduce((sum, worker) => sum + worker.restarts, 0),
         },
+        ...(configuration
+          ? { configuration: { ...configuration, loadedAt: timeText(configuration.loadedAt) } }
+          : {}),
       };
     },
   );
@@ -110,7 +109,7 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): voi
     (request) => {
       const { stream } = request.query;
       const wanted = runs.list().filter((run) => stream === undefined || run.stream === stream);
-      return { runs: wanted.map(view) };
+      return { runs: wanted.map(runView) };
     },
   );
 
@@ -128,7 +127,7 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): voi
     async (request, reply) => {
       const holder = { kind: 'api', id: 'api', reason: 'asked for over the API' } as const;
       const { run } = runs.acquire({ ...request.body, holder });
-      return reply.code(201).header('location', `/api/runs/${run.id}`).send(view(run));
+      return reply.code(201).header('location', `/api/runs/${run.id}`).send(runView(run));
     },
   );
 
@@ -147,7 +146,7 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): voi
     (request) => {
       const run = runs.get(request.params.id);
       if (!run) throw unknownRun(request.params.id);
-      return view(run);
+      return runView(run);
     },
   );
 

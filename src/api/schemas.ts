@@ -17,7 +17,11 @@ export const errorBody = z
 
 export const health = z
   .object({
-    status: z.enum(['ok', 'degraded']).meta({ description: '`degraded`: a worker process is not running.' }),
+    status: z
+      .enum(['ok', 'degraded'])
+      .meta({
+        description: '`degraded`: a worker process is not running, or the configuration file has an error.',
+      }),
     version: z.string(),
     node: z.string().meta({ description: 'Version of Node.js.' }),
     uptimeSeconds: z.number(),
@@ -28,6 +32,17 @@ export const health = z
       running: count('Of these, how many are running.'),
       restarts: count('Restarts of all of them since the server started.'),
     }),
+    configuration: z
+      .object({
+        file: z.string().meta({ description: 'Absolute path; the file need not be there.' }),
+        loadedAt: time('When the configuration at work was read.'),
+        error: z
+          .object({ code: z.string(), message: z.string() })
+          .optional()
+          .meta({ description: 'Why the file as it is now is not at work; the server goes on as before.' }),
+      })
+      .optional()
+      .meta({ description: 'Absent where the configuration comes from no file.' }),
   })
   .meta({ id: 'Health' });
 

@@ -38,7 +38,7 @@ function api(options: Partial<ApiDependencies> = {}) {
         tasks: [],
       },
     ],
-    host: '127.0.0.1',
+    place: { host: '127.0.0.1' },
     version: '1.2.3',
     pageFolder: '/nowhere',
     ...options,

@@ -33,7 +33,7 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
   app.setSerializerCompiler(serializerCompiler);
   answerErrors(app, deps.onFault ?? (() => {}));
   app.addHook('onRequest', async (request) => {
-    const refusal = requestRefusal(request.headers, deps.host, !READING.has(request.method));
+    const refusal = requestRefusal(request.headers, deps.place.host, !READING.has(request.method));
     if (refusal) throw refusal;
   });
   app.addHook('onSend', async (_request, reply) => {

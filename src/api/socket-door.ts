@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Clock } from '#util/clock.ts';
 import { errorBody } from './answers.ts';
+import type { Place } from './dependencies.ts';
 import { requestRefusal } from './request-guard.ts';
 
 /** A client that says nothing at all for so long, not even the answer to a ping, is gone. */
@@ -14,20 +15,19 @@ const BACKLOG_BYTES = 1 << 20;
 /** The WebSockets of one kind: who may come in, who is still there, and how they all end. */
 export class SocketDoor {
   readonly #server = new WebSocketServer({ noServer: true, maxPayload: 64 << 10, perMessageDeflate: false });
-  readonly #host: string;
+  readonly #place: Place;
   readonly #clock: Clock;
   readonly #heard = new Map<WebSocket, number>();
   #cancelPing = () => {};
 
-  /** `host` is the address of the configuration. */
-  constructor(host: string, clock: Clock) {
-    this.#host = host;
+  constructor(place: Place, clock: Clock) {
+    this.#place = place;
     this.#clock = clock;
   }
 
   /** Makes a WebSocket of an upgrade request, or refuses it with a sentence. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, opened: (client: WebSocket) => void): void {
-    const refusal = requestRefusal(request.headers, this.#host, true);
+    const refusal = requestRefusal(request.headers, this.#place.host, true);
     if (refusal) {
       const body = Buffer.from(JSON.stringify(errorBody(refusal)));
       socket.end(

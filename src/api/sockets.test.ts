@@ -13,7 +13,7 @@ afterEach(async () => {
 function results() {
   const parts = domain();
   const bus = new MemoryBus<{ results: unknown }>();
-  const socket = new ResultsSocket({ ...parts, bus, host: '127.0.0.1' });
+  const socket = new ResultsSocket({ ...parts, bus, place: { host: '127.0.0.1' } });
   const room = socketRoom((request, duplex, head) => socket.handleUpgrade(request, duplex, head, 'a'));
   cleanUp.push(async () => {
     const closed = socket.close();
@@ -164,7 +164,7 @@ describe('the WebSocket of results', () => {
 describe('the WebSocket of events', () => {
   it('hints at changes, at most four times a second of each kind', async () => {
     const { hub, runs, publish, clock } = domain();
-    const socket = new EventsSocket({ hub, runs, host: '127.0.0.1', clock });
+    const socket = new EventsSocket({ hub, runs, place: { host: '127.0.0.1' }, clock });
     const room = socketRoom((request, duplex, head) => socket.handleUpgrade(request, duplex, head));
     const { client, heard } = room.connect();
     await once(client, 'open');

@@ -3,7 +3,7 @@ import type { RunInfo } from '#cameras/runs.ts';
 import type { Reader } from '#hub/reader.ts';
 import type { Stream } from '#hub/stream.ts';
 import type { Track } from '#media/track.ts';
-import type { ApiDependencies, LocalText, SourceInfo, WorkerInfo } from './dependencies.ts';
+import type { ApiDependencies, SourceInfo, WorkerInfo } from './dependencies.ts';
 import type * as schemas from './schemas.ts';
 
 type StreamView = z.output<typeof schemas.stream>;
@@ -89,12 +89,11 @@ export function workerView({ since, tasks, ...worker }: WorkerInfo): z.output<ty
   return { ...worker, since: timeText(since), tasks: [...tasks] };
 }
 
-/** A run as the API shows it, with the title of its algorithm. */
-export function runView(run: RunInfo, title: LocalText): z.output<typeof schemas.run> {
+/** A run as the API shows it. */
+export function runView(run: RunInfo): z.output<typeof schemas.run> {
   const { lastResult, leases, ...rest } = run;
   return {
     ...rest,
-    title,
     parameters: { ...run.parameters },
     since: timeText(run.since),
     leases: leases.map((lease) => ({ ...lease, since: timeText(lease.since) })),

@@ -8,8 +8,36 @@ export type { Logger } from 'pino';
 const CREDENTIALS = /\b([a-z][a-z0-9+.-]*:\/\/)[^/\s@]+@/gi;
 
 /** The log of a process: to standard error, for people on a terminal, else one JSON object a line. */
-export function createLogger(log: Config['log']): Logger {
-  const forPeople = log.format === 'pretty' || (log.format === 'auto' && process.stderr.isTTY);
+export function createLogger(settings: Config['log']): Logger {
+  return createLog(settings).logger;
+}
+
+/** A log whose level and format may change while it is in use. */
+export interface Log {
+  readonly logger: Logger;
+  configure(settings: Config['log']): void;
+}
+
+/** @param given a logger that is used as it is, and keeps its format */
+export function createLog(settings: Config['log'], given?: Logger): Log {
+  let write = given ? undefined : writer(settings);
+  const logger =
+    given ??
+    pino(
+      { level: settings.level, base: null, hooks: { streamWrite: withoutCredentials } },
+      { write: (line) => write?.(line) },
+    );
+  return {
+    logger,
+    configure(changed) {
+      logger.level = changed.level;
+      if (write) write = writer(changed);
+    },
+  };
+}
+
+function writer({ format }: Config['log']): (line: string) => void {
+  const forPeople = format === 'pretty' || (format === 'auto' && process.stderr.isTTY);
   const stream = forPeople
     ? pretty({
         destination: 2,
@@ -19,7 +47,7 @@ export function createLogger(log: Config['log']): Logger {
         translateTime: 'HH:MM:ss',
       })
     : pino.destination({ dest: 2, sync: true });
-  return pino({ level: log.level, base: null, hooks: { streamWrite: withoutCredentials } }, stream);
+  return (line) => void stream.write(line);
 }
 
 /** The line with `user:password@` of every address in it masked. */

@@ -40,9 +40,7 @@ async function probeFile(path: string): Promise<ProbeReport> {
   const workers = createWorkerRoom({
     hub: new Hub(),
     linkUrl,
-    max: 'auto',
-    memoryMb: 1024,
-    hostMemoryMb: 1024,
+    limits: { max: 'auto', memoryMb: 1024, hostMemoryMb: 1024 },
     log,
   });
   http.on('upgrade', (request, socket, head) => workers.link.handleUpgrade(request, socket, head));

@@ -1,6 +1,6 @@
-import { fileURLToPath } from 'node:url';
-import { findManifests } from '#algorithms/manifest.ts';
+import type { AddressInfo, Server } from 'node:net';
 import { parameterSchema } from '#algorithms/parameters.ts';
+import type { Place } from '#api/dependencies.ts';
 import { EventsSocket } from '#api/events-socket.ts';
 import { ResultsSocket } from '#api/results-socket.ts';
 import { createApi } from '#api/server.ts';
@@ -13,40 +13,48 @@ import { RtspServer } from '#servers/rtsp/server.ts';
 import { ConfiguredSources } from '#sources/configured.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
 import { setListenerErrorHandler } from '#util/emitter.ts';
+import { TcpPort } from '#util/tcp-port.ts';
+import { ConfigurationFile, type ConfigurationSource } from './configuration-file.ts';
 import { configuredStreams } from './configured-streams.ts';
 import { type BusTopics, connectRuns } from './connect-runs.ts';
-import { hostInUrl, listen } from './listen.ts';
-import { createLogger, type Logger } from './logger.ts';
+import { createLog, type Logger } from './logger.ts';
+import { Rooms } from './rooms.ts';
 import { rtspMedia } from './rtsp-media.ts';
+import { configuredAlgorithms, httpAddress, hubSettings, ROOT, workerLimits } from './settings.ts';
 import { routeUpgrades } from './upgrades.ts';
 import { version } from './version.ts';
 import { createWorkerRoom } from './worker-room.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export interface SluiceServer extends AsyncDisposable {
+  /** As they are now: a change of the configuration may move them. */
   readonly addresses: { readonly http: string; readonly rtsp: string };
   /** Ends everything: readers learn the reason, workers end, ports are free when it resolves. Idempotent. */
   close(reason?: string): Promise<void>;
 }
 
 /**
- * Starts the whole server in this process (which runs no native code) and its workers.
+ * Starts the whole server in this process (which runs no native code) and its workers. With a `source` it takes up what
+ * changes in that file.
  * @throws NamedError for a busy port, an unknown algorithm, a broken manifest, a forbidden stream name
  */
-export async function createServer(config: Config, options: { log?: Logger } = {}): Promise<SluiceServer> {
-  const log = options.log ?? createLogger(config.log);
+export async function createServer(
+  config: Config,
+  options: { log?: Logger; source?: ConfigurationSource } = {},
+): Promise<SluiceServer> {
+  const logs = createLog(config.log, options.log);
+  const log = logs.logger;
   setListenerErrorHandler((error, event) => log.error({ err: error }, `a listener of "${event}" failed`));
   const streams = configuredStreams(config);
-  const algorithms = await findManifests([`${ROOT}models`, ...config.algorithms.folders]);
+  const algorithms = await configuredAlgorithms(config);
+  let rooms: Rooms | undefined;
+  const place: Place = {
+    get host() {
+      return (rooms?.config ?? config).host;
+    },
+  };
 
   const hub = new Hub({
-    readerLimits: {
-      queueMs: config.reader.queueMs,
-      queueBytes: config.reader.queueBytes,
-      stallMs: config.reader.stallSeconds * 1000,
-    },
-    holdMs: config.publisher.holdSeconds * 1000,
-    takeover: config.publisher.takeover,
+    ...hubSettings(config),
     startRendition: (request, onFailure) => {
       const task = workers.pool.start({
         role: 'pipeline',
@@ -61,10 +69,8 @@ export async function createServer(config: Config, options: { log?: Logger } = {
   });
   const workers = createWorkerRoom({
     hub,
-    linkUrl: () => linkUrl,
-    max: config.workers.max,
-    memoryMb: config.workers.memoryMb,
-    hostMemoryMb: config.algorithms.memoryMb,
+    linkUrl: () => `${urlOf('ws', place.host, api.server)}/api/link`,
+    limits: workerLimits(config),
     log,
   });
   const runs = new RunManager({
@@ -82,19 +88,20 @@ export async function createServer(config: Config, options: { log?: Logger } = {
     runs,
     sources: () => sources?.list() ?? [],
     algorithms: () =>
-      [...algorithms.values()].map(({ manifest }) => ({
+      [...runs.algorithms.values()].map(({ manifest }) => ({
         ...manifest,
         parameters: parameterSchema(manifest),
       })),
     workers: () => workers.pool.list(),
-    host: config.host,
+    configuration: () => file?.state,
+    place,
     version,
     pageFolder: `${ROOT}web/dist`,
     onFault: (error, where) => log.error({ err: error }, where),
   });
   const mse = new MseServer({ hub, logger: log });
-  const results = new ResultsSocket({ runs, bus, algorithms, host: config.host });
-  const events = new EventsSocket({ hub, runs, host: config.host });
+  const results = new ResultsSocket({ runs, bus, place });
+  const events = new EventsSocket({ hub, runs, place });
   routeUpgrades(api.server, {
     paths: {
       '/api/link': (request, socket, head) => workers.link.handleUpgrade(request, socket, head),
@@ -115,10 +122,11 @@ export async function createServer(config: Config, options: { log?: Logger } = {
     log,
   });
   let sources: ConfiguredSources | undefined;
-  let linkUrl = '';
+  let file: ConfigurationFile | undefined;
   let closing: Promise<void> | undefined;
   const close = (reason = 'The server stops.'): Promise<void> => {
     closing ??= (async () => {
+      await file?.[Symbol.asyncDispose]();
       // All at a time: each has its own patience with what hangs, and together they have less than five seconds.
       const tasks = [sources?.[Symbol.asyncDispose](), runs.close(reason)];
       hub.close(reason);
@@ -132,9 +140,8 @@ export async function createServer(config: Config, options: { log?: Logger } = {
 
   try {
     await api.ready();
-    const { port: rtspPort } = await rtsp.listen();
-    const httpPort = await listen(api.server, config.host, config.http.port, 'http.port');
-    linkUrl = `ws://${hostInUrl(config.host)}:${httpPort}/api/link`;
+    await rtsp.listen();
+    (await TcpPort.take(httpAddress(config))).giveTo(api.server);
     sources = new ConfiguredSources({
       settings: streams.flatMap(({ source }) => source ?? []),
       start: (settings, onState) =>
@@ -166,9 +173,17 @@ export async function createServer(config: Config, options: { log?: Logger } = {
         if (stream && (stream.publisher?.door ?? 'source') === 'source') stream.end(reason);
       },
     });
-    const host = hostInUrl(config.host);
+    rooms = new Rooms({ hub, workers, runs, http: api.server, rtsp, sources, log: logs }, config);
+    if (options.source) {
+      file = new ConfigurationFile(options.source, { rooms, log, onApplied: () => events.streamsChanged() });
+    }
     return {
-      addresses: { http: `http://${host}:${httpPort}`, rtsp: `rtsp://${host}:${rtspPort}` },
+      get addresses() {
+        return {
+          http: urlOf('http', place.host, api.server),
+          rtsp: urlOf('rtsp', place.host, rtsp.tcp),
+        };
+      },
       close,
       [Symbol.asyncDispose]: () => close(),
     };
@@ -176,4 +191,10 @@ export async function createServer(config: Config, options: { log?: Logger } = {
     await close();
     throw error;
   }
+}
+
+/** Address of a server that listens; IPv6 addresses stand in brackets. */
+function urlOf(scheme: string, host: string, server: Server): string {
+  const address = server.address() as AddressInfo | null;
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${address?.port ?? 0}`;
 }

@@ -9,27 +9,31 @@ import { spawnWorker } from './spawn-worker.ts';
 export interface WorkerRoom extends AsyncDisposable {
   readonly pool: WorkerPool<TaskSpec>;
   readonly link: LinkServer;
+  configure(limits: WorkerLimits): void;
 }
 
-/**
- * @param linkUrl the WebSocket address of the link, without token; asked when a worker is started
- * @param max most workers, or `auto` for one per processor core
- */
+/** How many workers there may be, and how much memory they may use. */
+export interface WorkerLimits {
+  /** Most workers, or `auto` for one per processor core. */
+  readonly max: number | 'auto';
+  /** Most memory of a worker and of an algorithm host, MiB. */
+  readonly memoryMb: number;
+  readonly hostMemoryMb: number;
+}
+
+/** @param linkUrl the WebSocket address of the link, without token; asked when a worker is started */
 export function createWorkerRoom(options: {
   hub: Hub;
   linkUrl: () => string;
-  max: number | 'auto';
-  /** Most memory of a worker and of an algorithm host, MiB. */
-  memoryMb: number;
-  hostMemoryMb: number;
+  limits: WorkerLimits;
   log: Logger;
 }): WorkerRoom {
   const { hub, log } = options;
+  let { limits } = options;
   const link = new LinkServer({ hub, accepts: (worker, task, epoch) => pool.accepts(worker, task, epoch) });
   const pool = new WorkerPool<TaskSpec>({
-    spawn: ({ id }) => spawnWorker(id, `${options.linkUrl()}?token=${link.token}`, options.hostMemoryMb),
-    memoryBytes: options.memoryMb * 2 ** 20,
-    ...(options.max === 'auto' ? {} : { max: options.max }),
+    spawn: ({ id }) => spawnWorker(id, `${options.linkUrl()}?token=${link.token}`, limits.hostMemoryMb),
+    ...poolLimits(limits),
   });
   link.events.on('hello', (worker, pid, connection) => {
     log.debug({ worker, pid }, 'worker connected');
@@ -61,9 +65,17 @@ export function createWorkerRoom(options: {
   return {
     pool,
     link,
+    configure(changed) {
+      limits = changed;
+      pool.configure(poolLimits(changed));
+    },
     async [Symbol.asyncDispose]() {
       await pool.close();
       link.close();
     },
   };
+}
+
+function poolLimits({ max, memoryMb }: WorkerLimits): { max?: number; memoryBytes: number } {
+  return { memoryBytes: memoryMb * 2 ** 20, ...(max === 'auto' ? {} : { max }) };
 }

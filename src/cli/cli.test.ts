@@ -19,6 +19,7 @@ function terminal(options: Partial<CliEnvironment> = {}) {
     },
     complain: (text) => complained.push(text),
     signals,
+    inTerminal: false,
     exit: (status) => exits.push(status),
     loadConfig: async () => defaultConfig(),
     createServer: async () => ({

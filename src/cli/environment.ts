@@ -1,3 +1,4 @@
+import type { ConfigurationSource } from '#app/configuration-file.ts';
 import type { SluiceServer } from '#app/server.ts';
 import type { Config } from '#config/schema.ts';
 import type { ProbeReport } from '#link/messages.ts';
@@ -9,13 +10,18 @@ export interface CliEnvironment {
   /** Writes a line about what went wrong. */
   readonly complain: (text: string) => void;
   readonly signals: {
-    on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
-    off(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
+    on(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP', listener: () => void): unknown;
+    off(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP', listener: () => void): unknown;
   };
+  /** In a terminal SIGHUP means that it was closed, and ends the server; elsewhere it has the configuration read. */
+  readonly inTerminal: boolean;
   /** Ends the process at once. */
   readonly exit: (status: number) => void;
   readonly loadConfig: (path: string | undefined) => Promise<Config>;
-  readonly createServer: (config: Config) => Promise<Pick<SluiceServer, 'addresses' | 'close'>>;
+  readonly createServer: (
+    config: Config,
+    source: ConfigurationSource,
+  ) => Promise<Pick<SluiceServer, 'addresses' | 'close'>>;
   readonly probe: (address: string) => Promise<ProbeReport>;
 }
 

@@ -8,10 +8,11 @@ const code = await runCli(process.argv.slice(2), {
   print: (text) => process.stdout.write(`${text}\n`),
   complain: (text) => process.stderr.write(`${text}\n`),
   signals: process,
+  inTerminal: process.platform === 'win32' || process.stdin.isTTY || process.stdout.isTTY,
   exit: (status) => process.exit(status),
   loadConfig: (path) => loadConfig(path, { streamName: parseStreamName }),
   // Loaded only when wanted: --help and mistakes are answered at once.
-  createServer: async (config) => (await import('#app/server.ts')).createServer(config),
+  createServer: async (config, source) => (await import('#app/server.ts')).createServer(config, { source }),
   probe: async (address) => (await import('#app/probe.ts')).probe(address),
 });
 process.exitCode = code;

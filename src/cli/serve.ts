@@ -1,5 +1,7 @@
+import { resolve } from 'node:path';
 import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
 import { version } from '#app/version.ts';
+import { DEFAULT_FILE } from '#config/load.ts';
 import type { Config } from '#config/schema.ts';
 import type { CliEnvironment } from './environment.ts';
 
@@ -18,9 +20,12 @@ export function serveCommand(environment: CliEnvironment): CommandDef {
       },
     },
     run: async ({ args }) => {
-      const path = args['config'];
-      const config = await environment.loadConfig(typeof path === 'string' ? path : undefined);
-      const server = await environment.createServer(config);
+      const path = typeof args['config'] === 'string' ? args['config'] : undefined;
+      const config = await environment.loadConfig(path);
+      const server = await environment.createServer(config, {
+        file: resolve(path ?? DEFAULT_FILE),
+        signals: environment.inTerminal ? undefined : environment.signals,
+      });
       environment.print(whereToLook(config, server.addresses));
       const signal = await toldToStop(environment);
       environment.print(`${signal}: stopping. Once more ends at once.`);

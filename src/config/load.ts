@@ -8,7 +8,7 @@ import { nearest } from './nearest.ts';
 import { type Config, configSchema, defaultConfig, isRtspAddress, streamKeys } from './schema.ts';
 
 /** Taken when no path is given and it is there. */
-const DEFAULT_FILE = 'sluice.yml';
+export const DEFAULT_FILE = 'sluice.yml';
 
 export interface LoadOptions {
   /** Throws when a stream may not have this name; the rule is the hub's. */

@@ -1,10 +1,22 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import type { RunInfo } from '#cameras/runs.ts';
 import { createServer, type SluiceServer } from '../../src/app/server.ts';
 import { parseConfig } from '../../src/config/load.ts';
+
+/** Of `GET /api/health` what tests look at. */
+export interface TestHealth {
+  readonly status: string;
+  readonly configuration: {
+    readonly file: string;
+    readonly loadedAt: string;
+    readonly error?: { readonly code: string; readonly message: string };
+  };
+}
+
+const FREE_PORTS = 'http: { port: 0 }\nrtsp: { port: 0, udpPort: 0 }\n';
 
 export interface TestSluice extends AsyncDisposable {
   readonly server: SluiceServer;
@@ -15,9 +27,10 @@ export interface TestSluice extends AsyncDisposable {
   /** POST of JSON; gives the status and the answer. */
   post(path: string, body: unknown): Promise<{ status: number; body: Record<string, unknown> }>;
   remove(path: string): Promise<number>;
-  /** Writes the configuration file anew and waits until the server has read it; the ports stay unless it names some. */
-  rewrite(yaml: string): Promise<Health['configuration']>;
-  health(): Promise<Health>;
+  /** Writes the configuration file anew and waits until the server has read it; gives what its health says then. */
+  rewrite(yaml: string, ports?: string): Promise<TestHealth>;
+  health(): Promise<TestHealth>;
+  readonly log: Logger;
   runs(): Promise<RunInfo[]>;
   /** Resolves when the stream is live. */
   live(stream: string): Promise<void>;
@@ -27,19 +40,37 @@ export interface TestSluice extends AsyncDisposable {
 export async function sluice(yaml = ''): Promise<TestSluice> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'));
   const file = join(folder, 'sluice.yml');
-  const text = `http: { port: 0 }\nrtsp: { port: 0, udpPort: 0 }\n${yaml}`;
+  const text = `${FREE_PORTS}${yaml}`;
   await writeFile(file, text);
-  const server = await createServer(parseConfig(text, file), { log: pino({ level: 'silent' }) });
+  const log = pino({ level: 'silent' });
+  const server = await createServer(parseConfig(text, file), { log, source: { file } });
   const { http, rtsp } = server.addresses;
   const json = async (path: string, init?: RequestInit) => {
-    const answer = await fetch(`${http}${path}`, init);
+    const answer = await fetch(`${server.addresses.http}${path}`, init);
     return {
       status: answer.status,
       body: (await answer.json().catch(() => ({}))) as Record<string, unknown>,
     };
   };
+  const health = async () => (await json('/api/health')).body as unknown as TestHealth;
   return {
     server,
+    log,
+    health,
+    rewrite: async (changed, ports = FREE_PORTS) => {
+      const before = await health();
+      // As editors do it: a new file in the place of the old one.
+      await writeFile(`${file}.new`, `${ports}${changed}`);
+      await rename(`${file}.new`, file);
+      return eventually(async () => {
+        const now = await health();
+        const { loadedAt, error } = now.configuration;
+        const same =
+          loadedAt === before.configuration.loadedAt &&
+          error?.message === before.configuration.error?.message;
+        return same ? undefined : now;
+      }, 5000);
+    },
     http,
     rtsp,
     get: async <T>(path: string) => (await json(path)).body as T,
@@ -49,7 +80,7 @@ export async function sluice(yaml = ''): Promise<TestSluice> {
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
       }),
-    remove: async (path) => (await fetch(`${http}${path}`, { method: 'DELETE' })).status,
+    remove: async (path) => (await fetch(`${server.addresses.http}${path}`, { method: 'DELETE' })).status,
     runs: async () => ((await json('/api/runs')).body as { runs: RunInfo[] }).runs,
     live: async (stream) => {
       await eventually(async () => (await json(`/api/streams/${stream}`)).body['state'] === 'live');

@@ -1,0 +1,100 @@
+import type { Server } from 'node:net';
+import type { RunManager } from '#cameras/runs.ts';
+import { affectedParts, type Change, diffConfig } from '#config/diff.ts';
+import type { Config } from '#config/schema.ts';
+import type { Part } from '#config/settings.ts';
+import type { Hub } from '#hub/hub.ts';
+import type { PreparedMedia, RtspServer } from '#servers/rtsp/server.ts';
+import type { ConfiguredSources } from '#sources/configured.ts';
+import { listensOn, type TcpAddress, TcpPort } from '#util/tcp-port.ts';
+import { type ConfiguredStream, configuredStreams } from './configured-streams.ts';
+import type { Log } from './logger.ts';
+import { rtspMedia } from './rtsp-media.ts';
+import { configuredAlgorithms, httpAddress, hubSettings, rtspAddress, workerLimits } from './settings.ts';
+import type { WorkerRoom } from './worker-room.ts';
+
+/** The parts of a running server that take up a change of the configuration. */
+export interface RoomParts {
+  readonly hub: Hub;
+  readonly workers: WorkerRoom;
+  readonly runs: RunManager;
+  readonly http: Server;
+  readonly rtsp: RtspServer;
+  readonly sources: ConfiguredSources;
+  readonly log: Log;
+}
+
+/** What could fail, done before anything changes. */
+interface Prepared {
+  readonly streams: readonly ConfiguredStream[];
+  /** Ports that servers move to. */
+  readonly http: TcpPort | undefined;
+  readonly rtsp: TcpPort | undefined;
+  /** UDP ports, as far as they change. */
+  readonly media: PreparedMedia | undefined;
+}
+
+/** A server at work, and the configuration it works by. */
+export class Rooms {
+  readonly #parts: RoomParts;
+  #config: Config;
+
+  /** Who takes up what (`src/config/settings.ts`). None of these fails. */
+  readonly #takeUp: Readonly<Record<Part, (config: Config, prepared: Prepared) => void>> = {
+    'http.listener': (_, { http }) => http?.giveTo(this.#parts.http),
+    'rtsp.listener': (_, { rtsp }) => rtsp && this.#parts.rtsp.moveTo(rtsp),
+    'rtsp.media': (_, { media }) => media && this.#parts.rtsp.setMedia(media),
+    'rtsp.sessions': ({ rtsp }) => this.#parts.rtsp.setSessionTimeout(rtsp.sessionTimeout * 1000),
+    sources: (_, { streams }) => this.#parts.sources.apply(streams.flatMap(({ source }) => source ?? [])),
+    // Both are checked and taken up together, in `apply`.
+    detection: () => {},
+    algorithms: () => {},
+    'algorithm.hosts': (config) => this.#parts.workers.configure(workerLimits(config)),
+    workers: (config) => this.#parts.workers.configure(workerLimits(config)),
+    readers: (config) => this.#parts.hub.configure(hubSettings(config)),
+    publishers: (config) => this.#parts.hub.configure(hubSettings(config)),
+    log: ({ log }) => this.#parts.log.configure(log),
+  };
+
+  constructor(parts: RoomParts, config: Config) {
+    this.#parts = parts;
+    this.#config = config;
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  /**
+   * Goes on with another configuration: what it concerns takes it up, everything else does not notice. The folders of
+   * algorithms are read anew in any case.
+   * @returns what changed
+   * @throws NamedError for a busy port, an unknown algorithm, a broken manifest, a forbidden stream name; nothing is
+   *   changed then
+   */
+  async apply(config: Config): Promise<Change[]> {
+    const changes = diffConfig(this.#config, config);
+    const affected = affectedParts(changes);
+    const streams = configuredStreams(config);
+    const algorithms = await configuredAlgorithms(config);
+    using taken = new DisposableStack();
+    const take = async (part: Part, server: Server, address: TcpAddress) => {
+      if (!affected.has(part) || (await listensOn(server, address))) return undefined;
+      const port = await TcpPort.take(address);
+      // Does nothing once the port was given to its server.
+      taken.defer(() => port.release());
+      return port;
+    };
+    const http = await take('http.listener', this.#parts.http, httpAddress(config));
+    const rtsp = await take('rtsp.listener', this.#parts.rtsp.tcp, rtspAddress(config));
+    const media = affected.has('rtsp.media')
+      ? await this.#parts.rtsp.prepareMedia(rtspMedia(config), config.host)
+      : undefined;
+    taken.defer(() => media?.release());
+    this.#parts.runs.configure(algorithms, new Map(streams.map(({ stream, detect }) => [stream, detect])));
+    // From here on nothing fails.
+    for (const part of affected) this.#takeUp[part](config, { streams, http, rtsp, media });
+    this.#config = config;
+    return changes;
+  }
+}
