@@ -17,11 +17,9 @@ export const errorBody = z
 
 export const health = z
   .object({
-    status: z
-      .enum(['ok', 'degraded'])
-      .meta({
-        description: '`degraded`: a worker process is not running, or the configuration file has an error.',
-      }),
+    status: z.enum(['ok', 'degraded']).meta({
+      description: '`degraded`: a worker process is not running, or the configuration file has an error.',
+    }),
     version: z.string(),
     node: z.string().meta({ description: 'Version of Node.js.' }),
     uptimeSeconds: z.number(),
