@@ -1,4 +1,4 @@
-import { type CSSProperties, type ReactNode, useRef } from 'react';
+import { type ReactNode, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { PlayerSnapshot } from '../player/snapshot.ts';
 import { FullScreen, SoundOff, SoundOn } from './icons.tsx';
@@ -11,8 +11,6 @@ export function Stage({ name, handle }: { name: string; handle: PlayerHandle }):
   const { t } = useTranslation();
   const tile = useRef<HTMLDivElement>(null);
   const { snapshot } = handle;
-  const video = snapshot?.tracks.find((track) => track.kind === 'video');
-  const ratio = video?.width && video.height ? video.width / video.height : 16 / 9;
   const fullScreen = (): void => {
     if (document.fullscreenElement) void document.exitFullscreen();
     else void tile.current?.requestFullscreen();
@@ -25,7 +23,6 @@ export function Stage({ name, handle }: { name: string; handle: PlayerHandle }):
     <div
       ref={tile}
       className="stage"
-      style={{ '--ratio': ratio } as CSSProperties}
       data-testid="stage"
       data-phase={snapshot?.phase}
       data-settled={snapshot?.settled}

@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react';
+import type { CSSProperties, ReactNode } from 'react';
 import type { StreamInfo } from '../api/types.ts';
 import type { PlayMode } from '../player/overlay.ts';
 import { Panel } from './panel.tsx';
@@ -16,9 +16,11 @@ interface ViewProps {
 /** One stream, large: the picture, what can be done with it, and the numbers. */
 export function View({ name, info, mode, onMode }: ViewProps): ReactNode {
   const handle = usePlayer(name, mode);
+  const video = handle.snapshot?.tracks.find((track) => track.kind === 'video');
+  const ratio = video?.width && video.height ? video.width / video.height : 16 / 9;
   return (
     <main className="view">
-      <div className="view-main">
+      <div className="view-main" style={{ '--ratio': ratio } as CSSProperties}>
         <Stage name={name} handle={handle} />
         <Toolbar handle={handle} mode={mode} onMode={onMode} />
       </div>
