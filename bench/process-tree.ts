@@ -37,7 +37,9 @@ export function processTree(root: number): ProcessFigures[] {
 function stat(pid: number): string[] | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    // A zombie is gone; only its parent has not looked yet.
+    return fields[0] === 'Z' ? undefined : fields;
   } catch {
     return undefined;
   }

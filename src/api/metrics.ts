@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Reader } from '#hub/reader.ts';
 import type { Stream } from '#hub/stream.ts';
+import { systemClock } from '#util/clock.ts';
 import type { ApiDependencies } from './dependencies.ts';
 
 interface ReaderTotals {
@@ -86,6 +87,8 @@ export class Metrics {
     ['worker'],
   );
 
+  readonly #timers = this.#gauge('sluice_timers', 'Timers of the server that are waiting.', []);
+
   constructor(deps: Pick<ApiDependencies, 'hub' | 'runs' | 'workers'>) {
     this.#deps = deps;
     collectDefaultMetrics({ register: this.#registry });
@@ -100,6 +103,7 @@ export class Metrics {
     this.#readStreams();
     this.#readRuns();
     this.#readWorkers();
+    this.#timers.set(systemClock.pending);
     return this.#registry.metrics();
   }
 

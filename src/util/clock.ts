@@ -6,12 +6,25 @@ export interface Clock {
   after(ms: number, callback: () => void): () => void;
 }
 
-export const systemClock: Clock = {
+/** Timers of the system's clock that are waiting; held so that a leak of them can be seen. */
+const waiting = new Set<NodeJS.Timeout>();
+
+export const systemClock: Clock & { readonly pending: number } = {
   now: () => performance.timeOrigin + performance.now(),
   after(ms, callback) {
-    const timer = setTimeout(callback, ms);
+    const timer = setTimeout(() => {
+      waiting.delete(timer);
+      callback();
+    }, ms);
     timer.unref();
-    return () => clearTimeout(timer);
+    waiting.add(timer);
+    return () => {
+      waiting.delete(timer);
+      clearTimeout(timer);
+    };
+  },
+  get pending() {
+    return waiting.size;
   },
 };
 
