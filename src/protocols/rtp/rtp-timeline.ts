@@ -1,7 +1,9 @@
 import { TimestampUnwrapper } from '#media/timestamps.ts';
 
 /** A step back further than this many seconds is a source that began anew, not reordering. */
-const RESTART = 10;
+const RESTART = 1;
+/** A first timestamp of less than this many seconds is taken as one after a wrap. */
+const BEGINNING = 10;
 
 /**
  * Unwraps the 32-bit timestamps of one RTP track into ticks that go on for ever.
@@ -24,7 +26,7 @@ export class RtpTimeline {
   /** Fixes where the timeline begins, before the first unit is there. */
   begin(timestamp: number): void {
     if (this.#last) return;
-    this.#shift = timestamp < RESTART * this.#clockRate ? 2 ** 32 : 0;
+    this.#shift = timestamp < BEGINNING * this.#clockRate ? 2 ** 32 : 0;
     const ticks = this.#unwrapper.unwrap(timestamp) + this.#shift;
     this.#last = { timestamp, ticks, now: undefined };
   }

@@ -222,7 +222,7 @@ export class RtpTrackReceiver {
         this.#track = track;
         this.#options.onTrack?.(track);
       }
-      const ntp = this.#clock.ntpAt(pts, now);
+      const ntp = this.#clock.captureAt(pts, now);
       if (this.#isConcealed(keyframe, pts)) {
         this.#counters.concealed++;
         this.#options.onConcealed?.();
@@ -242,7 +242,7 @@ export class RtpTrackReceiver {
       pts,
       dts: pts,
       keyframe,
-      ntp: this.#clock.ntpAt(pts, now),
+      ntp: this.#clock.captureAt(pts, now),
       payload,
     });
   }
