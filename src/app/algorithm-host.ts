@@ -8,7 +8,7 @@ import { AlgorithmHost } from '#algorithms/host.ts';
 import type { FromHost, ToHost } from '#algorithms/host-messages.ts';
 import { loadAlgorithm } from '#algorithms/load.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
-import { HEARTBEAT_FD, startHeartbeat } from './host-heartbeat.ts';
+import { startHeartbeat } from './host-heartbeat.ts';
 
 /** An algorithm that has not let go after this long is left behind by the end of the process. */
 const farewellMs = 1000;
@@ -47,7 +47,8 @@ async function main(): Promise<void> {
   process.on('SIGTERM', () => void end());
   // Ctrl-C reaches every process of the terminal; this one ends with whoever started it.
   process.on('SIGINT', () => {});
-  const heartbeat = process.env[HEARTBEAT_FD];
+  // Set by whoever wants heart-beats: the file descriptor for them.
+  const { SLUICE_HEARTBEAT_FD: heartbeat } = process.env;
   if (heartbeat !== undefined) startHeartbeat(Number(heartbeat));
   try {
     const { manifest, algorithm } = await loadAlgorithm(path);

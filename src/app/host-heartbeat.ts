@@ -1,7 +1,5 @@
 import { Worker } from 'node:worker_threads';
 
-/** Environment variable that names the file descriptor of the heart-beats. */
-export const HEARTBEAT_FD = 'SLUICE_HEARTBEAT_FD';
 const INTERVAL_MS = 500;
 
 /**
