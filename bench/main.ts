@@ -1,19 +1,22 @@
 /**
- * `npm run bench [-- --seconds 15]`: starts the real server and measures what it costs. CPU is user and system time of
- * all threads, read from /proc; on shared machines compare the figures of one run with each other. Prints the tables
- * of docs/performance.md.
+ * `npm run bench [-- --seconds 15 --only start,demo,detection,capacity,fan-out]`: starts the real server and measures
+ * what it costs. CPU is user and system time of all threads, read from /proc; on shared machines compare the figures of
+ * one run with each other. Prints the tables of docs/performance.md.
  */
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
-import { WebSocket } from 'ws';
-import { barcodeClip } from '../test/support/media.ts';
-import { measureFanOut, published } from './fan-out.ts';
-import { cpuBetween, processTree } from './process-tree.ts';
-import { type BenchServer, sleep, startServer } from './server.ts';
+import { measureDemonstration } from './demonstration.ts';
+import { measureCapacity, measureDetection, measurePassThrough } from './detection.ts';
+import { measureFanOut, publishNumbered } from './fan-out.ts';
+import { startServer } from './server.ts';
+import { measureStart } from './start.ts';
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '15' } } });
+const { values } = parseArgs({
+  options: { seconds: { type: 'string', default: '15' }, only: { type: 'string', default: '' } },
+});
 const seconds = Number(values.seconds);
+const only = values.only === '' ? undefined : new Set(values.only.split(','));
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): void {
   const line = (cells: readonly string[]) => console.log(`| ${cells.join(' | ')} |`);
@@ -26,72 +29,118 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): v
 function machine(): void {
   const os = /PRETTY_NAME="(.*)"/.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
   const memory = Math.round(totalmem() / 2 ** 30);
+  const processors = `${cpus().length} × ${cpus()[0]!.model}`;
   console.log(
-    `${cpus().length} × ${cpus()[0]!.model}, ${memory} GiB, ${os}, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}\n`,
+    `${processors}, ${memory} GiB, ${os}, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}\n`,
   );
 }
 
-async function startUp(): Promise<void> {
-  const times: number[] = [];
-  for (let n = 0; n < 5; n++) {
-    await using server = await startServer('demo: false');
-    times.push(server.startMs);
-  }
-  times.sort((a, b) => a - b);
-  console.log(
-    '## Start of the process to first answer over HTTP, without the demonstration camera (5 runs)\n',
-  );
-  table(['min', 'median', 'max'], [[times[0]!, times[2]!, times[4]!].map((ms) => `${ms.toFixed(0)} ms`)]);
-}
+const ms = (value: number) => `${value.toFixed(0)} ms`;
 
-/** Share of a core that each kind of process takes, and its memory, over `seconds`. */
-async function cost(server: BenchServer, title: string): Promise<readonly string[]> {
-  const before = processTree(server.pid);
-  await sleep(seconds * 1000);
-  const after = processTree(server.pid);
-  const used = cpuBetween(before, after);
-  const cell = (role: string) => {
-    const rss = after.filter((p) => p.role === role).reduce((sum, p) => sum + p.rssMb, 0);
-    return rss === 0 ? '–' : `${((used[role] ?? 0) / seconds).toFixed(3)} (${rss.toFixed(0)} MB)`;
-  };
-  return [title, cell('server'), cell('worker'), cell('algorithm-host')];
+async function start(): Promise<void> {
+  const { answerMs, pictureMs, idleMb, detectingMb } = await measureStart();
+  console.log('## Start and memory\n');
+  table(
+    ['', 'min', 'median', 'max'],
+    [
+      ['first answer over HTTP, no demonstration camera', answerMs[0]!, answerMs[2]!, answerMs[4]!],
+      ['first picture of the demonstration camera on the page', pictureMs[0]!, pictureMs[1]!, pictureMs[2]!],
+    ].map(([what, ...times]) => [String(what), ...times.map((time) => ms(Number(time)))]),
+  );
+  console.log(
+    `Idle server: ${idleMb.toFixed(0)} MB. All processes with one detecting camera: ${detectingMb.toFixed(0)} MB.\n`,
+  );
 }
 
 async function demonstration(): Promise<void> {
-  await using server = await startServer();
-  await sleep(4000);
-  const rows = [await cost(server, 'nobody watches')];
-  const ws = (door: string) => new WebSocket(`${server.http.replace('http', 'ws')}/demo/${door}`);
-  const mse = ws('mse');
-  mse.on('message', () => {});
-  await sleep(1000);
-  rows.push(await cost(server, 'one viewer, no algorithm'));
-  const results = ws('results');
-  await sleep(6000);
-  rows.push(await cost(server, 'one viewer, people detected at 5 frames per second'));
-  const { runs } = (await (await fetch(`${server.http}/api/runs`)).json()) as {
-    runs: { statistics?: unknown }[];
-  };
-  mse.close();
-  results.close();
-  console.log('## The demonstration camera (768 × 576, 20 fps, AAC): CPU seconds per second, and memory\n');
-  table(['', 'server', 'workers', 'algorithm host'], rows);
-  console.log(`Run: ${JSON.stringify(runs[0]?.statistics)}\n`);
+  console.log('## The demonstration camera (768 × 576, 20 fps, AAC): cores used (memory)\n');
+  table(['', 'server', 'workers', 'algorithm host'], await measureDemonstration(seconds));
+}
+
+async function detection(): Promise<void> {
+  const alone = await measurePassThrough(seconds);
+  const figures = await measureDetection(seconds);
+  console.log('## One camera with person detection: CPU seconds per second of media\n');
+  table(
+    [
+      '',
+      'hub',
+      'worker: decode, scale',
+      'inference',
+      'all',
+      'all without inference',
+      'ffmpeg decodes the clip',
+      'memory',
+    ],
+    figures.map(({ what, hub, worker, host, ffmpegDecode, rssMb }) => [
+      what,
+      ...[hub, worker, host, hub + worker + host, hub + worker, ffmpegDecode].map((cpu) => cpu.toFixed(3)),
+      `${rssMb.toFixed(0)} MB`,
+    ]),
+  );
+  console.log(`Passing the 1080p stream through to one RTSP reader: ${alone.toFixed(3)}.\n`);
+}
+
+async function capacity(): Promise<void> {
+  console.log('## Cameras with person detection until results are older than 1 s or half the rate is lost\n');
+  const rows: string[][] = [];
+  for (const [what, size, fps, steps] of [
+    ['640×360, 1 frame per second', 'sub', 1, [4, 8, 12, 16, 20]],
+    ['640×360, 5 frames per second', 'sub', 5, [4, 8, 12, 16]],
+    ['1080p, 1 frame per second', 'full', 1, [4, 8, 12, 16]],
+    ['1080p, 5 frames per second', 'full', 5, [2, 4, 6, 8, 12]],
+  ] as const) {
+    for (const step of await measureCapacity(size, fps, steps)) {
+      rows.push([
+        what,
+        String(step.cameras),
+        ms(step.worstAgeMs),
+        step.slowest.toFixed(1),
+        `${(step.delivered * 100).toFixed(0)} %`,
+        step.cores.toFixed(2),
+      ]);
+    }
+  }
+  table(
+    [
+      '',
+      'cameras',
+      'result age p95, oldest run',
+      'results per s, slowest run',
+      'media received',
+      'cores used',
+    ],
+    rows,
+  );
 }
 
 async function fanOut(): Promise<void> {
-  const clip = await barcodeClip({ seconds: 20 });
   await using server = await startServer('demo: false');
-  const figures = await published(server, clip, 'bench', async () => {
-    const list = [];
-    for (const count of [1, 50, 200, 500])
-      list.push(await measureFanOut(server, 'rtsp', 'bench', count, seconds));
-    for (const count of [50, 200]) list.push(await measureFanOut(server, 'mse', 'bench', count, seconds));
-    return list;
-  });
-  console.log('## Fan-out over loopback: one publisher (RTSP over TCP), readers in another process\n');
+  await using published = await publishNumbered(server, 'bench');
+  const stream = { stream: 'bench', startedAt: published.startedAt };
+  // The first readers make the heap grow once; what a reader costs shows after that.
+  await measureFanOut(server, stream, 'rtsp', 200, 3);
+  const figures = [];
+  for (const count of [1, 100, 500])
+    figures.push(await measureFanOut(server, stream, 'rtsp', count, seconds));
+  for (const count of [100, 500]) figures.push(await measureFanOut(server, stream, 'mse', count, seconds));
+  const base = figures[0]!.age.p50;
+  console.log(
+    '## Fan-out over loopback: one publisher (RTSP over TCP, 2 Mbit/s), readers in another process\n',
+  );
   table(
-    ['door', 'readers', 'CPU s per 1000 stream-s', 'Mbit/s per reader', 'slowest reader', 'kB per reader'],
+    [
+      'door',
+      'readers',
+      'CPU s per 1000 stream-s',
+      'Mbit/s per reader',
+      'slowest reader',
+      'kB per reader',
+      'added latency p50',
+      'p95',
+      'first keyframe p50',
+      'p95',
+    ],
     figures.map((f) => [
       f.door,
       String(f.readers),
@@ -99,11 +148,24 @@ async function fanOut(): Promise<void> {
       f.mbitPerReader.toFixed(2),
       `${(f.smallestShare * 100).toFixed(0)} %`,
       f.kbPerReader.toFixed(0),
+      ms(f.age.p50 - base),
+      ms(f.age.p95 - base),
+      ms(f.firstKeyframe.p50),
+      ms(f.firstKeyframe.p95),
     ]),
+  );
+  console.log(
+    `Latency is the age of pictures at the reader less that at a single reader (median ${ms(base)}, the camera's own timer).\n`,
   );
 }
 
 machine();
-await startUp();
-await demonstration();
-await fanOut();
+for (const [name, measure] of Object.entries({
+  start,
+  demo: demonstration,
+  detection,
+  'fan-out': fanOut,
+  capacity,
+})) {
+  if (!only || only.has(name)) await measure();
+}
