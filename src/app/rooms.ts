@@ -1,4 +1,4 @@
-import type { Server } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import type { RunManager } from '#cameras/runs.ts';
 import { affectedParts, type Change, diffConfig } from '#config/diff.ts';
 import type { Config } from '#config/schema.ts';
@@ -6,6 +6,7 @@ import type { Part } from '#config/settings.ts';
 import type { Hub } from '#hub/hub.ts';
 import type { PreparedMedia, RtspServer } from '#servers/rtsp/server.ts';
 import type { ConfiguredSources } from '#sources/configured.ts';
+import { NamedError } from '#util/named-error.ts';
 import { listensOn, type TcpAddress, TcpPort } from '#util/tcp-port.ts';
 import { type ConfiguredStream, configuredStreams } from './configured-streams.ts';
 import type { Log } from './logger.ts';
@@ -80,7 +81,12 @@ export class Rooms {
     using taken = new DisposableStack();
     const take = async (part: Part, server: Server, address: TcpAddress) => {
       if (!affected.has(part) || (await listensOn(server, address))) return undefined;
-      const port = await TcpPort.take(address);
+      const port = await TcpPort.take(address).catch((error: unknown) => {
+        if (!(error instanceof NamedError)) throw error;
+        const { port: old } = server.address() as AddressInfo;
+        const sentence = `${error.message} Until then the old port ${old} stays open.`;
+        throw new NamedError(error.code, sentence, error.status, { cause: error });
+      });
       // Does nothing once the port was given to its server.
       taken.defer(() => port.release());
       return port;
