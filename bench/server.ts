@@ -21,7 +21,7 @@ export async function startServer(configuration = ''): Promise<BenchServer> {
   const file = join(folder, 'sluice.yml');
   await writeFile(
     file,
-    `http: { port: ${httpPort} }\nrtsp: { port: ${rtspPort} }\nlog: { level: warn }\n${configuration}`,
+    `http: { port: ${httpPort} }\nrtsp: { port: ${rtspPort}, udpPort: 0 }\nlog: { level: warn }\n${configuration}`,
   );
   const begun = performance.now();
   const child = spawn(process.execPath, ['src/cli/main.ts', 'serve', '--config', file], {
