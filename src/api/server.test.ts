@@ -224,6 +224,21 @@ describe('the server', () => {
     expect((await get('/api/workers')).json().workers).toMatchObject([{ id: 'pipeline-1', pid: 7 }]);
   });
 
+  it('says which configuration is at work, and that it is not well while the file has an error', async () => {
+    let error: { code: string; message: string } | undefined;
+    const { get } = api({
+      configuration: () => ({ file: '/etc/sluice.yml', loadedAt: 0, ...(error ? { error } : {}) }),
+    });
+    const well = { file: '/etc/sluice.yml', loadedAt: '1970-01-01T00:00:00.000Z' };
+    const before = (await get('/api/health')).json();
+    expect(before.status).toBe('ok');
+    expect(before.configuration).toEqual(well);
+    error = { code: 'CONFIG_INVALID', message: 'sluice.yml, line 3: this is no YAML.' };
+    const after = (await get('/api/health')).json();
+    expect(after.status).toBe('degraded');
+    expect(after.configuration).toEqual({ ...well, error });
+  });
+
   it('tells of a bug that there is one, and the log what', async () => {
     const faults: unknown[] = [];
     const { get } = api({

@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { resolve } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { defaultConfig } from '#config/schema.ts';
 import type { ProbeReport } from '#link/messages.ts';
@@ -109,6 +110,27 @@ describe('sluice serve', () => {
     signals.emit('SIGTERM');
     expect(await ended).toBe(0);
     expect(close).toHaveBeenCalledOnce();
+  });
+
+  it('has the server watch its file, and read it on SIGHUP unless that means that a terminal was closed', async () => {
+    const sources: unknown[] = [];
+    for (const inTerminal of [false, true]) {
+      const { run, signals } = terminal({
+        inTerminal,
+        createServer: async (_config, { file, signals: from }) => {
+          sources.push([file, from === undefined]);
+          return { addresses: { http: 'h', rtsp: 'r' }, close: async () => {} };
+        },
+      });
+      const ended = run('serve', ...(inTerminal ? [] : ['--config', '/etc/my.yml']));
+      await once(signals, 'printed');
+      signals.emit('SIGTERM');
+      await ended;
+    }
+    expect(sources).toEqual([
+      ['/etc/my.yml', false],
+      [resolve('sluice.yml'), true],
+    ]);
   });
 
   it('does not speak of the demonstration camera where there is none', async () => {

@@ -32,6 +32,27 @@ describe('npm start', () => {
   });
 });
 
+describe('a server', () => {
+  it('reads its configuration again when the file is written, and on SIGHUP', async () => {
+    const file = join(folder, 'changing.yml');
+    const ports = 'rtsp: { port: 0, udpPort: 0 }\nhttp: { port: 0 }\ndemo: false\n';
+    writeFileSync(file, ports);
+    await using server = start(process.execPath, [join(root, 'src/cli/main.ts'), 'serve', '--config', file]);
+    await expect.poll(() => server.stdout, { timeout: 5000, interval: 20 }).toContain('Stop     Ctrl+C');
+    writeFileSync(file, `${ports}publisher: { holdSeconds: 3 }\n`);
+    await expect
+      .poll(() => server.stderr, { timeout: 5000 })
+      .toContain('configuration changed: publisher.holdSeconds changed');
+    server.child.kill('SIGHUP');
+    await expect.poll(() => server.stderr, { timeout: 5000 }).toContain('nothing changed');
+    writeFileSync(file, `${ports}publisher: { holdSecond: 3 }\n`);
+    await expect.poll(() => server.stderr, { timeout: 5000 }).toContain('Did you mean');
+    expect(server.child.exitCode).toBeNull();
+    server.child.kill('SIGTERM');
+    expect((await server.finished).code).toBe(0);
+  });
+});
+
 describe('sluice', () => {
   it('says in a sentence what is wrong, with 2 for the command line and 1 for everything else', async () => {
     const option = await sluice('serve', '--loud').finished;
