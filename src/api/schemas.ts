@@ -55,6 +55,21 @@ const track = z
     height: z.int().optional().meta({ description: 'Pixels.' }),
     sampleRate: z.int().optional().meta({ description: 'Hertz.' }),
     channels: z.int().optional(),
+    clock: z
+      .object({
+        source: z.enum(['sender-report', 'arrival']).meta({
+          description: 'By what its capture time is known: sender reports, or when its packets arrive.',
+        }),
+        skewPpm: z.number().meta({
+          description:
+            'Millionths by which its clock is slow; negative: fast. Without reports against our clock.',
+        }),
+        lagMs: z.number().meta({
+          description: 'Milliseconds by which what readers get still differs, because it must not jump.',
+        }),
+      })
+      .optional()
+      .meta({ description: 'Where the door that it comes by measures it.' }),
   })
   .meta({ id: 'Track' });
 

@@ -74,6 +74,20 @@ describe('streams', () => {
     });
   });
 
+  it('show how the clocks of their publisher run, where its door measures them', async () => {
+    const { get, hub, publish } = api();
+    publish('plain');
+    const track = { ...hub.get('plain')!.tracks[0]!, id: 7 };
+    const clock = { track: 7, source: 'sender-report', skewPpm: -199.7, lagMs: 1.2345 } as const;
+    const info = { id: 'p2', door: 'rtsp', remote: 'x' };
+    hub.publish('timed', info, [track], { onClose: () => {}, clocks: () => [clock] });
+    const { streams } = (await get('/api/streams')).json<{ streams: { tracks: { clock?: object }[] }[] }>();
+    expect(streams.map(({ tracks }) => tracks[0]?.clock)).toEqual([
+      undefined,
+      { source: 'sender-report', skewPpm: -200, lagMs: 1.2 },
+    ]);
+  });
+
   it('are found by their name with slashes, written as they are or percent-encoded', async () => {
     const { get, publish } = api();
     publish('yard/gate-1');

@@ -56,10 +56,20 @@ function streamView(stream: Stream, source: SourceInfo | undefined): StreamView 
     ...(source ? { source: sourceView(source) } : {}),
     ...(held ? { held: { since: timeText(held.since), seconds: held.ms / 1000 } } : {}),
     ...(publisher ? { publisher: { ...publisher, since: timeText(publisher.since) } } : {}),
-    tracks: stream.tracks.map(trackView),
+    tracks: trackViews(stream),
     received: { ...stream.counters },
     readers: stream.feeds.flatMap((feed) => [...feed.readers].map(readerView)),
   };
+}
+
+function trackViews({ tracks, clocks }: Stream): StreamView['tracks'] {
+  return tracks.map((track) => {
+    const clock = clocks?.find((one) => one.track === track.id);
+    if (!clock) return trackView(track);
+    const { source, skewPpm, lagMs } = clock;
+    const rounded = { skewPpm: Math.round(skewPpm), lagMs: Math.round(lagMs * 10) / 10 };
+    return { ...trackView(track), clock: { source, ...rounded } };
+  });
 }
 
 function trackView({ id, clockRate, format }: Track): StreamView['tracks'][number] {

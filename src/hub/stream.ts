@@ -1,5 +1,6 @@
 import type { AccessUnit } from '#media/access-unit.ts';
 import { payloadSize } from '#media/access-unit.ts';
+import type { ClockState } from '#media/clock-mapping.ts';
 import { isVideo, type Track } from '#media/track.ts';
 import type { Clock } from '#util/clock.ts';
 import { Emitter } from '#util/emitter.ts';
@@ -27,6 +28,12 @@ export interface TrackReception {
   readonly concealed: number;
 }
 
+/** How the clock of one of a publisher's tracks runs. */
+export interface TrackClockState extends ClockState {
+  /** Id of the track. */
+  readonly track: number;
+}
+
 /** What the stream asks of its publisher's session. */
 export interface PublisherHooks {
   /** The publication is over, and not by the publisher's own `close`. */
@@ -35,6 +42,8 @@ export interface PublisherHooks {
   requestKeyframe?(): void;
   /** How its packets arrive, by its own track ids, where there are packets that can be lost. */
   reception?(): readonly TrackReception[];
+  /** How its clocks run, by its own track ids, where it measures them. */
+  clocks?(): readonly TrackClockState[];
 }
 
 export interface StreamOptions {
@@ -109,6 +118,11 @@ export class Stream {
   /** What was lost on the way from the publisher, where that can be known. */
   get reception(): readonly TrackReception[] | undefined {
     return this.#publication?.reception;
+  }
+
+  /** How the publisher's clocks run, where its door measures them. */
+  get clocks(): readonly TrackClockState[] | undefined {
+    return this.#publication?.clocks;
   }
 
   get state(): 'live' | 'held' | 'ended' {
@@ -359,6 +373,11 @@ export class Publication {
   /** As the publisher's door counts it, by the stream's track ids. */
   get reception(): readonly TrackReception[] | undefined {
     return this.hooks.reception?.().map((one) => ({ ...one, track: this.#ids.get(one.track) ?? one.track }));
+  }
+
+  /** How the publisher's clocks run, by the stream's track ids. */
+  get clocks(): readonly TrackClockState[] | undefined {
+    return this.hooks.clocks?.().map((one) => ({ ...one, track: this.#ids.get(one.track) ?? one.track }));
   }
 
   /**

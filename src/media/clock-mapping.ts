@@ -17,16 +17,7 @@ import { type ClockSource, STEP, TrackClock } from './track-clock.ts';
  * lies stays alone; a clock that really runs at another speed shows the same error again, as much larger as time went on.
  */
 
-export type { ClockSource, TrackClock } from './track-clock.ts';
-
-/** What a track's clock is known to be, for people to look at. */
-export interface ClockState {
-  readonly source: ClockSource;
-  /** Millionths by which the track's clock is slow (negative: fast) against its reports, else against arrival. */
-  readonly skewPpm: number;
-  /** Ms by which what is handed out still differs from what is known. */
-  readonly lagMs: number;
-}
+export type { ClockState, TrackClock } from './track-clock.ts';
 
 /** The clocks of one stream; tracks without sender reports follow the offset that the other tracks' reports show. */
 export class StreamClock {
@@ -49,12 +40,6 @@ export class StreamClock {
       this.#tracks.set(id, track);
     }
     return track;
-  }
-
-  /** The state of a track's clock; undefined for a track without one. */
-  state(id: number): ClockState | undefined {
-    const track = this.#tracks.get(id);
-    return track && { source: track.source, skewPpm: track.skew * 1e6, lagMs: track.lag };
   }
 
   /** 'sender-report' as soon as one track has reports. */

@@ -44,6 +44,15 @@ const PLAUSIBLE = 10;
 
 export type ClockSource = 'sender-report' | 'arrival';
 
+/** What a track's clock is known to be, for people to look at. */
+export interface ClockState {
+  readonly source: ClockSource;
+  /** Millionths by which the track's clock is slow (negative: fast) against its reports, else against arrival. */
+  readonly skewPpm: number;
+  /** Ms by which what is handed out still differs from what is known. */
+  readonly lagMs: number;
+}
+
 /** What a track's clock asks of its stream's, and tells it. */
 export interface StreamOffset {
   offset(): number | undefined;
@@ -105,6 +114,10 @@ export class TrackClock {
 
   get source(): ClockSource {
     return this.#reports > 0 ? 'sender-report' : 'arrival';
+  }
+
+  get state(): ClockState {
+    return { source: this.source, skewPpm: this.#skew * 1e6, lagMs: this.lag };
   }
 
   /** Jumps of the mapping so far: errors of 2 s or more. */

@@ -1,7 +1,7 @@
 import { VideoIngest } from '#codecs/ingest.ts';
 import type { CodedFrame, Depacketizer } from '#codecs/rtp/contract.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
-import type { StreamClock, TrackClock } from '#media/clock-mapping.ts';
+import type { ClockState, StreamClock, TrackClock } from '#media/clock-mapping.ts';
 import { isVideo, type Track } from '#media/track.ts';
 import type { Clock } from '#util/clock.ts';
 import { parseRtcp, type ReportBlock } from '../rtcp/packet.ts';
@@ -98,6 +98,11 @@ export class RtpTrackReceiver {
   /** The track with its newest format. */
   get track(): Track {
     return this.#track;
+  }
+
+  /** How the clock of the track runs. */
+  get clock(): ClockState {
+    return this.#clock.state;
   }
 
   /** Synchronisation source of the publisher; undefined before its first packet. */

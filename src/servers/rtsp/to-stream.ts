@@ -124,6 +124,7 @@ export class RtspPublishing {
       onClose,
       requestKeyframe: () => this.#reports?.requestKeyframe(),
       reception: () => this.#reception(),
+      clocks: () => this.#tracks.map(({ receiver }) => ({ track: receiver.track.id, ...receiver.clock })),
     });
     const { send = () => {} } = this.#options;
     this.#reports = new ReceiverReports({ clock: this.#clock, tracks: this.#tracks, send });
