@@ -199,22 +199,23 @@ export class ConfiguredSource implements AsyncDisposable {
 
   /** From now on it is at work only while somebody wants its stream; where it is at work, it has to be wanted. */
   #offer(): void {
-    const source = this;
+    const trouble = () => this.#trouble;
+    const limits = () => this.#settings.onDemand ?? { startMs: 0, closeMs: 0 };
     this.#takeBack = this.#options.onDemand.add(
       this.#settings.stream,
       {
         summon: () => this.#summon(),
         dismiss: (reason) => this.#dismiss(reason),
         get trouble() {
-          return source.#trouble;
+          return trouble();
         },
       },
       {
         get startMs() {
-          return source.#settings.onDemand?.startMs ?? 0;
+          return limits().startMs;
         },
         get closeMs() {
-          return source.#settings.onDemand?.closeMs ?? 0;
+          return limits().closeMs;
         },
       },
       this.#wanted,
