@@ -38,7 +38,7 @@ function machine(): void {
 const ms = (value: number) => `${value.toFixed(0)} ms`;
 
 async function start(): Promise<void> {
-  const { answerMs, pictureMs, idleMb, detectingMb } = await measureStart();
+  const { answerMs, pictureMs, idleMb, detecting } = await measureStart();
   console.log('## Start and memory\n');
   table(
     ['', 'min', 'median', 'max'],
@@ -47,8 +47,10 @@ async function start(): Promise<void> {
       ['first picture of the demonstration camera on the page', pictureMs[0]!, pictureMs[1]!, pictureMs[2]!],
     ].map(([what, ...times]) => [String(what), ...times.map((time) => ms(Number(time)))]),
   );
+  const { pss, rss } = detecting;
+  console.log(`Idle server: ${idleMb.toFixed(0)} MB (RSS).`);
   console.log(
-    `Idle server: ${idleMb.toFixed(0)} MB. All processes with one detecting camera: ${detectingMb.toFixed(0)} MB.\n`,
+    `All processes with one detecting camera: ${pss.toFixed(0)} MB (PSS; the sum of RSS is ${rss.toFixed(0)} MB).\n`,
   );
 }
 

@@ -33,6 +33,15 @@ export function processTree(root: number): ProcessFigures[] {
   return tree;
 }
 
+/**
+ * Memory of a process in MB as it adds up over processes: what several share (the text of Node and its libraries) is
+ * counted once in all (PSS). The sum of RSS would count it for each.
+ */
+export function proportionalMb(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  return Number(/^Pss:\s+(\d+) kB/m.exec(text)?.[1]) / 1000;
+}
+
 /** Fields of /proc/<pid>/stat after the name: [0] state, [1] parent, [11] utime, [12] stime, [21] rss in pages. */
 function stat(pid: number): string[] | undefined {
   try {

@@ -1,6 +1,6 @@
 import { WebSocket } from 'ws';
 import { TestBrowser } from '../test/support/browser.ts';
-import { processTree } from './process-tree.ts';
+import { processTree, proportionalMb } from './process-tree.ts';
 import { sleep, startServer } from './server.ts';
 
 export interface StartFigures {
@@ -8,9 +8,10 @@ export interface StartFigures {
   readonly answerMs: readonly number[];
   /** From the start of the process to the first picture of the demonstration camera on the page, ms, sorted. */
   readonly pictureMs: readonly number[];
-  /** Memory of the idle server process, and of all processes while people are detected on one camera, MB. */
+  /** Memory of the idle server process, MB (RSS). */
   readonly idleMb: number;
-  readonly detectingMb: number;
+  /** Memory of all processes while people are detected on the demonstration camera, MB. */
+  readonly detecting: { readonly pss: number; readonly rss: number };
 }
 
 /** Starts the server five times, and three times with a browser that is already waiting. */
@@ -38,7 +39,7 @@ export async function measureStart(): Promise<StartFigures> {
     answerMs: answerMs.toSorted(ascending),
     pictureMs: pictureMs.toSorted(ascending),
     idleMb: await idleMemory(),
-    detectingMb: await detectingMemory(),
+    detecting: await detectingMemory(),
   };
 }
 
@@ -48,13 +49,15 @@ async function idleMemory(): Promise<number> {
   return processTree(server.pid)[0]!.rssMb;
 }
 
-async function detectingMemory(): Promise<number> {
+async function detectingMemory(): Promise<StartFigures['detecting']> {
   await using server = await startServer();
   const address = `${server.http.replace('http', 'ws')}/demo`;
   const sockets = ['mse', 'results'].map((door) => new WebSocket(`${address}/${door}`));
   for (const socket of sockets) socket.on('message', () => {});
   await sleep(15_000);
-  const sum = processTree(server.pid).reduce((total, { rssMb }) => total + rssMb, 0);
+  const tree = processTree(server.pid);
+  const rss = tree.reduce((total, { rssMb }) => total + rssMb, 0);
+  const pss = tree.reduce((total, { pid }) => total + proportionalMb(pid), 0);
   for (const socket of sockets) socket.close();
-  return sum;
+  return { pss, rss };
 }
