@@ -17,18 +17,22 @@ interface Setting {
     | Omit<FaultCameraOptions, 'clip'>
     | ((connection: number) => Omit<FaultCameraOptions, 'clip'>);
   readonly credentials?: string;
+  readonly udp?: boolean;
 }
 
-async function pull({ camera = {}, credentials = '' }: Setting) {
+async function pull({ camera = {}, credentials = '', udp = false }: Setting) {
   const server = await FaultServer.listen({
+    udp,
     camera: (connection) => ({ clip, ...(typeof camera === 'function' ? camera(connection) : camera) }),
   });
   const hub = new Hub();
+  const transport = udp ? 'udp' : 'auto';
   const states: { state: string; code?: string; reason?: string }[] = [];
   const source = new RtspSource({
     hub,
     stream: 'yard',
     url: server.url(credentials),
+    transport,
     onState: ({ state, code, reason }) =>
       states.push({
         state,
@@ -136,6 +140,25 @@ describe('an RTSP source', () => {
     const dts = units.filter(({ track }) => track.format.kind === 'video').map((unit) => unit.dts);
     expect(dts).toEqual(dts.toSorted((a, b) => a - b));
     expect(new Set(dts).size).toBe(dts.length);
+  });
+
+  it('takes media over UDP, in order again, and counts what is lost', async () => {
+    const packets = { loss: 0.02, reorder: 0.1, reorderMs: 30 };
+    await using pulled = await pull({ udp: true, camera: { packets } });
+    await pulled.running();
+    const stream = pulled.hub.get('yard')!;
+    await eventually(() => stream.counters.units > 100);
+    const video = await eventually(() =>
+      stream.reception?.find(({ track, lost }) => track === 0 && lost > 0),
+    );
+    // Those that came out of order are not among the lost ones.
+    expect(video.lost / video.packets).toBeLessThan(0.08);
+    expect(video.late).toBe(0);
+  });
+
+  it('says that a firewall may keep UDP out', async () => {
+    await using mute = await pull({ udp: true, camera: { fate: { stallAtMs: 0 } } });
+    expect((await mute.failure()).reason).toContain('try transport: tcp');
   });
 
   it('waits twice as long after each failure, from the first on', async () => {

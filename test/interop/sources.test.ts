@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { Hub } from '#hub/hub.ts';
+import type { RtspMedia } from '#servers/rtsp/server.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
 import { barcodeClip } from '../support/media.ts';
 import { run } from '../support/process.ts';
@@ -47,10 +48,10 @@ afterEach(() => {
 });
 
 /** A camera: an RTSP server of our own, fed by ffmpeg. */
-async function camera(options: { seconds?: number } = {}) {
-  const clip = await barcodeClip({ seconds: options.seconds ?? 4, gop: 25 });
-  const rtsp = await startRtsp({ hub: { holdMs: 15_000 } });
-  const feed = publish(clip, rtsp.url('cam'), -1);
+async function camera(options: { media?: RtspMedia } = {}) {
+  const clip = await barcodeClip({ seconds: 4, gop: 25 });
+  const rtsp = await startRtsp({ hub: { holdMs: 15_000 }, ...options });
+  const feed = publish(clip, rtsp.url('cam'), -1, options.media ? 'udp' : 'tcp');
   await published(rtsp.hub, 'cam');
   return {
     ...rtsp,
@@ -134,6 +135,18 @@ describe('an RTSP source on demand', () => {
     expect(waiting?.state).toBe('waiting');
     await server.remove(`/api/runs/${String(body['id'])}`);
     await eventually(async () => (await info(server, 'yard')).state === 'idle');
+  });
+
+  it('takes the media over UDP', async () => {
+    await using cam = await camera({ media: { tcp: false, udpPort: 0, reorderMs: 100 } });
+    await using server = await sluice(
+      `demo: false\nstreams: { yard: { source: "rtsp://127.0.0.1:${cam.port}/cam", transport: udp } }`,
+    );
+    const { stdout } = await run('ffprobe', [
+      ...['-v', 'error', '-rtsp_transport', 'tcp', '-show_entries', 'stream=codec_name', '-of', 'csv=p=0'],
+      `${server.rtsp}/yard`,
+    ]);
+    expect(stdout.trim().split('\n').sort()).toEqual(['aac', 'h264']);
   });
 
   it('may be a file too', async () => {

@@ -11,7 +11,13 @@ type Answer = string | Buffer | undefined;
 /** A client and a server that says what the test scripts, on virtual time. */
 function talk(
   answer: (request: RtspRequest, n: number) => Answer,
-  options: { url?: string; tracks?: string[]; control?: string; redirects?: boolean } = {},
+  options: {
+    url?: string;
+    tracks?: string[];
+    control?: string;
+    redirects?: boolean;
+    ports?: [number, number][];
+  } = {},
 ) {
   const clock = new VirtualClock();
   const asked: RtspRequest[] = [];
@@ -20,9 +26,11 @@ function talk(
     error?: NamedError;
     refused?: readonly number[];
     redirected?: string;
+    udp: unknown[];
+    datagrams: string[];
     playing: boolean;
     packets: string[];
-  } = { playing: false, packets: [] };
+  } = { playing: false, packets: [], udp: [], datagrams: [] };
   const parser = new RtspParser();
   const client = new RtspClient(
     options.url ?? 'rtsp://cam/live',
@@ -48,8 +56,11 @@ function talk(
           baseUrl: base,
           control: options.control ?? '*',
           tracks: options.tracks ?? ['trackID=0'],
+          ports: options.ports,
         });
       },
+      udp: (track, ports) => void outcome.udp.push([track, ports]),
+      sendDatagram: (track, packet) => void outcome.datagrams.push(`${track} ${packet.toString()}`),
       ready: (refused) => {
         outcome.refused = refused;
       },
@@ -230,6 +241,56 @@ describe('a client that plays', () => {
       ['RTSP/1.0 501 Not Implemented', 'CSeq: 8'],
     ]);
   });
+});
+
+describe('media over UDP', () => {
+  const setUp =
+    'RTSP/1.0 200 OK\nCSEQ\nSession: abc\nTransport: RTP/AVP;unicast;client_port=5000-5001;server_port=7000-7001\n\n';
+
+  test('are asked for with our ports, and counted as media', () => {
+    const { asked, client, clock, outcome } = talk(except({ SETUP: setUp }), { ports: [[5000, 5001]] });
+    expect(asked[2]!.headers.get('transport')).toBe('RTP/AVP;unicast;client_port=5000-5001');
+    expect(outcome.udp).toEqual([[0, [7000, 7001]]]);
+    clock.advance(4000);
+    client.datagram(0, 'rtp', Buffer.from('a'));
+    clock.advance(4000);
+    expect(outcome.error).toBeUndefined();
+    expect(outcome.packets).toEqual(['0 rtp a']);
+    client.sendRtcp(0, Buffer.from('r'));
+    expect(outcome.datagrams).toEqual(['0 r']);
+    clock.advance(1000);
+    expect(outcome.error?.message).toContain('A firewall may keep UDP out; try transport: tcp.');
+  });
+
+  test('come inside the connection where the server wants that', () => {
+    const { media, outcome } = talk(good, { ports: [[5000, 5001]] });
+    media();
+    expect(outcome.udp).toEqual([]);
+    expect(outcome.packets).toEqual(['0 rtp x']);
+  });
+
+  test('that nobody asked for end it', () => {
+    const { outcome } = talk(except({ SETUP: setUp }));
+    expect(outcome.error?.message).toContain('Try it with transport: udp.');
+  });
+});
+
+test('reports about a track go by its own channel of the connection', () => {
+  const written: Buffer[] = [];
+  const clock = new VirtualClock();
+  const client = new RtspClient(
+    'rtsp://cam/',
+    {
+      send: (bytes) => void written.push(bytes),
+      described: (_sdp, baseUrl) => client.play({ baseUrl, control: '', tracks: ['v', 'a'] }),
+      failed() {},
+    },
+    { clock },
+  );
+  client.start();
+  for (let n = 1; n <= 4; n++) client.receive(Buffer.from(`RTSP/1.0 200 OK\r\nCSeq: ${n}\r\n\r\n`));
+  client.sendRtcp(1, Buffer.from('report'));
+  expect(written.at(-1)).toEqual(serializeInterleaved(3, Buffer.from('report')));
 });
 
 describe('the addresses of tracks', () => {

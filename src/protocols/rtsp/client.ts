@@ -9,7 +9,7 @@ import { serializeInterleaved, serializeResponse } from './message.ts';
 import { RtspParser } from './parser.ts';
 import { RtspRequests } from './requests.ts';
 import { reasonPhrase } from './status.ts';
-import { formatInterleavedTransport, parseTransport } from './transport.ts';
+import { formatInterleavedTransport, parseTransport, wishUdpTransport } from './transport.ts';
 
 export interface RtspClientHandlers {
   /** Takes the bytes of requests. */
@@ -20,6 +20,10 @@ export interface RtspClientHandlers {
   redirected?(url: string): void;
   /** The server will play; `refused` are the tracks, by their place in the plan, that it did not set up. */
   ready?(refused: readonly number[]): void;
+  /** A track comes over UDP; `serverPorts` where the server named them. */
+  udp?(track: number, serverPorts: readonly [number, number] | undefined): void;
+  /** Sends RTCP of a track that comes over UDP. */
+  sendDatagram?(track: number, packet: Buffer): void;
   /** PLAY was answered. */
   playing?(): void;
   /** RTP or RTCP of a track, by its place in the plan; with some servers already before `playing`. */
@@ -43,6 +47,13 @@ export interface RtspPlayPlan {
   readonly control: string;
   /** `a=control` of each track that is wanted. */
   readonly tracks: readonly string[];
+  /** Our UDP ports of RTP and RTCP for each track; without them media come inside the connection. */
+  readonly ports?: readonly (readonly [number, number])[] | undefined;
+}
+
+interface TracksToSetUp {
+  readonly urls: readonly string[];
+  readonly ports: RtspPlayPlan['ports'];
 }
 
 const ANSWER_MS = 5000;
@@ -70,6 +81,8 @@ export class RtspClient {
   readonly #requests: RtspRequests;
   readonly #parser = new RtspParser();
   readonly #channels = new Map<number, { track: number; kind: 'rtp' | 'rtcp' }>();
+  /** Tracks that come over UDP. */
+  readonly #udp = new Set<number>();
   #methods: ReadonlySet<string> = new Set();
   #aggregate = '';
   #sessionMs = 60_000;
@@ -129,17 +142,25 @@ export class RtspClient {
 
   /** Sets the tracks up, one after the other, and plays those that the server gives. */
   play(plan: RtspPlayPlan): void {
+    if (this.#over) return;
     this.#aggregate = resolveControl(plan.baseUrl, plan.control);
     const base = /^rtsps?:\/\//i.test(plan.control) ? this.#aggregate : plan.baseUrl;
-    this.#setUp(
-      plan.tracks.map((control) => resolveControl(base, control)),
-      0,
-      [],
-    );
+    const urls = plan.tracks.map((control) => resolveControl(base, control));
+    this.#setUp({ urls, ports: plan.ports }, 0, []);
+  }
+
+  /** RTP or RTCP of a track that came over UDP. */
+  datagram(track: number, kind: 'rtp' | 'rtcp', payload: Buffer): void {
+    if (this.#over || !this.#udp.has(track)) return;
+    this.#media(track, kind, payload);
   }
 
   /** Sends RTCP about a track, by its place in the plan. */
   sendRtcp(track: number, packet: Buffer): void {
+    if (this.#udp.has(track)) {
+      this.#handlers.sendDatagram?.(track, packet);
+      return;
+    }
     for (const [channel, one] of this.#channels) {
       if (one.track !== track || one.kind !== 'rtcp' || this.#over) continue;
       this.#handlers.send(serializeInterleaved(channel, packet));
@@ -195,16 +216,17 @@ export class RtspClient {
     });
   }
 
-  #setUp(urls: readonly string[], index: number, refused: readonly number[]): void {
-    const url = urls[index];
+  #setUp(tracks: TracksToSetUp, index: number, refused: readonly number[]): void {
+    const url = tracks.urls[index];
     if (url === undefined) return this.#play(refused);
     const channels: ChannelPair = [2 * index, 2 * index + 1];
-    const transport = formatInterleavedTransport(channels, 'play');
+    const ports = tracks.ports?.[index];
+    const transport = ports ? wishUdpTransport(ports) : formatInterleavedTransport(channels, 'play');
     this.#ask('SETUP', url, [['Transport', transport]], (response) => {
       if (response.status !== 200) {
-        const none = refused.length + 1 === urls.length;
+        const none = refused.length + 1 === tracks.urls.length;
         if (none) return this.fail(this.#refused('SETUP', response));
-        return this.#setUp(urls, index + 1, [...refused, index]);
+        return this.#setUp(tracks, index + 1, [...refused, index]);
       }
       const session = response.headers.get('session');
       if (session !== undefined) {
@@ -212,15 +234,20 @@ export class RtspClient {
         this.#sessionMs = Math.max(MIN_SESSION_MS, parseSessionTimeout(session));
       }
       const [answer] = parseTransport(response.headers.get('transport') ?? '');
-      if (answer?.lower === 'UDP') {
-        const sentence = `${this.url} sends over UDP although TCP was asked for.`;
+      if (answer?.lower === 'UDP' && !ports) {
+        const sentence = `${this.url} sends over UDP although TCP was asked for. Try it with transport: udp.`;
         return this.fail(new NamedError('RTSP_REFUSED', sentence, 502));
       }
-      // Some servers choose channels of their own.
-      const [rtp, rtcp] = answer?.interleaved ?? channels;
-      this.#channels.set(rtp, { track: index, kind: 'rtp' });
-      this.#channels.set(rtcp, { track: index, kind: 'rtcp' });
-      this.#setUp(urls, index + 1, refused);
+      if (ports && answer?.lower !== 'TCP') {
+        this.#udp.add(index);
+        this.#handlers.udp?.(index, answer?.serverPorts);
+      } else {
+        // Some servers choose channels of their own.
+        const [rtp, rtcp] = answer?.interleaved ?? channels;
+        this.#channels.set(rtp, { track: index, kind: 'rtp' });
+        this.#channels.set(rtcp, { track: index, kind: 'rtcp' });
+      }
+      this.#setUp(tracks, index + 1, refused);
     });
   }
 
@@ -238,9 +265,12 @@ export class RtspClient {
 
   #interleaved(channel: number, payload: Buffer): void {
     const known = this.#channels.get(channel);
-    if (!known) return;
-    if (known.kind === 'rtp') this.#lastMedia = this.#clock.now();
-    this.#handlers.packet?.(known.track, known.kind, payload);
+    if (known) this.#media(known.track, known.kind, payload);
+  }
+
+  #media(track: number, kind: 'rtp' | 'rtcp', payload: Buffer): void {
+    if (kind === 'rtp') this.#lastMedia = this.#clock.now();
+    this.#handlers.packet?.(track, kind, payload);
   }
 
   /** Looks again when media could be missing for too long. */
@@ -249,7 +279,8 @@ export class RtspClient {
       const silence = this.#clock.now() - this.#lastMedia;
       if (silence < this.#mediaMs) return this.#watch(this.#mediaMs - silence);
       const seconds = this.#mediaMs / 1000;
-      this.fail(new NamedError('RTSP_NO_MEDIA', `${this.url} sent no media for ${seconds} s.`, 504));
+      const hint = this.#udp.size > 0 ? ' A firewall may keep UDP out; try transport: tcp.' : '';
+      this.fail(new NamedError('RTSP_NO_MEDIA', `${this.url} sent no media for ${seconds} s.${hint}`, 504));
     });
   }
 

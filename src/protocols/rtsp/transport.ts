@@ -8,6 +8,8 @@ export interface TransportOption {
   readonly interleaved?: readonly [number, number];
   /** UDP ports of the client for RTP and RTCP. */
   readonly clientPorts?: readonly [number, number];
+  /** UDP ports of the server, in its answer. */
+  readonly serverPorts?: readonly [number, number];
   readonly mode: 'play' | 'record';
 }
 
@@ -47,6 +49,11 @@ export function formatUdpTransport(options: {
   return mode === 'record' ? `${value};mode=record` : value;
 }
 
+/** What we ask a server for in a SETUP: RTP over UDP. */
+export function wishUdpTransport(clientPorts: readonly [number, number]): string {
+  return `RTP/AVP;unicast;client_port=${clientPorts.join('-')}`;
+}
+
 function parseOption(choice: string): TransportOption | undefined {
   const [spec = '', ...parameters] = splitOutsideQuotes(choice, ';').map((part) => part.trim());
   const [protocol, profile, lower = 'UDP'] = spec.toUpperCase().split('/');
@@ -55,6 +62,7 @@ function parseOption(choice: string): TransportOption | undefined {
   let mode: 'play' | 'record' = 'play';
   let interleaved: readonly [number, number] | undefined;
   let clientPorts: readonly [number, number] | undefined;
+  let serverPorts: readonly [number, number] | undefined;
   for (const parameter of parameters) {
     const [name = '', value = ''] = parameter.split('=', 2).map((part) => part.trim());
     if (name.toLowerCase() === 'multicast') multicast = true;
@@ -62,6 +70,7 @@ function parseOption(choice: string): TransportOption | undefined {
     else if (name.toLowerCase() === 'mode') mode = /record|receive/i.test(value) ? 'record' : 'play';
     else if (name.toLowerCase() === 'interleaved') interleaved = parsePair(value, 0, 255);
     else if (name.toLowerCase() === 'client_port') clientPorts = parsePair(value, 1, 65_535);
+    else if (name.toLowerCase() === 'server_port') serverPorts = parsePair(value, 1, 65_535);
   }
   return {
     profile: `${protocol}/${profile}`,
@@ -70,6 +79,7 @@ function parseOption(choice: string): TransportOption | undefined {
     mode,
     ...(interleaved && { interleaved }),
     ...(clientPorts && { clientPorts }),
+    ...(serverPorts && { serverPorts }),
   };
 }
 

@@ -1,6 +1,7 @@
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import type { RemoteInfo, Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { listenFailure } from '#util/tcp-port.ts';
+import { bindUdpPair, closeUdp } from '#util/udp-pair.ts';
 import type { RtspLog } from './log.ts';
 
 /** Of the pair of ports: 0 is RTP, 1 is RTCP. */
@@ -21,9 +22,6 @@ const SEND_BUFFER = 1 << 20;
 
 /** Bytes that may wait for the kernel before senders hold back. */
 const SEND_QUEUE = 1 << 20;
-
-/** How often a free pair of neighbouring ports is sought. */
-const ATTEMPTS = 20;
 
 /** The Synchronisation source last seen from a client, to tell two apart that share an address and a port. */
 interface Registered {
@@ -67,16 +65,11 @@ export class UdpPorts {
    */
   static async open(options: { host: string; port: number; log: RtspLog }): Promise<UdpPorts> {
     const { host, port, log } = options;
-    for (let i = 1; ; i++) {
-      const rtp = await bind(host, port);
-      const first = rtp.address().port;
-      try {
-        if (first % 2 === 0) return new UdpPorts([rtp, await bind(host, first + 1)], log);
-        await closed(rtp);
-      } catch (error) {
-        await closed(rtp);
-        if (port !== 0 || i >= ATTEMPTS) throw error;
-      }
+    try {
+      return new UdpPorts(await bindUdpPair(host, port), log);
+    } catch (error) {
+      const cause = error as NodeJS.ErrnoException & { port?: number };
+      throw listenFailure(cause, { host, port: cause.port ?? port, setting: 'rtsp.udpPort' }, 'UDP port');
     }
   }
 
@@ -108,7 +101,7 @@ export class UdpPorts {
 
   /** Idempotent. */
   close(): Promise<unknown> {
-    this.#closing ??= Promise.all(this.#sockets.map(closed));
+    this.#closing ??= Promise.all(this.#sockets.map(closeUdp));
     return this.#closing;
   }
 
@@ -148,29 +141,6 @@ function keyOf(address: string, port: number): string {
 /** An IPv4 address without the clothes of IPv6. */
 export function plainAddress(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, '');
-}
-
-function bind(host: string, port: number): Promise<Socket> {
-  const type = isIPv6(host) ? 'udp6' : 'udp4';
-  // Destinations are addresses always; asking the resolver costs 2 µs for each packet.
-  const socket = createSocket({
-    type,
-    lookup: (name, _options, callback) => callback(null, name, type === 'udp6' ? 6 : 4),
-  });
-  return new Promise((resolve, reject) => {
-    socket.once('error', (error) => {
-      socket.close();
-      reject(listenFailure(error, { host, port, setting: 'rtsp.udpPort' }, 'UDP port'));
-    });
-    socket.bind({ address: host, port }, () => {
-      socket.removeAllListeners('error');
-      resolve(socket);
-    });
-  });
-}
-
-function closed(socket: Socket): Promise<void> {
-  return new Promise((resolve) => socket.close(() => resolve()));
 }
 
 function attempt(act: () => void): void {

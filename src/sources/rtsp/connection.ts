@@ -5,12 +5,13 @@ import { type Clock, systemClock } from '#util/clock.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { lookup } from './lookup.ts';
 import { isInner, parseTarget } from './target.ts';
+import { UdpTracks } from './udp-tracks.ts';
 
 const CONNECT_MS = 5000;
 /** How long a connection that is being closed may take to hand over what was sent before. */
 const LINGER_MS = 1000;
 
-export type RtspConnectionHandlers = Omit<RtspClientHandlers, 'send' | 'redirected'>;
+export type RtspConnectionHandlers = Omit<RtspClientHandlers, 'send' | 'redirected' | 'udp' | 'sendDatagram'>;
 
 /**
  * A client's connection to an RTSP server: the socket, its time limit, and one redirect. Ends by `failed`, or by
@@ -21,6 +22,7 @@ export class RtspConnection {
   readonly #clock: Clock;
   #client: RtspClient;
   #socket: Socket | undefined;
+  #udp: UdpTracks | undefined;
   #over = false;
   #cancelConnect = () => {};
 
@@ -36,8 +38,29 @@ export class RtspConnection {
     return this.#client.url;
   }
 
-  play(plan: RtspPlayPlan): void {
-    this.#client.play(plan);
+  /** Plays, with the media inside the connection, or over UDP. */
+  play(plan: Omit<RtspPlayPlan, 'ports'>, transport: 'tcp' | 'udp'): void {
+    if (transport === 'tcp') this.#client.play(plan);
+    else void this.#playOverUdp(plan);
+  }
+
+  async #playOverUdp(plan: Omit<RtspPlayPlan, 'ports'>): Promise<void> {
+    const client = this.#client;
+    const { localAddress: local = '', remoteAddress: server = '' } = this.#socket ?? {};
+    try {
+      const udp = await UdpTracks.open({
+        count: plan.tracks.length,
+        local,
+        server,
+        receive: (track, kind, bytes) => client.datagram(track, kind, bytes),
+      });
+      if (this.#over) return void udp.close();
+      this.#udp = udp;
+      client.play({ ...plan, ports: udp.ports });
+    } catch (error) {
+      const sentence = `No UDP ports for ${client.url}: ${messageOf(error)}.`;
+      client.fail(new NamedError('LISTEN_FAILED', sentence, 500, { cause: error }));
+    }
   }
 
   /** Sends RTCP about a track, by its place in the plan. */
@@ -50,6 +73,7 @@ export class RtspConnection {
     this.#over = true;
     this.#cancelConnect();
     this.#client.close();
+    void this.#udp?.close();
     const socket = this.#socket;
     if (!socket || socket.destroyed) return;
     if (socket.connecting) socket.destroy();
@@ -80,6 +104,10 @@ export class RtspConnection {
         failed: (error) => {
           if (current()) this.#fail(error);
         },
+        udp: (track, ports) => {
+          if (ports) this.#udp?.meet(track, { address: socket.remoteAddress ?? '', ports });
+        },
+        sendDatagram: (track, packet) => this.#udp?.sendRtcp(track, packet),
         ...(redirected && {
           redirected: (location: string) => redirected(location, socket.remoteAddress ?? ''),
         }),
@@ -110,6 +138,7 @@ export class RtspConnection {
     this.#over = true;
     this.#cancelConnect();
     this.#socket?.destroy();
+    void this.#udp?.close();
     this.#handlers.failed(error);
   }
 

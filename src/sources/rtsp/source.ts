@@ -17,6 +17,8 @@ export interface RtspSourceOptions {
   readonly stream: string;
   /** With credentials where they are needed. */
   readonly url: string;
+  /** How the media come; `auto` is `tcp`. Default `auto`. */
+  readonly transport?: 'auto' | 'tcp' | 'udp';
   readonly onState: (status: SourceTask['status']) => void;
   readonly clock?: Clock;
   /** Random numbers in [0, 1) of the back-off; a test gives its own. */
@@ -67,6 +69,7 @@ export class RtspSource implements SourceTask {
 
   #connect(): void {
     const { hub, stream, url } = this.#options;
+    const transport = this.#options.transport === 'udp' ? 'udp' : 'tcp';
     const attempt = ++this.#attempt;
     const current = () => attempt === this.#attempt && !this.#stopped;
     const failed = (error: NamedError) => {
@@ -84,12 +87,13 @@ export class RtspSource implements SourceTask {
               stream,
               publisher: { id: `${stream}#${attempt}`, door: 'source', remote: shown },
               clock: this.#clock,
+              reorder: transport === 'udp',
               sendRtcp: (track, packet) => connection.sendRtcp(track, packet),
               onPublished: () => this.#published(),
               onRefused: failed,
             });
             this.#pulling = pulling;
-            connection.play({ baseUrl, ...pulling.controls });
+            connection.play({ baseUrl, ...pulling.controls }, transport);
           } catch (error) {
             if (!(error instanceof NamedError)) throw error;
             failed(error);

@@ -20,6 +20,8 @@ export interface RtspPullingOptions {
   readonly stream: string;
   readonly publisher: PublisherInfo;
   readonly clock: Clock;
+  /** Packets may come in another order than they were sent. */
+  readonly reorder: boolean;
   /** Sends RTCP about a track, by its place among the controls. */
   readonly sendRtcp: (track: number, packet: Buffer) => void;
   /** The first unit came, and the stream is there. */
@@ -57,6 +59,7 @@ export class RtspPulling {
           onUnit: (unit) => this.#unit(unit),
           onTrack: (changed) => this.#publication?.changeTrack(changed),
           onConcealed: () => this.#publication?.stream.requestKeyframe(),
+          ...(options.reorder && { reorder: { clock: options.clock } }),
         }),
     );
     this.#reported = this.#receivers.map((receiver, channel) => ({
@@ -118,6 +121,7 @@ export class RtspPulling {
         },
         requestKeyframe: () => this.#reports?.requestKeyframe(),
         reception: () => this.#reception(),
+        clocks: () => this.#active.map(({ receiver }) => ({ track: receiver.track.id, ...receiver.clock })),
       });
     } catch (error) {
       if (!(error instanceof NamedError)) throw error;
