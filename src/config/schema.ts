@@ -189,7 +189,7 @@ export const configSchema = section({
         description:
           'Processes that run FFmpeg (each algorithm has one of its own besides); `auto` is one per processor core, at least 2. They are started when there is work.',
       }),
-    memoryMb: wholeNumber(128, 1_048_576).default(1024).meta({
+    memoryMb: wholeNumber(64, 1_048_576).default(1024).meta({
       title: 'Memory of a worker, MiB',
       description:
         'A worker that uses more resident memory is ended and started again; `/api/workers` says why.',

@@ -74,6 +74,8 @@ export class WorkerTasks {
       state: TaskState,
       more: { reason?: string; code?: string } & Pick<TaskOutcome, 'report'>,
     ) => {
+      // The worker ends, and its tasks go on in the next one: none of them is done.
+      if (this.#closed) return;
       const message = { type: 'task.state', task: task.id, epoch: task.epoch, state, ...more } as const;
       const text = `${state} ${more.reason}`;
       if (text !== last) this.#link.send(message);

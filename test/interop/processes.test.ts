@@ -141,6 +141,27 @@ describe('a process that goes wrong', () => {
     await atWork(server, 'a', lost.statistics.inferred);
   });
 
+  it('is ended when it is a worker that is too large, alone in the end, and the stream of a publisher goes on', async () => {
+    // No worker that decodes is so small.
+    await using server = await sluice(yaml.replace('max: 4', 'max: 4, memoryMb: 80'));
+    await using _a = publish(clip, `${server.rtsp}/a`, 100);
+    await server.live('a');
+    await using viewer = await RtspViewer.open(`${server.rtsp}/a`);
+    await startRun(server, 'a', 'barcode', {});
+    const lost = await eventually(async () => {
+      const run = await runOf(server, 'a');
+      return run.reason?.includes('workers.memoryMb') ? run : undefined;
+    }, 20_000);
+    expect(lost.reason).toMatch(/used \d+ MB of memory, more than the 80 MB that workers\.memoryMb allows/);
+    const { workers } = await eventually(async () => {
+      const list = await server.get<{ workers: WorkerInfo[] }>('/api/workers');
+      return list.workers.some(({ quarantine }) => quarantine) ? list : undefined;
+    }, 20_000);
+    expect(workers.find(({ quarantine }) => quarantine)).toMatchObject({ tasks: [{ affinity: 'a' }] });
+    expect(viewer.gaps).toBe(0);
+    expect(viewer.closed).toBe(false);
+  });
+
   it('is ended when a frame takes longer than its manifest allows', async () => {
     await using server = await sluice(yaml);
     await using _a = publish(clip, `${server.rtsp}/a`, 100);

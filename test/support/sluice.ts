@@ -37,12 +37,11 @@ export interface TestSluice extends AsyncDisposable {
 }
 
 /** The whole server in this process, workers as children, on free ports; `yaml` is the rest of its configuration. */
-export async function sluice(yaml = ''): Promise<TestSluice> {
+export async function sluice(yaml = '', log: Logger = pino({ level: 'silent' })): Promise<TestSluice> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'));
   const file = join(folder, 'sluice.yml');
   const text = `${FREE_PORTS}${yaml}`;
   await writeFile(file, text);
-  const log = pino({ level: 'silent' });
   const server = await createServer(parseConfig(text, file), { log, source: { file } });
   const { http, rtsp } = server.addresses;
   const json = async (path: string, init?: RequestInit) => {
