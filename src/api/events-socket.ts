@@ -4,7 +4,6 @@ import type { WebSocket } from 'ws';
 import type { RunManager } from '#cameras/runs.ts';
 import type { Hub } from '#hub/hub.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
-import type { Place } from './dependencies.ts';
 import { isBehind, SocketDoor } from './socket-door.ts';
 
 /** At most four hints a second of each kind. */
@@ -26,12 +25,11 @@ export class EventsSocket {
   constructor(options: {
     readonly hub: Pick<Hub, 'events'>;
     readonly runs: Pick<RunManager, 'events'>;
-    readonly place: Place;
     readonly clock?: Clock;
   }) {
     const { hub, runs } = options;
     this.#clock = options.clock ?? systemClock;
-    this.#door = new SocketDoor(options.place, this.#clock);
+    this.#door = new SocketDoor(this.#clock);
     const streams = this.#hinter('streams');
     this.streamsChanged = streams;
     const someRun = this.#hinter('runs');

@@ -8,7 +8,6 @@ import type { RunInfo, RunManager } from '#cameras/runs.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
 import { badRequest, internalError } from './answers.ts';
-import type { Place } from './dependencies.ts';
 import { isBehind, SocketDoor } from './socket-door.ts';
 
 /** Counters of runs are told at most so often. */
@@ -30,7 +29,6 @@ interface ResultsSocketOptions {
   >;
   /** Results come on `results/<stream>`. */
   readonly bus: Pick<Bus<{ results: unknown }>, 'subscribe'>;
-  readonly place: Place;
   readonly clock?: Clock;
 }
 
@@ -59,7 +57,7 @@ export class ResultsSocket {
   constructor(options: ResultsSocketOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#door = new SocketDoor(options.place, this.#clock);
+    this.#door = new SocketDoor(this.#clock);
     const changed = ({ stream }: RunInfo) => this.#streams.get(stream)?.tellRuns();
     const { events } = options.runs;
     this.#ignore = [

@@ -2,9 +2,6 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Clock } from '#util/clock.ts';
-import { errorBody } from './answers.ts';
-import type { Place } from './dependencies.ts';
-import { requestRefusal } from './request-guard.ts';
 
 /** A client that says nothing at all for so long, not even the answer to a ping, is gone. */
 const SILENCE_MS = 45_000;
@@ -12,30 +9,19 @@ const PING_MS = 15_000;
 /** More than this waiting for one client: what can be left out is left out. */
 const BACKLOG_BYTES = 1 << 20;
 
-/** The WebSockets of one kind: who may come in, who is still there, and how they all end. */
+/** The WebSockets of one kind: who is still there, and how they all end. */
 export class SocketDoor {
   readonly #server = new WebSocketServer({ noServer: true, maxPayload: 64 << 10, perMessageDeflate: false });
-  readonly #place: Place;
   readonly #clock: Clock;
   readonly #heard = new Map<WebSocket, number>();
   #cancelPing = () => {};
 
-  constructor(place: Place, clock: Clock) {
-    this.#place = place;
+  constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Makes a WebSocket of an upgrade request, or refuses it with a sentence. */
+  /** Makes a WebSocket of an upgrade request; who may come in was asked before. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, opened: (client: WebSocket) => void): void {
-    const refusal = requestRefusal(request.headers, this.#place.host, true);
-    if (refusal) {
-      const body = Buffer.from(JSON.stringify(errorBody(refusal)));
-      socket.end(
-        `HTTP/1.1 ${refusal.status} Forbidden\r\nConnection: close\r\nContent-Type: application/json\r\n` +
-          `Content-Length: ${body.length}\r\n\r\n${body.toString()}`,
-      );
-      return;
-    }
     this.#server.handleUpgrade(request, socket, head, (client) => {
       const alive = () => this.#heard.set(client, this.#clock.now());
       alive();

@@ -2,6 +2,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { parameterSchema } from '#algorithms/parameters.ts';
 import type { Place } from '#api/dependencies.ts';
 import { EventsSocket } from '#api/events-socket.ts';
+import { requestRefusal } from '#api/request-guard.ts';
 import { ResultsSocket } from '#api/results-socket.ts';
 import { createApi } from '#api/server.ts';
 import { MemoryBus } from '#bus/memory-bus.ts';
@@ -100,9 +101,10 @@ export async function createServer(
     onFault: (error, where) => log.error({ err: error }, where),
   });
   const mse = new MseServer({ hub, logger: log });
-  const results = new ResultsSocket({ runs, bus, place });
-  const events = new EventsSocket({ hub, runs, place });
+  const results = new ResultsSocket({ runs, bus });
+  const events = new EventsSocket({ hub, runs });
   routeUpgrades(api.server, {
+    refusal: (headers) => requestRefusal(headers, place.host, true),
     paths: {
       '/api/link': (request, socket, head) => workers.link.handleUpgrade(request, socket, head),
       '/api/events': (request, socket, head) => events.handleUpgrade(request, socket, head),

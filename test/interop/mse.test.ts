@@ -282,15 +282,6 @@ describe('the MSE door', () => {
     expect(message).toMatchObject({ tracks: [], mime: '', unsupported: [{ kind: 'video', codec: 'mjpeg' }] });
   });
 
-  test('refuses a page from another host', async () => {
-    publish('live', [h264Track]);
-    const page = open('live', { origin: 'https://evil.example' });
-    const [error] = await once(page.socket, 'error');
-    expect(String(error)).toMatch(/403/);
-    const own = open('live', { origin: `http://${base}` });
-    await once(own.socket, 'open');
-  });
-
   test('closes its pages when the server stops', async () => {
     const page = open('nobody');
     await page.text('waiting');

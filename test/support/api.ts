@@ -69,8 +69,14 @@ export function socketRoom(onUpgrade: (request: IncomingMessage, socket: Duplex,
   };
   return {
     /** A client, and everything it hears, parsed. */
-    connect(headers: Record<string, string> = {}): { client: WebSocket; heard: Record<string, unknown>[] } {
-      const client = new WebSocket('ws://127.0.0.1:8888/', { createConnection: wire as never, headers });
+    connect(
+      headers: Record<string, string> = {},
+      path = '/',
+    ): { client: WebSocket; heard: Record<string, unknown>[] } {
+      const client = new WebSocket(`ws://127.0.0.1:8888${path}`, {
+        createConnection: wire as never,
+        headers,
+      });
       const heard: Record<string, unknown>[] = [];
       client.on('message', (data: Buffer) =>
         heard.push(JSON.parse(data.toString()) as Record<string, unknown>),
@@ -78,9 +84,10 @@ export function socketRoom(onUpgrade: (request: IncomingMessage, socket: Duplex,
       return { client, heard };
     },
     /** The status of a refused upgrade. */
-    async refused(headers: Record<string, string>): Promise<number | undefined> {
+    async refused(headers: Record<string, string>, path = '/'): Promise<number | undefined> {
       const asked = request({
         createConnection: wire,
+        path,
         headers: {
           host: '127.0.0.1:8888',
           connection: 'Upgrade',

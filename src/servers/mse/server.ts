@@ -49,18 +49,12 @@ export class MseServer {
   }
 
   /**
-   * Takes over an upgrade request for `/<stream>/mse`.
+   * Takes over an upgrade request for `/<stream>/mse`; who may come in was asked before.
    * @throws NamedError STREAM_NAME_INVALID
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, streamName: string): void {
     const name = parseStreamName(streamName);
     if (this.#closed) return refuse(socket, '503 Service Unavailable', 'The server is stopping.');
-    const foreign = foreignOrigin(request);
-    if (foreign !== undefined) {
-      this.#log.info(`MSE: a page from ${foreign} wanted "${name}" and was refused.`);
-      const sentence = `A page from ${foreign} may not watch streams of ${request.headers.host}.`;
-      return refuse(socket, '403 Forbidden', sentence);
-    }
     if (!(socket instanceof Socket))
       return refuse(socket, '500 Internal Server Error', 'This is no TCP socket.');
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) =>
@@ -104,18 +98,6 @@ export class MseServer {
       this.#log.debug(`MSE: ${id} is gone (${code}).`);
     });
   }
-}
-
-/**
- * The origin of a request that a page from another host made. Browsers let any page open a WebSocket to any address, so
- * without this a page from elsewhere could watch the cameras of a visitor's own machine. Programs that are no browser
- * send no origin.
- */
-export function foreignOrigin(request: IncomingMessage): string | undefined {
-  const { origin, host } = request.headers;
-  if (origin === undefined) return undefined;
-  const from = URL.canParse(origin) ? new URL(origin).host : '';
-  return from !== '' && from === host?.toLowerCase() ? undefined : origin;
 }
 
 function refuse(socket: Duplex, status: string, sentence: string): void {
