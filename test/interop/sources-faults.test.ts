@@ -63,7 +63,7 @@ describe('an RTSP source', () => {
     async (scheme) => {
       const auth = { scheme, user: 'ann', password: 'p@ss:word', staleAfter: 2 };
       await using pulled = await pull({ camera: { server: { auth } }, credentials: 'ann:p%40ss%3Aword' });
-      await pulled.running();
+      expect(await pulled.running()).toBe(true);
     },
   );
 

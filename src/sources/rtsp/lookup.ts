@@ -1,6 +1,6 @@
 import { type LookupAddress, type LookupOptions, lookup as systemLookup } from 'node:dns';
 import { Resolver } from 'node:dns/promises';
-import { isIP } from 'node:net';
+import { callbackify } from 'node:util';
 
 /** Look-ups by the system that may be under way at a time. */
 const SYSTEM_LOOKUPS = 2;
@@ -18,21 +18,22 @@ export function lookup(
   options: LookupOptions,
   callback: (error: NodeJS.ErrnoException | null, found: string | LookupAddress[], family?: number) => void,
 ): void {
-  const system = inTurn(() => bySystem(host));
-  // What the system knows without a name server is there before anybody else could answer.
-  const wanted = isIP(host) === 0 && host.includes('.') ? Promise.any([system, byQuery(host)]) : system;
-  wanted.then(
-    (addresses) => {
-      const [first] = addresses;
-      if (options.all) callback(null, addresses);
-      else callback(null, first?.address ?? '', first?.family);
-    },
-    (error: unknown) => callback(errorOf(error), []),
-  );
+  find(host, (error, addresses) => {
+    const [first] = addresses ?? [];
+    if (error) callback(errorOf(error), []);
+    else if (options.all) callback(null, addresses);
+    else callback(null, first?.address ?? '', first?.family);
+  });
 }
 
-function errorOf(error: unknown): NodeJS.ErrnoException {
-  return (error instanceof AggregateError ? error.errors[0] : error) as NodeJS.ErrnoException;
+const find = callbackify((host: string): Promise<LookupAddress[]> => {
+  const system = inTurn(() => bySystem(host));
+  // Names without a dot are the system's own.
+  return host.includes('.') ? Promise.any([system, byQuery(host)]) : system;
+});
+
+function errorOf(error: Error): NodeJS.ErrnoException {
+  return error instanceof AggregateError ? (error.errors[0] as Error) : error;
 }
 
 function bySystem(host: string): Promise<LookupAddress[]> {
