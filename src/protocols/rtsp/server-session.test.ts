@@ -6,6 +6,7 @@ import type { RtspApplication } from './application.ts';
 import { serializeInterleaved } from './message.ts';
 import { RtspParser } from './parser.ts';
 import { RtspServerSession } from './server-session.ts';
+import type { ServerTransports } from './transport-choice.ts';
 
 interface Reply {
   readonly status: number;
@@ -15,7 +16,7 @@ interface Reply {
 }
 
 /** A session over an application that notes what it is asked; single answers can be replaced. */
-function setUp(overrides: Partial<RtspApplication> = {}, timeoutMs = 60_000) {
+function setUp(overrides: Partial<RtspApplication> = {}, timeoutMs = 60_000, transports?: ServerTransports) {
   const calls: string[] = [];
   const clock = new VirtualClock();
   const replies: Reply[] = [];
@@ -45,6 +46,7 @@ function setUp(overrides: Partial<RtspApplication> = {}, timeoutMs = 60_000) {
     clock,
     id: 'S1',
     timeoutMs,
+    ...(transports && { transports }),
     send(bytes) {
       parser.push(bytes);
       const message = parser.next();
@@ -262,6 +264,110 @@ describe('RtspServerSession', () => {
       'released: The client gave no sign of life for 60 s.',
       'disconnect: The client gave no sign of life for 60 s.',
     ]);
+    expect(clock.pending).toBe(0);
+  });
+});
+
+describe('media over UDP', () => {
+  const both: ServerTransports = { tcp: true, udp: [8000, 8001] };
+  const udp = (ports: string) => ({ Transport: `RTP/AVP;unicast;client_port=${ports}` });
+
+  test('is agreed on by the ports of both sides and the source of the packets', async () => {
+    const setups: unknown[] = [];
+    const setupPlay: RtspApplication['setupPlay'] = (setup) => {
+      setups.push([setup.channels, setup.clientPorts]);
+      return { ssrc: 0xabc };
+    };
+    const { ask } = setUp({ setupPlay }, 60_000, both);
+    const first = await ask('SETUP', `${URL}/trackID=0`, udp('5000-5001'));
+    expect(first.header('Transport')).toBe(
+      'RTP/AVP;unicast;client_port=5000-5001;server_port=8000-8001;ssrc=00000ABC',
+    );
+    const second = await ask('SETUP', `${URL}/trackID=1`, {
+      Transport: 'RTP/AVPF/UDP;unicast;client_port=5002, RTP/AVP/TCP;unicast;interleaved=0-1',
+    });
+    expect(second.header('Transport')).toContain('RTP/AVPF;unicast;client_port=5002-5003;');
+    expect(setups).toEqual([
+      [
+        [0, 1],
+        [5000, 5001],
+      ],
+      [
+        [2, 3],
+        [5002, 5003],
+      ],
+    ]);
+  });
+
+  test('is agreed on with a publisher', async () => {
+    const { ask } = setUp({}, 60_000, both);
+    await ask('ANNOUNCE', URL, { 'Content-Type': 'application/sdp' }, 'v=0\r\n');
+    const setup = await ask('SETUP', `${URL}/streamid=0`, {
+      Transport: 'RTP/AVP/UDP;unicast;client_port=6000-6001;mode=record',
+    });
+    expect(setup.header('Transport')).toBe(
+      'RTP/AVP;unicast;client_port=6000-6001;server_port=8000-8001;mode=record',
+    );
+  });
+
+  test('gives way to TCP where the client asks again, since nothing came through its firewall', async () => {
+    const { ask, calls } = setUp({}, 60_000, both);
+    await ask('SETUP', `${URL}/trackID=0`, udp('5000-5001'));
+    await ask('SETUP', `${URL}/trackID=1`, udp('5002-5003'));
+    await ask('PLAY', URL);
+    await ask('PAUSE', URL);
+    const first = await ask('SETUP', `${URL}/trackID=0`, TCP);
+    expect(first.header('Transport')).toBe('RTP/AVP/TCP;unicast;interleaved=0-1');
+    const second = await ask('SETUP', `${URL}/trackID=1`, {
+      Transport: 'RTP/AVP/TCP;unicast;interleaved=2-3',
+    });
+    expect(second.header('Transport')).toBe('RTP/AVP/TCP;unicast;interleaved=2-3');
+    expect((await ask('PLAY', URL)).status).toBe(200);
+    expect(calls.filter((call) => call.startsWith('play-setup'))).toEqual([
+      'play-setup yard/gate trackID=0 0,1',
+      'play-setup yard/gate trackID=1 2,3',
+      'play-setup yard/gate trackID=0 0,1',
+      'play-setup yard/gate trackID=1 2,3',
+    ]);
+  });
+
+  test.each([
+    [
+      'UDP where that is off',
+      { tcp: true, udp: undefined },
+      udp('5000-5001'),
+      'RTP/AVP/TCP;unicast;interleaved=0-1',
+    ],
+    [
+      'UDP without ports',
+      { tcp: true, udp: [8000, 8001] },
+      { Transport: 'RTP/AVP;unicast' },
+      'RTP/AVP/TCP;unicast;interleaved=0-1',
+    ],
+    ['UDP to port 0', { tcp: true, udp: [8000, 8001] }, udp('0-1'), 'RTP/AVP/TCP;unicast;interleaved=0-1'],
+    [
+      'TCP where that is off',
+      { tcp: false, udp: [8000, 8001] },
+      TCP,
+      'RTP/AVP;unicast;client_port=5000-5001',
+    ],
+  ] as const)('answers %s by 461 and what can be had', async (_what, transports, header, offer) => {
+    const { ask, calls } = setUp({}, 60_000, transports);
+    const reply = await ask('SETUP', `${URL}/trackID=0`, header);
+    expect([reply.status, reply.header('Transport')]).toEqual([461, offer]);
+    expect(calls).toEqual([]);
+  });
+
+  test('keeps a session alive by what comes over UDP, and ends one from which nothing comes', async () => {
+    const { ask, clock, session, calls } = setUp({}, 60_000, both);
+    await ask('SETUP', `${URL}/trackID=0`, udp('5000-5001'));
+    await ask('PLAY', URL);
+    clock.advance(50_000);
+    session.touch();
+    clock.advance(59_999);
+    expect(calls.some((call) => call.startsWith('disconnect'))).toBe(false);
+    clock.advance(2);
+    expect(calls.at(-1)).toBe('disconnect: The client gave no sign of life for 60 s.');
     expect(clock.pending).toBe(0);
   });
 });

@@ -105,6 +105,11 @@ export class RtspServer implements AsyncDisposable {
     return this.#udp?.ports.ports;
   }
 
+  /** Packets that came over UDP from whom no session knows. */
+  get udpUnknown(): number {
+    return this.#udp?.ports.counters.unknown ?? 0;
+  }
+
   /**
    * Makes ready that media may travel otherwise: opens UDP ports on `host` unless those that are open will do. Give the
    * outcome to `setMedia`, or release it.

@@ -47,8 +47,9 @@ export class RtspPublishing {
   #reports: ReceiverReports | undefined;
   #paused = false;
   #usesUdp = false;
-  /** When something came last. */
-  #lastPacket: number | undefined;
+  /** When something came last, or was to begin to come. */
+  #lastSign = 0;
+  #heard = false;
   #cancelWatch: (() => void) | undefined;
 
   /** @throws NamedError STREAM_NAME_INVALID, SDP_INVALID, CODEC_UNSUPPORTED */
@@ -111,6 +112,7 @@ export class RtspPublishing {
    */
   record(hub: Hub, publisher: PublisherInfo, onClose: (reason: string) => void): void {
     this.#paused = false;
+    this.#lastSign = this.#clock.now();
     if (this.#publication) return;
     if (this.#tracks.length === 0) {
       throw new NamedError(
@@ -139,7 +141,8 @@ export class RtspPublishing {
   receive(channel: number, payload: Buffer): void {
     if (!this.#publication || this.#paused) return;
     const now = this.#clock.now();
-    this.#lastPacket = now;
+    this.#lastSign = now;
+    this.#heard = true;
     this.#receivers.get(channel)?.(payload, now);
   }
 
@@ -160,20 +163,17 @@ export class RtspPublishing {
 
   /** Over UDP a connection that stands says nothing about whether media comes. */
   #watch(onSilence: (reason: string) => void): void {
-    const begin = this.#clock.now();
     const check = () => {
-      const now = this.#clock.now();
-      const last = this.#lastPacket ?? begin;
-      const left = this.#paused ? UDP_SILENCE_MS : last + UDP_SILENCE_MS - now;
+      const left = this.#paused ? UDP_SILENCE_MS : this.#lastSign + UDP_SILENCE_MS - this.#clock.now();
       if (left > 0) {
         this.#cancelWatch = this.#clock.after(left, check);
         return;
       }
       const seconds = UDP_SILENCE_MS / 1000;
       onSilence(
-        this.#lastPacket === undefined
-          ? `No packet of the publisher arrived over UDP within ${seconds} s; a firewall may stand between. Publish over TCP (in ffmpeg: -rtsp_transport tcp).`
-          : `Nothing came from the publisher over UDP for ${seconds} s. Where that happens again, publish over TCP (in ffmpeg: -rtsp_transport tcp).`,
+        this.#heard
+          ? `Nothing came from the publisher over UDP for ${seconds} s. Where that happens again, publish over TCP (in ffmpeg: -rtsp_transport tcp).`
+          : `No packet of the publisher arrived over UDP within ${seconds} s; a firewall may stand between. Publish over TCP (in ffmpeg: -rtsp_transport tcp).`,
       );
     };
     this.#cancelWatch = this.#clock.after(UDP_SILENCE_MS, check);
