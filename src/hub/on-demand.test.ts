@@ -34,6 +34,27 @@ function setUp() {
 }
 
 describe('a stream that comes on demand', () => {
+  it('is begun at once for those who wanted it before anybody could bring it, and again after a change', () => {
+    const { clock, hub } = setUp();
+    const said: string[] = [];
+    const summoner = {
+      summon: () => void said.push('summon'),
+      dismiss: () => void said.push('dismiss'),
+      trouble: undefined,
+    };
+    const release = hub.onDemand.claim('later');
+    const takeBack = hub.onDemand.add('later', summoner);
+    takeBack();
+    hub.onDemand.add('later', summoner);
+    expect(said).toEqual(['summon', 'dismiss', 'summon']);
+    release();
+    release();
+    clock.advance(10_000);
+    expect(said).toEqual(['summon', 'dismiss', 'summon', 'dismiss']);
+    hub.onDemand.claim('later');
+    expect(said.at(-1)).toBe('summon');
+  });
+
   it('is begun once for all who want it, and given to them when it is there', async () => {
     const { hub, said, source } = setUp();
     expect(said).toEqual([]);

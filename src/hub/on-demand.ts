@@ -30,11 +30,8 @@ interface Entry {
   readonly name: string;
   readonly summoner: Summoner;
   readonly limits: OnDemandLimits;
-  /** Who wants the stream without reading it: those who wait for it, and runs. */
-  claims: number;
   summoned: boolean;
   cancelClose: () => void;
-  readonly waiting: Set<(stream: Stream) => void>;
 }
 
 /**
@@ -44,6 +41,9 @@ interface Entry {
 export class OnDemand {
   readonly #options: OnDemandOptions;
   readonly #entries = new Map<string, Entry>();
+  /** How many want a stream without reading it (those who wait for it, pages, runs), whoever brings it. */
+  readonly #claims = new Map<string, number>();
+  readonly #waiting = new Map<string, Set<(stream: Stream) => void>>();
 
   constructor(options: OnDemandOptions) {
     this.#options = options;
@@ -58,13 +58,12 @@ export class OnDemand {
       name,
       summoner,
       limits,
-      claims: 0,
       summoned: atWork,
       cancelClose: () => {},
-      waiting: new Set(),
     };
     this.#entries.set(name, entry);
-    this.#expire(entry);
+    if (this.#claims.has(name)) this.#summon(entry);
+    else this.#expire(entry);
     return () => {
       if (this.#entries.get(name) !== entry) return;
       this.#entries.delete(name);
@@ -83,23 +82,20 @@ export class OnDemand {
 
   /**
    * Wants a stream until the returned function is called, without reading it: its source is kept at work, also while it
-   * fails. Does nothing for a stream that does not come on demand.
+   * fails. Where nobody brings the stream on demand, the wish waits for somebody who does.
    */
   claim(name: string): () => void {
+    this.#claims.set(name, (this.#claims.get(name) ?? 0) + 1);
     const entry = this.#entries.get(name);
-    if (!entry) return () => {};
-    entry.claims++;
-    entry.cancelClose();
-    if (!entry.summoned) {
-      entry.summoned = true;
-      entry.summoner.summon();
-    }
+    if (entry) this.#summon(entry);
     let released = false;
     return () => {
       if (released) return;
       released = true;
-      entry.claims--;
-      this.#expire(entry);
+      const left = (this.#claims.get(name) ?? 1) - 1;
+      if (left > 0) this.#claims.set(name, left);
+      else this.#claims.delete(name);
+      this.left(name);
     };
   }
 
@@ -128,7 +124,7 @@ export class OnDemand {
 
   /** Only for the hub: a stream has come. */
   arrived(stream: Stream): void {
-    for (const tell of this.#entries.get(stream.name)?.waiting ?? []) tell(stream);
+    for (const tell of this.#waiting.get(stream.name) ?? []) tell(stream);
   }
 
   /** Only for the hub: a stream may have lost its last reader. */
@@ -139,10 +135,13 @@ export class OnDemand {
 
   #arrival(entry: Entry, signal: AbortSignal | undefined): Promise<Stream> {
     const { clock } = this.#options;
+    const waiting = this.#waiting.get(entry.name) ?? new Set();
+    this.#waiting.set(entry.name, waiting);
     return new Promise((resolve, reject) => {
       const finish = (act: () => void) => {
         cancel();
-        entry.waiting.delete(arrived);
+        waiting.delete(arrived);
+        if (waiting.size === 0 && this.#waiting.get(entry.name) === waiting) this.#waiting.delete(entry.name);
         signal?.removeEventListener('abort', aborted);
         act();
       };
@@ -150,21 +149,28 @@ export class OnDemand {
       const refuse = () => finish(() => reject(notReady(entry)));
       const aborted = () => finish(() => reject(gone(entry.name)));
       const cancel = clock.after(entry.limits.startMs, refuse);
-      entry.waiting.add(arrived);
+      waiting.add(arrived);
       signal?.addEventListener('abort', aborted);
       if (signal?.aborted) aborted();
       else if (entry.summoner.trouble?.final) refuse();
     });
   }
 
+  #summon(entry: Entry): void {
+    entry.cancelClose();
+    if (entry.summoned) return;
+    entry.summoned = true;
+    entry.summoner.summon();
+  }
+
   #expire(entry: Entry): void {
-    if (!entry.summoned || entry.claims > 0) return;
+    if (!entry.summoned || this.#claims.has(entry.name)) return;
     entry.cancelClose();
     const { clock, get } = this.#options;
     const { closeMs } = entry.limits;
     entry.cancelClose = clock.after(closeMs, () => {
       // Whoever reads by now gives the next sign when it leaves.
-      if (entry.claims > 0 || (get(entry.name)?.readerCount ?? 0) > 0) return;
+      if (this.#claims.has(entry.name) || (get(entry.name)?.readerCount ?? 0) > 0) return;
       this.#dismiss(entry, `Nobody has read "${entry.name}" for ${closeMs / 1000} s.`);
     });
   }

@@ -84,6 +84,22 @@ describe('a changed configuration', () => {
     expect((await streams()).map(({ name }) => name)).toEqual(['live']);
   });
 
+  it('brings a stream on demand to a page that has waited for it since before there was one', async () => {
+    await using viewer = await MseViewer.open(`${server.http.replace('http', 'ws')}/late/mse`);
+    const late = (more: string) =>
+      server.rewrite(`${BASE}streams: { late: { source: ${JSON.stringify(clip)}, ${more} } }\n`);
+    await late('onDemand: true');
+    await eventually(() => viewer.pictures.length > 0);
+    const { since } = (await stream('late'))!;
+    // How long it may go on without readers is no reason to begin anew.
+    await late('onDemand: true, onDemandCloseSeconds: 1');
+    await late('onDemand: true, onDemandCloseSeconds: 1, loop: false');
+    await eventually(async () => (await stream('late'))?.state === 'live');
+    expect((await stream('late'))?.since).toBe(since);
+    await server.rewrite(BASE);
+    await eventually(() => viewer.closed);
+  });
+
   it.each([
     ['is no YAML', 'demo: [false\n', 'CONFIG_INVALID', 'this is no YAML'],
     ['has an unknown key', 'demo: false\nzebra: 1\n', 'CONFIG_UNKNOWN_KEY', 'zebra'],
