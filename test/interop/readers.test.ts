@@ -1,11 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { processTree } from '../../bench/process-tree.ts';
 import { sleep, startServer, until } from '../../bench/server.ts';
 import { clipPath } from '../support/clips.ts';
-import { publish, published, startRtsp } from '../support/rtsp.ts';
+import { publish } from '../support/rtsp.ts';
 import { eventually, sluice } from '../support/sluice.ts';
 import { MseViewer, RtspViewer, type Viewer } from '../support/viewers.ts';
 
@@ -92,22 +93,30 @@ it('two of a hundred readers stop reading: the others get every picture, and the
 });
 
 it('a reader that takes nothing for the time that is set is closed, and the log says why', async () => {
-  const limits = { queueMs: 2000, queueBytes: 8 << 20, stallMs: 1000 };
-  await using server = await startRtsp({ hub: { readerLimits: limits } });
-  await using _publisher = publish(await clipPath('h264-4m'), server.url('a'), 100);
-  const stream = await published(server.hub, 'a');
-  await using viewer = await RtspViewer.open(server.url('a'));
-  await using other = await RtspViewer.open(server.url('a'));
-  viewer.stall();
-  await eventually(
-    () => server.notes.some((note) => note.includes('no longer reads "a". The reader took nothing for 1 s.')),
-    60_000,
-  );
-  expect(stream.feeds.flatMap((feed) => [...feed.readers])).toHaveLength(1);
+  const notes: string[] = [];
+  const log = pino({ level: 'info' }, { write: (line: string) => void notes.push(line) });
+  await using server = await sluice('demo: false\nreader: { stallSeconds: 1 }', log);
+  await using _publisher = publish(await clipPath('h264-4m'), `${server.rtsp}/a`, 100);
+  await server.live('a');
+  const ws = `${server.http.replace('http', 'ws')}/a/mse`;
+  await using rtsp = await RtspViewer.open(`${server.rtsp}/a`);
+  await using mse = await MseViewer.open(ws);
+  await using other = await RtspViewer.open(`${server.rtsp}/a`);
+  rtsp.stall();
+  mse.stall();
+  for (const said of [
+    /RTSP \S+: no longer reads \\"a\\"\. The reader took nothing for 1 s\./,
+    /MSE: \S+ no longer watches \\"a\\"\. The reader took nothing for 1 s\./,
+  ]) {
+    await eventually(() => notes.some((note) => said.test(note)), 60_000);
+  }
+  const { readers } = await server.get<{ readers: ReaderState[] }>('/api/streams/a');
+  expect(readers).toHaveLength(1);
   expect(other.closed).toBe(false);
   expect(other.gaps).toBe(0);
-  viewer.resume();
-  await eventually(() => viewer.closed);
+  rtsp.resume();
+  mse.resume();
+  await eventually(() => rtsp.closed && mse.closed);
 });
 
 /** Collects garbage and gives the bytes that are left. */

@@ -87,7 +87,14 @@ export class MseServer {
       return stream && stream.state !== 'ended' ? TOO_SLOW : STREAM_GONE;
     });
     this.#log.debug(`MSE: ${id} from ${remote} watches "${streamName}".`);
-    const session = new MseSession({ hub: this.#hub, id, streamName, remote, transport });
+    const session = new MseSession({
+      hub: this.#hub,
+      id,
+      streamName,
+      remote,
+      transport,
+      onEnd: (reason) => this.#log.info(`MSE: ${id} no longer watches "${streamName}". ${reason}`),
+    });
     webSocket.on('message', (data, binary) => {
       if (!binary && Buffer.isBuffer(data)) session.receive(data.toString());
     });

@@ -24,6 +24,8 @@ export interface MseSessionOptions {
   /** Address of the page, for people. */
   readonly remote: string;
   readonly transport: WebSocketTransport;
+  /** Called once when the session ends by the stream or by the page's slowness; the page may not hear of it. */
+  readonly onEnd: (reason: string) => void;
 }
 
 /** What a session holds of the stream it is reading. */
@@ -113,6 +115,7 @@ export class MseSession {
     }
     this.close();
     this.#transport.close(reason);
+    this.#options.onEnd(reason);
   }
 
   #wait(): void {
@@ -204,7 +207,11 @@ export class MseSession {
       transport: this.#transport,
       clock: this.#clock,
       limits: this.#hub.options.readerLimits,
-      onClose: () => this.close(),
+      onClose: (reason) => {
+        if (this.#closed) return;
+        this.close();
+        this.#options.onEnd(reason);
+      },
     });
     // Pages that miss a track for different reasons are told so, in the bytes of different feeds.
     const missing = unsupported.map(({ codec, reason }) => `${codec}:${reason}`);
