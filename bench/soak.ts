@@ -26,9 +26,19 @@ async function soak(server: BenchServer, load: Load): Promise<Sample[]> {
   const begun = performance.now();
   const now = () => (performance.now() - begun) / 1000;
   let turn = 0;
+  let minute = 0;
   while (now() < seconds) {
     const at = now();
-    samples.push(await takeSample(server, at));
+    const sample = await takeSample(server, at);
+    samples.push(sample);
+    if (at >= 60 * (minute + 1)) {
+      minute++;
+      const { rssMb, heapMb, externalMb } = sample;
+      const [rss, heap, external] = [rssMb, heapMb, externalMb].map((megabytes) => megabytes.toFixed(0));
+      console.log(
+        `${at.toFixed(0).padStart(5)} s  server: ${rss} MB, of it heap ${heap}, buffers ${external}`,
+      );
+    }
     if (at >= everySeconds * (turn + 1) && at < seconds - QUIET_SECONDS) {
       const what = await kinds[turn % kinds.length]!(Math.floor(turn / kinds.length));
       console.log(`${at.toFixed(0).padStart(5)} s  ${what}`);

@@ -9,6 +9,8 @@ export interface Sample {
   /** Of the server. */
   readonly rssMb: number;
   readonly heapMb: number;
+  /** Buffers and what else is bound to the heap without being on it. */
+  readonly externalMb: number;
   readonly descriptors: number;
   readonly timers: number;
   readonly feeds: number;
@@ -23,6 +25,7 @@ export interface Sample {
 export const FIGURES = [
   'rssMb',
   'heapMb',
+  'externalMb',
   'descriptors',
   'timers',
   'feeds',
@@ -47,6 +50,7 @@ export async function takeSample(server: BenchServer, at: number): Promise<Sampl
     at,
     rssMb: tree[0]!.rssMb,
     heapMb: total('nodejs_heap_size_used_bytes') / 1e6,
+    externalMb: total('nodejs_external_memory_bytes') / 1e6,
     descriptors: readdirSync(`/proc/${server.pid}/fd`).length,
     timers: total('sluice_timers'),
     feeds: total('sluice_feeds'),
@@ -77,6 +81,7 @@ export interface Course {
 const ALLOWED: Readonly<Record<(typeof FIGURES)[number], number>> = {
   rssMb: 40,
   heapMb: 12,
+  externalMb: 20,
   descriptors: 8,
   timers: 12,
   feeds: 4,
