@@ -155,12 +155,17 @@ describe('a run', () => {
     await eventually(async () => (await server.runs())[0]?.statistics.decoded);
     viewer.close();
     await eventually(async () => (await server.runs()).length === 0);
+    // What was under way may still be ending for a moment.
     type Workers = { workers: { role: string; tasks: unknown[] }[] };
-    const { workers } = await server.get<Workers>('/api/workers');
-    expect(workers.filter(({ role }) => role === 'pipeline').flatMap(({ tasks }) => tasks)).toEqual([]);
+    await eventually(async () => {
+      const { workers } = await server.get<Workers>('/api/workers');
+      return workers.filter(({ role }) => role === 'pipeline').every(({ tasks }) => tasks.length === 0);
+    });
     type Streams = { streams: { name: string; readers: unknown[] }[] };
-    const { streams } = await server.get<Streams>('/api/streams');
-    expect(streams.find(({ name }) => name === 'demo')!.readers).toEqual([]);
+    await eventually(async () => {
+      const { streams } = await server.get<Streams>('/api/streams');
+      return streams.find(({ name }) => name === 'demo')!.readers.length === 0;
+    });
   });
 });
 
