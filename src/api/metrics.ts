@@ -9,7 +9,10 @@ interface ReaderTotals {
   video: number;
   audio: number;
   skips: number;
+  lost: number;
 }
+
+const NONE: ReaderTotals = { bytes: 0, video: 0, audio: 0, skips: 0, lost: 0 };
 
 /**
  * `/metrics` for Prometheus. Everything is read from the objects that count when somebody asks, so nothing is counted
@@ -37,6 +40,31 @@ export class Metrics {
     'sluice_stream_access_units_discarded_total',
     'Access units refused because their time did not go forward.',
     ['stream'],
+  );
+  readonly #packetsLost = this.#counter(
+    'sluice_publisher_packets_lost_total',
+    'RTP packets of the publisher that never came, or too late.',
+    ['stream', 'track'],
+  );
+  readonly #packetsLate = this.#counter(
+    'sluice_publisher_packets_late_total',
+    'RTP packets of the publisher that came too late.',
+    ['stream', 'track'],
+  );
+  readonly #packetsTwice = this.#counter(
+    'sluice_publisher_packets_duplicate_total',
+    'RTP packets of the publisher that came twice.',
+    ['stream', 'track'],
+  );
+  readonly #concealed = this.#counter(
+    'sluice_publisher_pictures_concealed_total',
+    'Pictures left out between a lost packet and the next keyframe.',
+    ['stream', 'track'],
+  );
+  readonly #readerLost = this.#counter(
+    'sluice_reader_packets_lost_total',
+    'RTP packets that readers say were lost on the way to them.',
+    ['stream', 'door'],
   );
   readonly #readers = this.#gauge('sluice_readers', 'Readers by stream and door.', ['stream', 'door']);
   readonly #feeds = this.#gauge('sluice_feeds', 'Wire formats in which a stream is being written.', [
@@ -110,6 +138,10 @@ export class Metrics {
   #readStreams(): void {
     for (const metric of [this.#unitsReceived, this.#bytesReceived, this.#discarded]) metric.reset();
     for (const metric of [this.#bytesSent, this.#dropped, this.#skips]) metric.reset();
+    for (const metric of [this.#packetsLost, this.#packetsLate, this.#packetsTwice, this.#concealed]) {
+      metric.reset();
+    }
+    this.#readerLost.reset();
     for (const metric of [this.#streams, this.#readers, this.#feeds]) metric.reset();
     for (const stream of this.#deps.hub.streams) {
       const labels = { stream: stream.name };
@@ -126,6 +158,14 @@ export class Metrics {
         this.#skips.inc({ ...labels, door }, total.skips);
         this.#dropped.inc({ ...labels, door, kind: 'video' }, total.video);
         this.#dropped.inc({ ...labels, door, kind: 'audio' }, total.audio);
+        this.#readerLost.inc({ ...labels, door }, total.lost);
+      }
+      for (const { track, lost, late, duplicate, concealed } of stream.reception ?? []) {
+        const of = { ...labels, track: String(track) };
+        this.#packetsLost.inc(of, lost);
+        this.#packetsLate.inc(of, late);
+        this.#packetsTwice.inc(of, duplicate);
+        this.#concealed.inc(of, concealed);
       }
     }
   }
@@ -136,15 +176,18 @@ export class Metrics {
     this.#totals.set(stream, totals);
     for (const reader of stream.feeds.flatMap((feed) => [...feed.readers])) {
       const { bytes, droppedVideo: video, droppedAudio: audio, skips } = reader.counters;
-      const before = this.#counted.get(reader) ?? { bytes: 0, video: 0, audio: 0, skips: 0 };
-      const total = totals.get(reader.door) ?? { bytes: 0, video: 0, audio: 0, skips: 0 };
+      const now: ReaderTotals = { bytes, video, audio, skips, lost: reader.lost ?? 0 };
+      const before = this.#counted.get(reader) ?? NONE;
+      const total = totals.get(reader.door) ?? NONE;
       totals.set(reader.door, {
-        bytes: total.bytes + bytes - before.bytes,
-        video: total.video + video - before.video,
-        audio: total.audio + audio - before.audio,
-        skips: total.skips + skips - before.skips,
+        bytes: total.bytes + now.bytes - before.bytes,
+        video: total.video + now.video - before.video,
+        audio: total.audio + now.audio - before.audio,
+        skips: total.skips + now.skips - before.skips,
+        // Said by the reader, and taken back where packets came after all.
+        lost: total.lost + Math.max(now.lost - before.lost, 0),
       });
-      this.#counted.set(reader, { bytes, video, audio, skips });
+      this.#counted.set(reader, now);
     }
     return totals;
   }

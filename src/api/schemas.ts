@@ -44,6 +44,16 @@ export const health = z
   })
   .meta({ id: 'Health' });
 
+const losses = z
+  .object({
+    packets: count('RTP packets that came.'),
+    lost: count('Packets that never came, or too late.'),
+    late: count('Packets that came too late, where their order is restored (UDP).'),
+    duplicate: count('Packets that came twice.'),
+    concealed: count('Pictures left out between a loss and the next keyframe.'),
+  })
+  .meta({ id: 'Losses' });
+
 const track = z
   .object({
     id: z.int(),
@@ -70,6 +80,9 @@ const track = z
       })
       .optional()
       .meta({ description: 'Where the door that it comes by measures it.' }),
+    losses: losses
+      .optional()
+      .meta({ description: 'On the way from the publisher, where packets can be lost.' }),
   })
   .meta({ id: 'Track' });
 
@@ -86,6 +99,7 @@ const reader = z
       skips: count('Times it lost pictures up to the next keyframe.'),
     }),
     queuedBytes: count('Bytes that wait for it.'),
+    lost: count('Packets that it says were lost on the way to it (RTCP).').optional(),
   })
   .meta({ id: 'Reader' });
 
@@ -116,6 +130,7 @@ export const stream = z
         door: z.string(),
         remote: z.string(),
         since: time('When it began to publish.'),
+        ...losses.partial().shape,
       })
       .optional(),
     tracks: z.array(track),

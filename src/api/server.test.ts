@@ -88,6 +88,41 @@ describe('streams', () => {
     ]);
   });
 
+  it('show and count what was lost on the way from their publisher, and on the way to a reader', async () => {
+    const { get, hub, publish, clock } = api();
+    publish('plain');
+    const [track] = hub.get('plain')?.tracks ?? [];
+    if (!track) throw new Error('no track');
+    const sound = { packets: 50, lost: 2, late: 1, duplicate: 4, concealed: 0 };
+    const reception = () => [
+      { track: 3, packets: 100, lost: 5, late: 0, duplicate: 0, concealed: 9 },
+      { track: 4, ...sound },
+    ];
+    const info = { id: 'p2', door: 'rtsp', remote: 'x' };
+    const tracks = [3, 4].map((id) => ({ ...track, id }));
+    const { stream } = hub.publish('lossy', info, tracks, { onClose: () => {}, reception });
+    const feed = stream.feed('test', [3], () => ({ write: () => {} }));
+    const transport = { write: () => {}, backlog: 0, onDrain: () => {}, close: () => {} };
+    const reader = new Reader({ id: 'r', door: 'rtsp', remote: 'x', transport, clock, onClose: () => {} });
+    feed.attach(reader);
+    reader.lost = 7;
+    const { streams } = (await get('/api/streams')).json<{ streams: unknown[] }>();
+    expect(streams).toMatchObject([
+      {
+        publisher: { packets: 150, lost: 7, late: 1, duplicate: 4, concealed: 9 },
+        tracks: [{ losses: { lost: 5, concealed: 9 } }, { losses: sound }],
+        readers: [{ lost: 7 }],
+      },
+      { publisher: expect.not.objectContaining({ lost: expect.anything() }) },
+    ]);
+    const text = (await get('/metrics')).body;
+    expect(text).toContain('sluice_publisher_packets_lost_total{stream="lossy",track="3"} 5');
+    expect(text).toContain('sluice_publisher_packets_late_total{stream="lossy",track="4"} 1');
+    expect(text).toContain('sluice_publisher_packets_duplicate_total{stream="lossy",track="4"} 4');
+    expect(text).toContain('sluice_publisher_pictures_concealed_total{stream="lossy",track="3"} 9');
+    expect(text).toContain('sluice_reader_packets_lost_total{stream="lossy",door="rtsp"} 7');
+  });
+
   it('are found by their name with slashes, written as they are or percent-encoded', async () => {
     const { get, publish } = api();
     publish('yard/gate-1');

@@ -1,12 +1,14 @@
 import type { z } from 'zod';
 import type { RunInfo } from '#cameras/runs.ts';
 import type { Reader } from '#hub/reader.ts';
-import type { Stream } from '#hub/stream.ts';
+import type { Stream, TrackClockState, TrackReception } from '#hub/stream.ts';
 import type { Track } from '#media/track.ts';
 import type { ApiDependencies, SourceInfo, WorkerInfo } from './dependencies.ts';
 import type * as schemas from './schemas.ts';
 
 type StreamView = z.output<typeof schemas.stream>;
+type TrackView = StreamView['tracks'][number];
+type Losses = NonNullable<TrackView['losses']>;
 
 /** Milliseconds since 1970 as RFC 3339 text. */
 export function timeText(ms: number): string {
@@ -55,24 +57,45 @@ function streamView(stream: Stream, source: SourceInfo | undefined): StreamView 
     since: timeText(stream.since),
     ...(source ? { source: sourceView(source) } : {}),
     ...(held ? { held: { since: timeText(held.since), seconds: held.ms / 1000 } } : {}),
-    ...(publisher ? { publisher: { ...publisher, since: timeText(publisher.since) } } : {}),
+    ...(publisher
+      ? { publisher: { ...publisher, since: timeText(publisher.since), ...lossesOf(stream.reception) } }
+      : {}),
     tracks: trackViews(stream),
     received: { ...stream.counters },
     readers: stream.feeds.flatMap((feed) => [...feed.readers].map(readerView)),
   };
 }
 
-function trackViews({ tracks, clocks }: Stream): StreamView['tracks'] {
+/** What was lost on the way from the publisher, of several tracks together; undefined where that is not known. */
+function lossesOf(tracks: readonly TrackReception[] | undefined): Losses | undefined {
+  if (!tracks || tracks.length === 0) return undefined;
+  const sum = (key: keyof Losses) => tracks.reduce((total, track) => total + track[key], 0);
+  return {
+    packets: sum('packets'),
+    lost: sum('lost'),
+    late: sum('late'),
+    duplicate: sum('duplicate'),
+    concealed: sum('concealed'),
+  };
+}
+
+function trackViews({ tracks, clocks, reception }: Stream): StreamView['tracks'] {
   return tracks.map((track) => {
     const clock = clocks?.find((one) => one.track === track.id);
-    if (!clock) return trackView(track);
-    const { source, skewPpm, lagMs } = clock;
-    const rounded = { skewPpm: Math.round(skewPpm), lagMs: Math.round(lagMs * 10) / 10 };
-    return { ...trackView(track), clock: { source, ...rounded } };
+    const losses = lossesOf(reception?.filter((one) => one.track === track.id));
+    return {
+      ...trackView(track),
+      ...(clock ? { clock: clockView(clock) } : {}),
+      ...(losses ? { losses } : {}),
+    };
   });
 }
 
-function trackView({ id, clockRate, format }: Track): StreamView['tracks'][number] {
+function clockView({ source, skewPpm, lagMs }: TrackClockState): TrackView['clock'] {
+  return { source, skewPpm: Math.round(skewPpm), lagMs: Math.round(lagMs * 10) / 10 };
+}
+
+function trackView({ id, clockRate, format }: Track): TrackView {
   const common = { id, kind: format.kind, codec: format.codec, clockRate };
   if (format.kind === 'data') return common;
   const named = format.codecString === '' ? common : { ...common, codecString: format.codecString };
@@ -91,6 +114,7 @@ function readerView(reader: Reader): StreamView['readers'][number] {
     sent: { units, bytes },
     dropped: { video: droppedVideo, audio: droppedAudio, skips },
     queuedBytes: reader.queuedBytes,
+    ...(reader.lost === undefined ? {} : { lost: reader.lost }),
   };
 }
 
