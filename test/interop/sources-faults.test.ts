@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Hub } from '#hub/hub.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
+import { VirtualClock } from '#util/clock.ts';
 import { madeUpClip } from '../support/fault-camera/clip.ts';
 import type { FaultCameraOptions, ServerFaults } from '../support/fault-camera/options.ts';
 import { FaultServer } from '../support/fault-camera/server.ts';
@@ -168,5 +169,40 @@ describe('an RTSP source', () => {
       .filter(({ state }) => state === 'waiting')
       .map(({ reason }) => /in (\d+\.\d) s/.exec(reason ?? '')?.[1]);
     expect(waits).toEqual(['0.3', '0.5', '1.0', '2.0']);
+  });
+
+  it('begins its waits anew after 30 s of health', async () => {
+    const clock = new VirtualClock(Date.now());
+    await using camera = await FaultServer.listen({
+      camera: (connection) => ({ clip, ...(connection < 2 ? { server: { resetAt: 'connect' } } : {}) }),
+    });
+    const waits: string[] = [];
+    const source = new RtspSource({
+      hub: new Hub({ clock }),
+      stream: 'yard',
+      url: camera.url(),
+      clock,
+      random: () => 0.999,
+      onState: ({ state, reason }) => {
+        if (state === 'waiting') waits.push(/in (\d+\.\d) s/.exec(reason ?? '')?.[1] ?? '');
+      },
+    });
+    await eventually(() => waits.length === 1);
+    clock.advance(300);
+    await eventually(() => waits.length === 2);
+    clock.advance(600);
+    await eventually(() => source.status.state === 'running');
+    // The camera's own time is real: between two of ours it sends.
+    for (let second = 0; second < 31; second++) {
+      clock.advance(1000);
+      await new Promise((resolve) => setTimeout(resolve, 60));
+    }
+    expect(source.status.state).toBe('running');
+    camera.reset();
+    await eventually(() => waits.length === 3);
+    expect(waits).toEqual(['0.3', '0.5', '0.3']);
+    const stopped = source.stop();
+    clock.advance(1000);
+    await stopped;
   });
 });

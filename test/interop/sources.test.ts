@@ -210,6 +210,65 @@ describe('an RTSP source whose camera dies', () => {
   });
 });
 
+describe('a redirect', () => {
+  /** A server that answers OPTIONS, and sends DESCRIBE elsewhere. */
+  const redirecting = (location: () => string, seen: string[]) =>
+    tcp((socket) =>
+      socket.on('data', (bytes) => {
+        seen.push(bytes.toString());
+        const cseq = /CSeq: (\d+)/.exec(bytes.toString())?.[1];
+        const isOptions = bytes.toString().startsWith('OPTIONS');
+        const answer = isOptions ? '200 OK' : `302 Moved\r\nLocation: ${location()}`;
+        socket.write(`RTSP/1.0 ${answer}\r\nCSeq: ${cseq}\r\n\r\n`);
+      }),
+    );
+
+  it('is followed once, and credentials go to no other host', async () => {
+    await using cam = await camera();
+    const asked: string[] = [];
+    const port = await redirecting(() => `rtsp://127.0.0.1:${cam.port}/cam`, asked);
+    const hub = new Hub();
+    const source = new RtspSource({ hub, stream: 'a', url: `rtsp://127.0.0.1:${port}/`, onState: () => {} });
+    await eventually(() => hub.get('a')?.state === 'live');
+    await source.stop();
+    const other: string[] = [];
+    const thief = await tcp((socket) =>
+      socket.on('data', (bytes) => {
+        other.push(bytes.toString());
+        const cseq = /CSeq: (\d+)/.exec(bytes.toString())?.[1];
+        socket.write(`RTSP/1.0 401 No\r\nCSeq: ${cseq}\r\nWWW-Authenticate: Basic realm="x"\r\n\r\n`);
+      }),
+    );
+    const sending = await redirecting(() => `rtsp://localhost:${thief}/`, asked);
+    const { code } = await failureOf(`rtsp://u:secret@127.0.0.1:${sending}/`);
+    expect(code).toBe('RTSP_UNAUTHORIZED');
+    expect(other.length).toBeGreaterThan(0);
+    expect(other.join()).not.toContain('Authorization');
+  });
+
+  it('is not followed for ever, nor to what is no RTSP', async () => {
+    let port = 0;
+    port = await redirecting(() => `rtsp://127.0.0.1:${port}/again`, []);
+    expect(await failureOf(`rtsp://127.0.0.1:${port}/`)).toMatchObject({ code: 'RTSP_REFUSED' });
+    const http = await redirecting(() => 'http://127.0.0.1/', []);
+    expect(await failureOf(`rtsp://127.0.0.1:${http}/`)).toMatchObject({ code: 'RTSP_REDIRECT_REFUSED' });
+  });
+
+  /** How the first attempt at a source fails. */
+  async function failureOf(url: string) {
+    const failed = Promise.withResolvers<{ code?: string; reason?: string }>();
+    const source = new RtspSource({
+      hub: new Hub(),
+      stream: 'a',
+      url,
+      onState: (status) => status.state === 'waiting' && failed.resolve(status),
+    });
+    const status = await failed.promise;
+    await source.stop();
+    return status;
+  }
+});
+
 describe('dead cameras', () => {
   it('four of them, each dead in another way, do not delay a live one', async () => {
     const silent = await tcp(() => {});

@@ -34,6 +34,29 @@ describe('RtspParser', () => {
     ]);
   });
 
+  test('takes frames out of the midst of a response, as cameras send that write both at a time', () => {
+    const frame = serializeInterleaved(0, Buffer.from('a\r\n\r\nb'));
+    const bytes = Buffer.concat([
+      Buffer.from('RTSP/1.0 200 OK\r\n'),
+      frame,
+      Buffer.from('CSeq: 2\r\nContent-Type: application/sdp\r\nContent-Length: 4\r\n\r\n'),
+      frame,
+      Buffer.from('v=0\n'),
+      frame,
+    ]);
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const messages = parse(bytes.subarray(0, cut), bytes.subarray(cut));
+      expect(messages.map(({ kind }) => kind)).toEqual([
+        'interleaved',
+        'interleaved',
+        'response',
+        'interleaved',
+      ]);
+      expect(messages[1]).toMatchObject({ channel: 0, payload: Buffer.from('a\r\n\r\nb') });
+      expect(messages[2]).toMatchObject({ status: 200, body: Buffer.from('v=0\n') });
+    }
+  });
+
   test('keeps requests, responses and frames of one connection in their order, however the bytes are cut', () => {
     const bytes = Buffer.concat([
       serializeRequest('PLAY', 'rtsp://h/live', RtspHeaders.from([['CSeq', '4']])),

@@ -116,8 +116,21 @@ export class RtspParser {
     return { kind: 'interleaved', channel, payload };
   }
 
+  /** A frame at `at`, in the midst of a message: it is handed over first, and the message closes behind it. */
+  #frameInside(data: Buffer, at: number): RtspMessage | undefined {
+    const start = at + INTERLEAVED_HEADER_SIZE;
+    if (data.length < start) return this.#wait(start);
+    const end = start + data.readUInt16BE(at + 2);
+    if (data.length < end) return this.#wait(end);
+    this.#chunks = [data.subarray(0, at), data.subarray(end)];
+    this.#size = data.length - (end - at);
+    this.#need = 1;
+    return { kind: 'interleaved', channel: data.readUInt8(at + 1), payload: data.subarray(start, end) };
+  }
+
   #message(data: Buffer): RtspMessage | undefined {
     const head = parseHead(data);
+    if (typeof head === 'number') return this.#frameInside(data, head);
     if (!head) {
       if (data.length > MAX_HEAD) throw tooLarge('head', MAX_HEAD);
       return this.#wait(data.length + 1);
@@ -172,11 +185,17 @@ function isStartLine(line: string): boolean {
   return METHODS.test(line.split(/\s/, 1)[0] ?? '');
 }
 
-function parseHead(data: Buffer): Head | undefined {
+/**
+ * The head of a message, undefined until it is there; or the offset of a frame between its lines, or between head and
+ * body: some cameras send media and responses without regard for each other. No header begins with `$`, and no
+ * description does.
+ */
+function parseHead(data: Buffer): Head | number | undefined {
   let lineStart = 0;
   let startLine: string | undefined;
   const lines: string[] = [];
   while (lineStart < MAX_HEAD) {
+    if (startLine !== undefined && data[lineStart] === INTERLEAVED_MAGIC) return lineStart;
     const lf = data.indexOf(LF, lineStart);
     if (lf < 0) return undefined;
     const lineEnd = lf > lineStart && data[lf - 1] === CR ? lf - 1 : lf;
@@ -185,7 +204,10 @@ function parseHead(data: Buffer): Head | undefined {
     if (startLine === undefined) {
       startLine = line.trim();
     } else if (line.trim() === '') {
-      return { startLine, headers: parseHeaders(lines), size: lineStart };
+      const headers = parseHeaders(lines);
+      const isSdp = /^application\/sdp\b/i.test(headers.get('content-type') ?? '');
+      if (isSdp && data[lineStart] === INTERLEAVED_MAGIC) return lineStart;
+      return { startLine, headers, size: lineStart };
     } else if (/^[ \t]/.test(line) && lines.length > 0) {
       // A folded header (RFC 2326 section 15.1): the value goes on.
       lines[lines.length - 1] += ` ${line.trim()}`;

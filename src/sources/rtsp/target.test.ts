@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { isInner, parseTarget } from './target.ts';
+
+describe('the target of an address', () => {
+  it.each([
+    ['rtsp://cam/live', 'cam', 554],
+    ['RTSP://u:p@cam:8554', 'cam', 8554],
+    ['rtsp://u:p@[2001:db8::1]:8554/x?y=1', '2001:db8::1', 8554],
+    ['rtsp://10.0.0.4?channel=1', '10.0.0.4', 554],
+  ])('of %s is %s port %i', (url, host, port) => {
+    expect(parseTarget(url)).toEqual({ host, port });
+  });
+
+  it.each([
+    'rtsp://',
+    'rtsp://cam:0/',
+    'rtsp://cam:70000/',
+    'rtsp://u:p/w@cam/',
+    'rtsps://cam/',
+    'http://cam/',
+    'cam',
+  ])('is not in %s, and the error says nothing of it', (url) => {
+    expect(() => parseTarget(url)).toThrow(/no RTSP address such as rtsp:\/\/host:554/);
+  });
+});
+
+describe('addresses of this machine and its cable', () => {
+  it('are loopback, link-local and nothing', () => {
+    for (const one of [
+      '127.0.0.1',
+      '127.9.9.9',
+      '169.254.169.254',
+      '0.0.0.0',
+      '::1',
+      '::',
+      'fe80::1%eth0',
+      '::ffff:127.0.0.1',
+    ])
+      expect(isInner(one), one).toBe(true);
+    for (const one of ['10.0.0.1', '192.168.1.1', '2001:db8::1', '::ffff:192.168.1.1'])
+      expect(isInner(one), one).toBe(false);
+  });
+});
