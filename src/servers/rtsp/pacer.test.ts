@@ -32,16 +32,16 @@ describe('the pacer', () => {
     expect([pacer.backlog, clock.pending, state.drained]).toEqual([0, 0, 0]);
   });
 
-  test('spreads a keyframe of 200 packets over some 10 ms, in order', () => {
+  test('spreads a keyframe of 200 packets over some 20 ms, in order', () => {
     const { clock, pacer, sent, state, put } = setUp();
     put(0, 200);
-    expect(sent).toHaveLength(32);
-    expect(pacer.backlog).toBe(168 * 1400);
+    expect(sent).toHaveLength(24);
+    expect(pacer.backlog).toBe(176 * 1400);
     clock.advance(5);
-    expect(sent).toHaveLength(32 + 5 * 16);
+    expect(sent).toHaveLength(24 + 5 * 8);
     clock.advance(100);
     expect(sent.map(({ n }) => n)).toEqual(Array.from({ length: 200 }, (_, n) => n));
-    expect(sent.at(-1)?.at).toBe(11);
+    expect(sent.at(-1)?.at).toBe(22);
     expect([pacer.backlog, clock.pending, state.drained]).toEqual([0, 0, 1]);
   });
 
@@ -49,7 +49,7 @@ describe('the pacer', () => {
     const { clock, sent, put } = setUp();
     put(0, 40);
     put(40, 2);
-    expect(sent).toHaveLength(32);
+    expect(sent).toHaveLength(24);
     clock.advance(10);
     expect(sent.at(-1)?.n).toBe(41);
   });
@@ -62,7 +62,7 @@ describe('the pacer', () => {
     expect(sent).toHaveLength(0);
     state.blocked = false;
     clock.advance(1);
-    expect(sent).toHaveLength(32);
+    expect(sent).toHaveLength(24);
     clock.advance(10);
     expect(sent).toHaveLength(100);
   });
@@ -82,7 +82,7 @@ describe('the pacer', () => {
     pacer.close();
     put(50, 5);
     clock.advance(50);
-    expect(sent).toHaveLength(32);
+    expect(sent).toHaveLength(24);
     expect([pacer.backlog, clock.pending]).toEqual([0, 0]);
   });
 });
