@@ -1,4 +1,5 @@
 import type { AccessUnit } from '#media/access-unit.ts';
+import { rescale } from '#media/timestamps.ts';
 import type { Track } from '#media/track.ts';
 
 /** A publisher clock that is off by more than this against the one before it is moved onto it. */
@@ -22,8 +23,8 @@ interface Last {
  */
 export class Continuity {
   readonly #last = new Map<number, Last>();
-  /** The latest unit of any track: a track that joins later is placed by it. */
-  #latest: { readonly seconds: number; readonly ntp: number } | undefined;
+  /** The latest unit of each kind of media, whichever track it was of: what a track that joins goes on from. */
+  readonly #lastOfKind = new Map<string, Last & { readonly clockRate: number }>();
   /** Per track: what is added to pts and dts. Empty with the first publisher. */
   #shifts = new Map<number, number>();
   /** Added to every `ntp` of the publisher; undefined until its first unit came. */
@@ -48,7 +49,7 @@ export class Continuity {
     if (this.#ntpShift === undefined) this.#ntpShift = this.#joinClock(unit, now);
     let shift = this.#shifts.get(track.id);
     if (shift === undefined) {
-      shift = this.#join(unit, track, last, this.#ntpShift);
+      shift = this.#first ? 0 : this.#join(unit, track, this.#ntpShift);
       this.#shifts.set(track.id, shift);
     }
     const dts = unit.dts + shift;
@@ -60,8 +61,9 @@ export class Continuity {
     }
     const pts = unit.pts + shift;
     const ntp = unit.ntp + this.#ntpShift;
-    this.#last.set(track.id, { pts, dts, ntp, step: last ? dts - last.dts : 0 });
-    this.#latest = { seconds: pts / track.clockRate, ntp };
+    const placed = { pts, dts, ntp, step: last ? dts - last.dts : 0 };
+    this.#last.set(track.id, placed);
+    this.#lastOfKind.set(track.format.kind, { ...placed, clockRate: track.clockRate });
     this.#lastArrival = now;
     if (shift === 0 && this.#ntpShift === 0 && track === unit.track) return unit;
     return { track, pts, dts, keyframe: unit.keyframe, ntp, payload: unit.payload };
@@ -75,21 +77,20 @@ export class Continuity {
     return Math.abs(claimed - elapsed) < CLOCK_TOLERANCE_MS ? 0 : elapsed - claimed;
   }
 
-  #join(unit: AccessUnit, track: Track, last: Last | undefined, ntpShift: number): number {
-    if (!last) return this.#joinNew(unit, track, ntpShift);
-    const byClock = last.pts + Math.round(((unit.ntp + ntpShift - last.ntp) / 1000) * track.clockRate);
-    const shift = byClock - unit.pts;
-    // Never back: at least one step behind the last unit, whatever the clocks say.
-    return Math.max(shift, last.dts + Math.max(last.step, 1) - unit.dts);
-  }
-
   /**
-   * A track that the stream did not have yet. With the first publisher its timestamps stay as they are, whatever they
-   * count from. With a later one they go on where the stream stands, so that a reader's timeline never jumps.
+   * What is added to the timestamps of a track of a later publisher, so that it goes on where the same kind of media
+   * stood, in this or another codec. A kind that the stream did not have goes on where the picture stands.
    */
-  #joinNew(unit: AccessUnit, track: Track, ntpShift: number): number {
-    if (this.#first || !this.#latest) return 0;
-    const seconds = this.#latest.seconds + (unit.ntp + ntpShift - this.#latest.ntp) / 1000;
-    return Math.round(seconds * track.clockRate) - unit.pts;
+  #join(unit: AccessUnit, track: Track, ntpShift: number): number {
+    const same = this.#lastOfKind.get(track.format.kind);
+    const from = same ?? this.#lastOfKind.get('video') ?? [...this.#lastOfKind.values()][0];
+    if (!from) return 0;
+    const rate = track.clockRate;
+    const elapsed = Math.round(((unit.ntp + ntpShift - from.ntp) / 1000) * rate);
+    const shift = rescale(from.pts, from.clockRate, rate) + elapsed - unit.pts;
+    if (!same) return shift;
+    // Never back: at least one step behind the last unit, whatever the clocks say.
+    const least = rescale(same.dts + Math.max(same.step, 1), same.clockRate, rate);
+    return Math.max(shift, least - unit.dts);
   }
 }

@@ -139,6 +139,8 @@ export class MseViewer implements Viewer {
   readonly pictures: number[] = [];
   readonly keyframes: boolean[] = [];
   readonly drops = { video: 0, audio: 0 };
+  /** Types of the media that the server announced, one for each `stream` message. */
+  readonly types: string[] = [];
   bytes = 0;
   closed = false;
   reason = '';
@@ -186,7 +188,8 @@ export class MseViewer implements Viewer {
   }
 
   #text(text: string): void {
-    const message = JSON.parse(text) as { type: string; video: number; audio: number };
+    const message = JSON.parse(text) as { type: string; video: number; audio: number; mime: string };
+    if (message.type === 'stream') this.types.push(message.mime);
     if (message.type === 'drops') Object.assign(this.drops, { video: message.video, audio: message.audio });
   }
 }
