@@ -136,6 +136,19 @@ describe('an RTSP source on demand', () => {
     await eventually(async () => (await info(server, 'yard')).state === 'idle');
   });
 
+  it('comes for a run, stays as long as the run, and goes with it', async () => {
+    await using cam = await camera();
+    await using server = await sluice(
+      `demo: false\nstreams: { yard: { source: "rtsp://127.0.0.1:${cam.port}/cam", onDemandCloseSeconds: 1 } }`,
+    );
+    const { body } = await server.post('/api/runs', { stream: 'yard', algorithm: 'people' });
+    await eventually(async () => ((await server.runs())[0]?.statistics.inferred ?? 0) > 5);
+    expect((await info(server, 'yard')).state).toBe('live');
+    await server.remove(`/api/runs/${String(body['id'])}`);
+    await eventually(async () => (await info(server, 'yard')).state === 'idle');
+    await eventually(() => cam.hub.get('cam')?.readerCount === 0);
+  });
+
   it('takes the media over UDP', async () => {
     await using cam = await camera({ media: { tcp: false, udpPort: 0, reorderMs: 100 } });
     await using server = await sluice(
