@@ -2,25 +2,16 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
-import { z } from 'zod';
 import type { Bus } from '#bus/bus.ts';
 import type { RunInfo, RunManager } from '#cameras/runs.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
-import { badRequest, internalError } from './answers.ts';
+import { internalError } from './answers.ts';
 import { isBehind, SocketDoor } from './socket-door.ts';
+import { parseViewerMessage } from './viewer-messages.ts';
 
 /** Counters of runs are told at most so often. */
 const STATISTICS_MS = 1000;
-
-const clientMessage = z.discriminatedUnion('type', [
-  z.strictObject({
-    type: z.literal('run'),
-    algorithm: z.string(),
-    parameters: z.record(z.string(), z.unknown()).optional(),
-  }),
-  z.strictObject({ type: z.literal('release'), algorithm: z.string() }),
-]);
 
 interface ResultsSocketOptions {
   readonly runs: Pick<
@@ -122,7 +113,7 @@ export class ResultsSocket {
 
   #answer(viewer: Viewer, stream: string, data: Buffer, binary: boolean): void {
     try {
-      const message = parseClientMessage(data, binary);
+      const message = parseViewerMessage(data, binary);
       const { runs } = this.#options;
       if (message.type === 'run') {
         const { algorithm, parameters } = message;
@@ -202,20 +193,6 @@ class Audience {
       this.#tick();
     });
   }
-}
-
-function parseClientMessage(data: Buffer, binary: boolean): z.output<typeof clientMessage> {
-  let json: unknown;
-  try {
-    json = binary ? undefined : JSON.parse(data.toString());
-  } catch {
-    json = undefined;
-  }
-  const parsed = clientMessage.safeParse(json);
-  if (parsed.success) return parsed.data;
-  throw badRequest(
-    'a message on this socket is {"type":"run","algorithm":…,"parameters":…} or {"type":"release","algorithm":…}',
-  );
 }
 
 function sendError(client: WebSocket, error: unknown): void {

@@ -242,6 +242,12 @@ describe('runs', () => {
 });
 
 describe('the server', () => {
+  it('refuses an address that cannot be decoded as it refuses everything else', async () => {
+    const answer = await api().get('/api/streams/a%-1Fb');
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json()).toMatchObject({ error: { code: 'REQUEST_INVALID' } });
+  });
+
   it('answers only to names and addresses of this machine', async () => {
     const { get } = api();
     for (const host of ['localhost:8888', '127.0.0.1', '[::1]:8888', 'LOCALHOST']) {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import fastifySwagger from '@fastify/swagger';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import {
   jsonSchemaTransform,
   jsonSchemaTransformObject,
@@ -10,7 +10,7 @@ import {
   validatorCompiler,
 } from 'fastify-type-provider-zod';
 import { NamedError } from '#util/named-error.ts';
-import { answerErrors, errorBody, unknownRoute } from './answers.ts';
+import { answerErrors, badRequest, errorBody, unknownRoute } from './answers.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { Metrics } from './metrics.ts';
 import { requestRefusal } from './request-guard.ts';
@@ -28,6 +28,10 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
     bodyLimit: 1 << 20,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 1024 },
+    // An address that cannot be decoded never gets to the error handler.
+    frameworkErrors: (error, _request, reply) => {
+      (reply as FastifyReply).code(error.statusCode ?? 400).send(errorBody(badRequest(error.message)));
+    },
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);

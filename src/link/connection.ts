@@ -8,9 +8,10 @@ import type { Track } from '#media/track.ts';
 import type { Emitter } from '#util/emitter.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import type { Accepts, LinkServerEvents } from './events.ts';
-import { decodeMessage, decodeUnit, encodeMessage, sameTrack } from './framing.ts';
+import { decodeUnit, encodeMessage, sameTrack } from './framing.ts';
 import { LinkFeedWriter } from './from-stream.ts';
 import type { HubToWorker, WorkerToHub } from './messages.ts';
+import { parseWorkerMessage } from './worker-messages.ts';
 
 type Subscribe = Extract<WorkerToHub, { type: 'subscribe' }>;
 type Publish = Extract<WorkerToHub, { type: 'publish' }>;
@@ -82,7 +83,7 @@ export class LinkConnection {
   }
 
   #message(text: string): void {
-    const message = decodeMessage<WorkerToHub>(text);
+    const message = parseWorkerMessage(text);
     if (!message || (!this.#worker && message.type !== 'hello')) return this.#ws.terminate();
     switch (message.type) {
       case 'hello':
