@@ -5,6 +5,8 @@ export interface StreamInfo {
   readonly name: string;
   readonly state: string;
   readonly tracks: readonly TrackInfo[];
+  /** Of a stream that the configuration gives a source; `reason` says why it does not run. */
+  readonly source?: { readonly address: string; readonly state: string; readonly reason?: string };
   readonly publisher?: { readonly door: string; readonly remote: string; readonly since: string };
   readonly readers: readonly ReaderInfo[];
 }

@@ -44,6 +44,13 @@ describe('stateWords', () => {
     });
   });
 
+  it('says why the source of a stream does not run, whatever the socket waits for', () => {
+    const source = { kind: 'waiting', reason: 'Nobody is publishing "cam" yet.' } as const;
+    const trouble = 'letter.mp4 is no media file.';
+    const words = stateWords(snapshot({ phase: 'connecting', source, picture: false }), 0, trouble);
+    expect(words).toMatchObject({ long: 'state.waitingFor', longValues: { reason: trouble } });
+  });
+
   it('counts down while a stream is held', () => {
     const source = { kind: 'held', since: 1_000, seconds: 15 } as const;
     const words = stateWords(snapshot({ phase: 'held', source }), 6_000);

@@ -71,7 +71,7 @@ function StreamItem({ stream, index, chosen, onChoose }: StreamItemProps): React
         aria-current={chosen ? 'page' : undefined}
         data-testid={`stream-${stream.name}`}
         data-state={stream.state}
-        title={index < 9 ? t('rail.key', { key: index + 1 }) : undefined}
+        title={stream.source?.reason ?? (index < 9 ? t('rail.key', { key: index + 1 }) : undefined)}
         onClick={(event) => {
           if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
           event.preventDefault();
@@ -90,7 +90,9 @@ function StreamItem({ stream, index, chosen, onChoose }: StreamItemProps): React
 }
 
 function toneOf(state: string): string {
-  return state === 'live' ? 'good' : state === 'held' ? 'warning' : 'off';
+  if (state === 'live') return 'good';
+  if (state === 'failed') return 'bad';
+  return state === 'held' || state === 'waiting' ? 'warning' : 'off';
 }
 
 /** `H.264 576p`; the sound's codec where there is no picture. */

@@ -6,8 +6,15 @@ import { useKeys } from './keys.ts';
 import { stateWords } from './state-words.ts';
 import type { PlayerHandle } from './use-player.ts';
 
+interface StageProps {
+  readonly name: string;
+  readonly handle: PlayerHandle;
+  /** Why the stream's source does not run, in a sentence of the server. */
+  readonly trouble: string | undefined;
+}
+
 /** The picture with its name, its state, and controls that appear when they are looked for. */
-export function Stage({ name, handle }: { name: string; handle: PlayerHandle }): ReactNode {
+export function Stage({ name, handle, trouble }: StageProps): ReactNode {
   const { t } = useTranslation();
   const tile = useRef<HTMLDivElement>(null);
   const { snapshot } = handle;
@@ -16,7 +23,7 @@ export function Stage({ name, handle }: { name: string; handle: PlayerHandle }):
     else void tile.current?.requestFullscreen();
   };
   useKeys({ m: handle.toggleSound, f: fullScreen });
-  const words = snapshot && stateWords(snapshot, Date.now());
+  const words = snapshot && stateWords(snapshot, Date.now(), trouble);
   const playing = snapshot?.latencyMs !== undefined;
   const hasSound = playing && snapshot.tracks.some((track) => track.kind === 'audio');
   return (

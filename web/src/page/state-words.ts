@@ -15,8 +15,12 @@ export interface StateWords {
   readonly retry: boolean;
 }
 
-/** The words for what a player is doing. @param now ms since 1970, for what counts down. */
-export function stateWords(snapshot: PlayerSnapshot, now: number): StateWords {
+/**
+ * The words for what a player is doing.
+ * @param now ms since 1970, for what counts down
+ * @param trouble why the stream's source does not run, where the server says so: that explains all waiting
+ */
+export function stateWords(snapshot: PlayerSnapshot, now: number, trouble?: string): StateWords {
   const { phase, source, picture } = snapshot;
   const base = { shortValues: {}, overPicture: picture, retry: false } as const;
   switch (phase) {
@@ -51,7 +55,7 @@ export function stateWords(snapshot: PlayerSnapshot, now: number): StateWords {
         ...failedWords(snapshot),
       };
     default:
-      return { ...base, tone: 'busy', short: 'state.connecting', ...connectingWords(snapshot) };
+      return { ...base, tone: 'busy', short: 'state.connecting', ...connectingWords(snapshot, trouble) };
   }
 }
 
@@ -67,8 +71,9 @@ function heldWords(source: PlayerSnapshot['source'], now: number): Sentence {
   return { long: 'state.heldWhy', longValues: { seconds: left } };
 }
 
-function connectingWords({ source }: PlayerSnapshot): Sentence {
+function connectingWords({ source }: PlayerSnapshot, trouble: string | undefined): Sentence {
   if (source.kind === 'lost') return { long: 'state.noServer' };
+  if (trouble !== undefined) return { long: 'state.waitingFor', longValues: { reason: trouble } };
   if (source.kind === 'waiting' && source.reason) {
     return { long: 'state.waitingFor', longValues: { reason: source.reason } };
   }

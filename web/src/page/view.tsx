@@ -18,10 +18,11 @@ export function View({ name, info, mode, onMode }: ViewProps): ReactNode {
   const handle = usePlayer(name, mode);
   const video = handle.snapshot?.tracks.find((track) => track.kind === 'video');
   const ratio = video?.width && video.height ? video.width / video.height : 16 / 9;
+  const trouble = info?.state === 'live' ? undefined : info?.source?.reason;
   return (
     <main className="view">
       <div className="view-main" style={{ '--ratio': ratio } as CSSProperties}>
-        <Stage name={name} handle={handle} />
+        <Stage name={name} handle={handle} trouble={trouble} />
         <Toolbar handle={handle} mode={mode} onMode={onMode} />
       </div>
       <Panel info={info} snapshot={handle.snapshot} mode={mode} />
