@@ -29,6 +29,7 @@ import { madeUpClip } from '../support/fault-camera/clip.ts';
 import { FaultPublisherCore } from '../support/fault-camera/publisher-core.ts';
 import { aacTrack, h264Track, opusTrack, picture, sound } from '../support/fmp4-units.ts';
 import { apiTargets } from './api-targets.ts';
+import { clientTarget } from './client-target.ts';
 import { linkTarget } from './link-target.ts';
 import type { FuzzTarget } from './run.ts';
 
@@ -337,6 +338,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     open: () => ({ take: (input) => void decodeMessage(input.toString()) }),
   },
   linkTarget,
+  clientTarget,
   {
     name: 'MSE messages',
     seeds: () =>
