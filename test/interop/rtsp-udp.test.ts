@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import type { Stream, TrackReception } from '#hub/stream.ts';
 import { buildReceiverReport } from '#protocols/rtcp/packet.ts';
-import { parseRtp } from '#protocols/rtp/packet.ts';
+import { buildRtp, parseRtp } from '#protocols/rtp/packet.ts';
 import { RtspServer } from '#servers/rtsp/server.ts';
 import { clip, clipPath } from '../support/clips.ts';
 import { HASH_OUTPUT, hashFile, parseFrameHashes } from '../support/frames.ts';
@@ -131,6 +131,22 @@ describe.concurrent('a clip over UDP', () => {
     expect(reception()[0]?.lost).toBeGreaterThan(0);
   });
 
+  test('comes over TCP to a reader whose firewall lets nothing through', async () => {
+    await using server = await startRtsp(UDP);
+    await using relay = await lossyRelay(server.port, { loss: 1, reorder: 0, seed: 1 });
+    await using _publisher = publish(await clipPath('h264-aac'), server.url('live'), 20);
+    await published(server.hub, 'live');
+    // The timeout is in microseconds.
+    const reader = await run('ffmpeg', [
+      ...['-v', 'warning', '-timeout', '1000000', '-i', `rtsp://127.0.0.1:${relay.port}/live`],
+      ...['-t', '1', '-f', 'null', '-'],
+    ]);
+    expect(reader.stderr).toContain('UDP timeout, retrying with TCP');
+    expect(reader.code).toBe(0);
+    expect(relay.counters.packets).toBeGreaterThan(0);
+    expect(server.notes.filter((note) => note.includes(' reads "live"')).length).toBeGreaterThan(1);
+  });
+
   test('tells by its reports what a reader loses', async () => {
     await using server = await startRtsp(UDP);
     await using relay = await lossyRelay(server.port, { ...WEATHER, loss: 0.1 });
@@ -224,6 +240,38 @@ describe('the door over UDP', () => {
     await client.ask('PLAY', server.url('live'));
     await stranger.until(() => stranger.packets.length > 0);
     expect(server.server.udpUnknown).toBe(before + 1);
+  });
+
+  test('tells publishers that share an address and a port apart by the source of their packets', async () => {
+    await using server = await startRtsp(UDP);
+    await using mouth = await playerPorts();
+    await using first = await RawClient.connect(server.port);
+    await using second = await RawClient.connect(server.port);
+    const sdp = 'v=0\r\ns=-\r\nm=audio 0 RTP/AVP 8\r\na=control:streamid=0\r\n';
+    const say = (ssrc: number, sequence: number) => {
+      const header = { payloadType: 8, marker: true, sequence, timestamp: sequence * 160, ssrc };
+      const packet = buildRtp({ ...header, payload: Buffer.alloc(160, 0xd5) });
+      mouth.socket.send(packet, server.server.udpPorts?.[0] ?? 0, '127.0.0.1');
+    };
+    const units = (name: string) => server.hub.get(name)?.counters.units;
+    for (const [client, name, ssrc] of [
+      [first, 'a', 100],
+      [second, 'b', 200],
+    ] as const) {
+      await client.ask('ANNOUNCE', server.url(name), { 'Content-Type': 'application/sdp' }, sdp);
+      await client.ask('SETUP', `${server.url(name)}/streamid=0`, {
+        Transport: `RTP/AVP;unicast;client_port=${mouth.ports};mode=record`,
+      });
+      await client.ask('RECORD', server.url(name));
+      say(ssrc, 1);
+      await expect.poll(() => units(name)).toBe(1);
+    }
+    for (const sequence of [2, 3, 4]) say(100, sequence);
+    say(200, 2);
+    await expect.poll(() => [units('a'), units('b')]).toEqual([4, 2]);
+    await first.ask('TEARDOWN', server.url('a'));
+    say(200, 3);
+    await expect.poll(() => units('b')).toBe(3);
   });
 
   test('closes a reader that is not heard of, and keeps one that reports', async () => {

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 /** How the relay treats RTP packets, each in its turn; RTCP is let through. */
 export interface Weather {
-  /** Share of the packets that are lost. */
+  /** Share of the packets that are lost; 1 is a firewall, through which no RTCP comes either. */
   readonly loss: number;
   /** Share of the packets that are overtaken by the next one to three. */
   readonly reorder: number;

@@ -76,6 +76,7 @@ export class RtspConnection implements RtspApplication {
       this.#cancelLinger?.();
       this.#gone.abort();
       this.#session.close(why);
+      this.#paths?.close();
       options.onClose();
     });
     options.log.debug(`RTSP ${options.id}: connection from ${this.#remote}`);
@@ -123,6 +124,8 @@ export class RtspConnection implements RtspApplication {
         transport: this.#mediaPaths(),
         onEnd: (reason) => this.close(reason),
       });
+    // What is taken from here on is given back when the connection closes, so it must not have.
+    this.#gone.signal.throwIfAborted();
     const answer = reading.setup(setup);
     this.#reading = reading;
     this.#mediaPaths().lead(setup.channels, setup.clientPorts);
