@@ -9,7 +9,7 @@ import { processTree } from './process-tree.ts';
 import { type BenchServer, sleep, startServer } from './server.ts';
 import { faults } from './soak/faults.ts';
 import { configuration, Load } from './soak/load.ts';
-import { type Course, judge, type Sample, takeSample } from './soak/watch.ts';
+import { type Course, holdUps, judge, type Sample, takeSample } from './soak/watch.ts';
 
 const { values } = parseArgs({
   options: { minutes: { type: 'string', default: '20' }, every: { type: 'string', default: '10' } },
@@ -79,6 +79,13 @@ async function main(): Promise<string[]> {
   console.log(
     `\nReaders came back ${load.seats.reduce((sum, { reconnects }) => sum + reconnects, 0)} times.`,
   );
+  const held = holdUps(samples);
+  if (held.length > 0) {
+    const all = held.map((time) => time.toFixed(0)).join(', ');
+    console.log(
+      `The machine had no time for the soak, and so no reader read, for ${all} s: memory shows it.`,
+    );
+  }
   console.log(`SIGTERM ended everything within ${endedMs.toFixed(0)} ms.`);
   const left = tree.filter((pid) => processTree(pid).length > 0);
   return [

@@ -116,6 +116,11 @@ export function judge(samples: readonly Sample[], warmAt: number): Course[] {
   });
 }
 
+/** Times in which nothing was looked at, in seconds: the machine had no time for the soak, and its readers were slow. */
+export function holdUps(samples: readonly Sample[]): number[] {
+  return samples.slice(1).flatMap(({ at }, n) => (at - samples[n]!.at > 4 ? [at - samples[n]!.at] : []));
+}
+
 /** Least squares, per second. */
 function slope(samples: readonly Sample[], figure: keyof Sample): number {
   const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -21,7 +21,7 @@ export interface HostLimits {
 }
 
 /** With the interval of the checks, a host that stands still is noticed within two seconds. */
-const DEFAULT_LIMITS: HostLimits = { startMs: 60_000, silenceMs: 1500, idleMs: 1000, stopMs: 1000 };
+const DEFAULT_LIMITS: HostLimits = { startMs: 60_000, silenceMs: 1500, idleMs: 1500, stopMs: 1000 };
 /** How often the host is looked at, and pinged when it has nothing to do. */
 const CHECK_MS = 250;
 /** A host that lived for so long was healthy: its next failure is the first. */
