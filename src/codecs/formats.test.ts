@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { aacFormat, aacFrameDuration, buildAacConfig, parseAacConfig } from './aac.ts';
 import { pcmaFormat, pcmuFormat } from './g711.ts';
-import { avcConfiguration, h264Format, isH264Keyframe, parseH264Sps } from './h264.ts';
+import { avcConfiguration, h264Format, isH264Keyframe, parseH264Sps, pixelAspect } from './h264.ts';
 import { h265CodecString, h265Format, hevcConfiguration, isH265Keyframe, parseH265Sps } from './h265.ts';
 import { joinAnnexB, splitAnnexB, toRbsp } from './nal.ts';
 import { opusConfiguration, opusFormat, opusPacketDuration } from './opus.ts';
@@ -44,6 +44,16 @@ describe('H.264 parameter sets', () => {
     ],
   ])('are read: %s', (_name, sps, expected) => {
     expect(parseH264Sps(sps)).toMatchObject(expected);
+  });
+
+  it.each([
+    ['square', hex('6742c01eda0280bfe5c044000003000400000300c83c58ba80'), [1, 1]],
+    ['square without a word', hex('6742c00dd90141fb'), [1, 1]],
+    ['narrow', HIGH, [3, 4]],
+    ['written out', hex('6742c01eda02d049bff0040002d1000003000100000300320f162ea0'), [64, 45]],
+    ['by its number in table E-1', hex('6742c00dda05825b021000000300100000030320f142aa'), [12, 11]],
+  ])('say the shape of a pixel: %s', (_name, sps, expected) => {
+    expect(pixelAspect(h264Format([sps, HIGH_PPS]))).toEqual(expected);
   });
 
   it('make a format with codec string and the avcC that ffmpeg writes for it', () => {

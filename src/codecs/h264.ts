@@ -125,6 +125,7 @@ export function parseH264Sps(nal: Buffer): SequenceInfo | undefined {
     bitDepthChroma,
     maxReorderFrames,
     fps: vui?.fps,
+    pixelAspect: vui?.pixelAspect,
   };
 }
 
@@ -148,8 +149,8 @@ function skipPocCycle(bits: BitReader): void {
 }
 
 /** The parts of the video usability information (section E.1.1) that matter here. */
-function readVui(bits: BitReader): { fps: number | undefined; maxReorderFrames: number | undefined } {
-  if (bits.flag() && bits.read(8) === 255) bits.skip(32); // aspect ratio
+function readVui(bits: BitReader): Pick<SequenceInfo, 'fps' | 'maxReorderFrames' | 'pixelAspect'> {
+  const pixelAspect = bits.flag() ? readPixelAspect(bits) : undefined;
   if (bits.flag()) bits.skip(1); // overscan
   if (bits.flag()) {
     bits.skip(4); // video_format, full range
@@ -172,13 +173,42 @@ function readVui(bits: BitReader): { fps: number | undefined; maxReorderFrames: 
   if (vclHrd) skipHrd(bits);
   if (nalHrd || vclHrd) bits.skip(1);
   bits.skip(1); // pic_struct_present_flag
-  if (!bits.flag()) return { fps, maxReorderFrames: undefined };
+  if (!bits.flag()) return { fps, maxReorderFrames: undefined, pixelAspect };
   bits.skip(1);
   for (let i = 0; i < 4; i++) bits.ue();
   const reorder = bits.ue();
   const buffering = bits.ue();
   const valid = !bits.overrun && reorder <= 16 && reorder <= buffering;
-  return { fps, maxReorderFrames: valid ? reorder : undefined };
+  return { fps, maxReorderFrames: valid ? reorder : undefined, pixelAspect };
+}
+
+/** aspect_ratio_idc 1 to 16 (table E-1). */
+const PIXEL_ASPECTS: readonly (readonly [number, number])[] = [
+  [1, 1],
+  [12, 11],
+  [10, 11],
+  [16, 11],
+  [40, 33],
+  [24, 11],
+  [20, 11],
+  [32, 11],
+  [80, 33],
+  [18, 11],
+  [15, 11],
+  [64, 33],
+  [160, 99],
+  [4, 3],
+  [3, 2],
+  [2, 1],
+];
+
+function readPixelAspect(bits: BitReader): SequenceInfo['pixelAspect'] {
+  const extended = 255;
+  const idc = bits.read(8);
+  if (idc !== extended) return PIXEL_ASPECTS[idc - 1];
+  const horizontal = bits.read(16);
+  const vertical = bits.read(16);
+  return horizontal > 0 && vertical > 0 && !bits.overrun ? [horizontal, vertical] : undefined;
 }
 
 function skipHrd(bits: BitReader): void {
@@ -209,6 +239,12 @@ export function h264Format(parameterSets: readonly Buffer[]): VideoFormat {
     height: info?.height ?? 0,
     codecString: sps ? `avc1.${sps.toString('hex', 1, 4)}` : '',
   };
+}
+
+/** Width to height of one pixel as it is to be shown, by the parameter sets; square where they do not say. */
+export function pixelAspect(format: VideoFormat): readonly [horizontal: number, vertical: number] {
+  const sps = format.codec === 'h264' ? format.parameterSets[0] : undefined;
+  return (sps && parseH264Sps(sps)?.pixelAspect) ?? [1, 1];
 }
 
 /**

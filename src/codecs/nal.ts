@@ -63,6 +63,8 @@ export interface SequenceInfo {
   readonly maxReorderFrames: number | undefined;
   /** Pictures per second by the timing information; undefined where there is none. */
   readonly fps: number | undefined;
+  /** Width to height of one pixel as it is to be shown; undefined where not said, which means square. */
+  readonly pixelAspect?: readonly [horizontal: number, vertical: number] | undefined;
 }
 
 /** Two lists of NAL units with the same bytes. */

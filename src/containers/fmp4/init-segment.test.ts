@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { h264Format } from '#codecs/h264.ts';
 import { boxAt, boxes, readInit } from '../../../test/support/fmp4-reader.ts';
 import { aacTrack, h264Track, opusTrack, pps, sps } from '../../../test/support/fmp4-units.ts';
 import { initSegment } from './init-segment.ts';
+
+/** 720 × 576 with pixels of 64:45, which is 16:9. */
+const anamorphicSps = Buffer.from('6742c01eda02d049bff0040002d1000003000100000300320f162ea0', 'hex');
 
 describe('an initialisation segment', () => {
   test('is ftyp and moov, with mvex for every track and no sample', () => {
@@ -37,6 +41,19 @@ describe('an initialisation segment', () => {
     expect([entry.readUInt16BE(24), entry.readUInt16BE(26)]).toEqual([640, 360]);
     const tkhd = boxAt(initSegment([h264Track]), 'moov/trak/tkhd');
     expect([tkhd.readUInt32BE(76) / 65_536, tkhd.readUInt32BE(80) / 65_536]).toEqual([640, 360]);
+  });
+
+  test('says that pixels are not square, and the size that the picture is shown at', () => {
+    const wide = { ...h264Track, format: h264Format([anamorphicSps, pps]) };
+    const init = initSegment([wide]);
+    const stsd = boxAt(init, 'moov/trak/mdia/minf/stbl/stsd');
+    const pasp = stsd.subarray(stsd.indexOf('pasp') + 4);
+    expect([pasp.readUInt32BE(0), pasp.readUInt32BE(4)]).toEqual([64, 45]);
+    const entry = stsd.subarray(16);
+    expect([entry.readUInt16BE(24), entry.readUInt16BE(26)]).toEqual([720, 576]);
+    const tkhd = boxAt(init, 'moov/trak/tkhd');
+    expect([tkhd.readUInt32BE(76) / 65_536, tkhd.readUInt32BE(80) / 65_536]).toEqual([1024, 576]);
+    expect(initSegment([h264Track]).includes('pasp')).toBe(false);
   });
 
   test('carries the AudioSpecificConfig in esds', () => {

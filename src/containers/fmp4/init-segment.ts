@@ -1,4 +1,5 @@
-import type { Track } from '#media/track.ts';
+import { pixelAspect } from '#codecs/h264.ts';
+import type { Track, VideoFormat } from '#media/track.ts';
 import { box, fullBox, text, u16, u32, zeros } from './boxes.ts';
 import { sampleEntry } from './sample-entry.ts';
 
@@ -35,7 +36,7 @@ export function initSegment(tracks: readonly Track[]): Buffer {
 function trak(track: Track, id: number): Buffer {
   const { format } = track;
   const video = format.kind === 'video';
-  const size = format.kind === 'video' ? u32(format.width * 0x10000, format.height * 0x10000) : u32(0, 0);
+  const size = format.kind === 'video' ? shownSize(format) : u32(0, 0);
   const enabledAndInMovie = 3;
   const tkhd = fullBox(
     'tkhd',
@@ -69,4 +70,11 @@ function trak(track: Track, id: number): Buffer {
     fullBox('stco', 0, 0, u32(0)),
   );
   return box('trak', tkhd, box('mdia', mdhd, hdlr, box('minf', header, dinf, stbl)));
+}
+
+/** Width and height at which the picture is shown, 16.16: pixels that are not square change the width. */
+function shownSize(format: VideoFormat): Buffer {
+  const [horizontal, vertical] = pixelAspect(format);
+  const width = Math.min(0xffff, Math.round((format.width * horizontal) / vertical));
+  return u32(width * 0x10000, format.height * 0x10000);
 }

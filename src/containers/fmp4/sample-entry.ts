@@ -1,4 +1,4 @@
-import { avcConfiguration } from '#codecs/h264.ts';
+import { avcConfiguration, pixelAspect } from '#codecs/h264.ts';
 import { hevcConfiguration } from '#codecs/h265.ts';
 import { opusConfiguration } from '#codecs/opus.ts';
 import type { AudioFormat, Track, VideoFormat } from '#media/track.ts';
@@ -60,7 +60,14 @@ function visualEntry(type: string, format: VideoFormat, configuration: Buffer): 
     zeros(32), // compressorname
     u16(0x0018, 0xffff), // depth; pre_defined
     configuration,
+    pixelAspectBox(format),
   );
+}
+
+/** `pasp`, ISO/IEC 14496-12 §12.1.4: browsers go by it and not by the SPS. Left out where pixels are square. */
+function pixelAspectBox(format: VideoFormat): Buffer {
+  const [horizontal, vertical] = pixelAspect(format);
+  return horizontal === vertical ? zeros(0) : box('pasp', u32(horizontal, vertical));
 }
 
 /** AudioSampleEntry, ISO/IEC 14496-12 §12.2.3. The sample rate is 16.16; one that does not fit is given as 0. */
