@@ -12,6 +12,7 @@ import {
 import { NamedError } from '#util/named-error.ts';
 import { answerErrors, badRequest, errorBody, unknownRoute } from './answers.ts';
 import type { ApiDependencies } from './dependencies.ts';
+import { httpLimits, MAX_CONNECTIONS } from './http-limits.ts';
 import { Metrics } from './metrics.ts';
 import { requestRefusal } from './request-guard.ts';
 import { addRoutes } from './routes.ts';
@@ -25,6 +26,10 @@ const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
 export function createApi(deps: ApiDependencies): FastifyInstance {
   const app = fastify({
     logger: false,
+    http: httpLimits,
+    // Fastify sets these two itself, and has other defaults.
+    requestTimeout: httpLimits.requestTimeout,
+    keepAliveTimeout: httpLimits.keepAliveTimeout,
     bodyLimit: 1 << 20,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 1024 },
@@ -33,6 +38,7 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
       (reply as FastifyReply).code(error.statusCode ?? 400).send(errorBody(badRequest(error.message)));
     },
   });
+  app.server.maxConnections = MAX_CONNECTIONS;
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   answerErrors(app, deps.onFault ?? (() => {}));

@@ -2,10 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Clock } from '#util/clock.ts';
+import { RateLimit } from '#util/rate-limit.ts';
 
 /** A client that says nothing at all for so long, not even the answer to a ping, is gone. */
 const SILENCE_MS = 45_000;
 const PING_MS = 15_000;
+/** Messages and pings of one client in a second, many times what a page says. */
+const MAX_MESSAGES = 50;
 /** More than this waiting for one client: what can be left out is left out. */
 const BACKLOG_BYTES = 1 << 20;
 
@@ -25,7 +28,13 @@ export class SocketDoor {
     this.#server.handleUpgrade(request, socket, head, (client) => {
       const alive = () => this.#heard.set(client, this.#clock.now());
       alive();
-      client.on('message', alive);
+      const limit = new RateLimit(MAX_MESSAGES);
+      const heard = () => {
+        alive();
+        if (!limit.take(this.#clock.now())) this.#turnOut(client);
+      };
+      client.on('message', heard);
+      client.on('ping', heard);
       client.on('pong', alive);
       // What follows an error is always a close.
       client.on('error', () => {});
@@ -51,6 +60,16 @@ export class SocketDoor {
     await Promise.all(closed);
     cancel();
     this.#server.close();
+  }
+
+  /** Nobody has so much to say: it hears the reason, and is gone a moment later if it goes on. */
+  #turnOut(client: WebSocket): void {
+    if (client.readyState !== client.OPEN) return;
+    client.close(1008, `More than ${MAX_MESSAGES} messages in a second.`);
+    // What it says meanwhile must not be read.
+    client.pause();
+    const cancel = this.#clock.after(1000, () => client.terminate());
+    client.on('close', cancel);
   }
 
   #pingLater(): void {

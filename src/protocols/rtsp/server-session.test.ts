@@ -249,6 +249,25 @@ describe('RtspServerSession', () => {
     );
   });
 
+  test('disconnects a client that says nothing for 10 s, or does not end what it began', async () => {
+    const late = 'disconnect: The client did not finish a request within 10 s.';
+    const silent = setUp();
+    silent.clock.advance(9999);
+    expect(silent.calls).toEqual([]);
+    silent.clock.advance(1);
+    expect(silent.calls).toEqual([late]);
+
+    const slow = setUp();
+    await slow.ask('OPTIONS', URL);
+    slow.clock.advance(30_000);
+    for (const byte of 'DESCRIBE rt') {
+      slow.session.receive(Buffer.from(byte));
+      slow.clock.advance(999);
+    }
+    expect(slow.calls).toEqual([late]);
+    expect(slow.clock.pending).toBe(0);
+  });
+
   test('disconnects a silent client after the time-out, and bytes in either direction start it anew', async () => {
     let taken = 0;
     const { clock, ask, calls } = setUp({ progress: () => taken });

@@ -6,6 +6,7 @@ import { formatRtpInfo, formatSession, parseSessionId, RtspHeaders } from './hea
 import { type RtspMessage, type RtspRequest, serializeResponse } from './message.ts';
 import { RtspParser } from './parser.ts';
 import { Refusal } from './refusal.ts';
+import { REQUEST_MS, RequestDeadline } from './request-deadline.ts';
 import { allowedMethods, isKnownMethod, PUBLIC_METHODS, type RtspState } from './states.ts';
 import { rtspStatus } from './status.ts';
 import { formatInterleavedTransport, formatUdpTransport, type TransportOption } from './transport.ts';
@@ -60,6 +61,7 @@ export class RtspServerSession {
   #lastSign: number;
   #lastProgress = 0;
   #cancelTimeout: () => void;
+  readonly #deadline: RequestDeadline;
   #closed = false;
 
   constructor(options: RtspServerSessionOptions) {
@@ -71,6 +73,9 @@ export class RtspServerSession {
     this.#transports = options.transports ?? TCP_ONLY;
     this.#lastSign = this.#clock.now();
     this.#cancelTimeout = this.#clock.after(this.#timeoutMs, () => this.#checkTimeout());
+    const late = `The client did not finish a request within ${REQUEST_MS / 1000} s.`;
+    this.#deadline = new RequestDeadline(this.#clock, () => this.#disconnect(late));
+    this.#deadline.begin();
   }
 
   get state(): RtspState {
@@ -95,6 +100,7 @@ export class RtspServerSession {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancelTimeout();
+    this.#deadline.end();
     this.#release(reason);
   }
 
@@ -134,12 +140,19 @@ export class RtspServerSession {
         this.#respondError(undefined, new Refusal(status, messageOf(error)));
         return this.#disconnect(messageOf(error));
       }
-      if (!message) return;
+      if (!message) return this.#awaitRest();
+      this.#deadline.end();
       this.#handle(message);
     }
     if (this.#parser.buffered > MAX_WAITING) {
       this.#disconnect('The client sent too much while a request was being answered.');
     }
+  }
+
+  /** Half a request must not stay half; while media flow, what is half is mostly a frame of them. */
+  #awaitRest(): void {
+    if (this.#parser.buffered > 0 && (this.#state === 'INIT' || this.#state === 'READY'))
+      this.#deadline.begin();
   }
 
   #handle(message: RtspMessage): void {

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Hub } from '#hub/hub.ts';
 import { parseStreamName } from '#hub/name.ts';
+import { RateLimit } from '#util/rate-limit.ts';
 import { MseSession } from './session.ts';
 import { CLOSE_MS, WebSocketTransport } from './transport.ts';
 
@@ -11,6 +12,12 @@ import { CLOSE_MS, WebSocketTransport } from './transport.ts';
 const STREAM_GONE = 4404;
 const TOO_SLOW = 4408;
 const GOING_AWAY = 1001;
+
+/** Against the rules (RFC 6455). */
+const TOO_MUCH = 1008;
+
+/** Messages and pings of one page in a second, many times what a page says. */
+const MAX_MESSAGES = 50;
 
 /** Longest message of a page, in bytes. */
 const MAX_MESSAGE = 4096;
@@ -78,6 +85,15 @@ export class MseServer {
     this.#webSockets.close();
   }
 
+  /** Nobody has so much to say: the page hears the reason, and is gone a moment later if it goes on. */
+  #turnOut(webSocket: WebSocket): void {
+    if (webSocket.readyState !== webSocket.OPEN) return;
+    webSocket.close(TOO_MUCH, `More than ${MAX_MESSAGES} messages in a second.`);
+    // What it says meanwhile must not be read.
+    webSocket.pause();
+    setTimeout(() => webSocket.terminate(), CLOSE_MS).unref();
+  }
+
   #accept(webSocket: WebSocket, socket: Socket, streamName: string): void {
     const id = `mse-${this.#nextId++}`;
     const remote = `${socket.remoteAddress}:${socket.remotePort}`;
@@ -95,9 +111,16 @@ export class MseServer {
       transport,
       onEnd: (reason) => this.#log.info(`MSE: ${id} no longer watches "${streamName}". ${reason}`),
     });
+    const limit = new RateLimit(MAX_MESSAGES);
+    const isTooMuch = () => {
+      if (limit.take(this.#hub.options.clock.now())) return false;
+      this.#turnOut(webSocket);
+      return true;
+    };
     webSocket.on('message', (data, binary) => {
-      if (!binary && Buffer.isBuffer(data)) session.receive(data.toString());
+      if (!isTooMuch() && !binary && Buffer.isBuffer(data)) session.receive(data.toString());
     });
+    webSocket.on('ping', isTooMuch);
     // A message that is too long or no WebSocket at all; `close` follows.
     webSocket.on('error', (error) => this.#log.debug(`MSE: ${id}: ${error.message}.`));
     webSocket.on('close', (code) => {

@@ -50,6 +50,8 @@ export interface PreparedMedia {
 
 const TCP_ONLY: RtspMedia = { tcp: true, udpPort: undefined, reorderMs: DEFAULT_REORDER_MS };
 
+/** A peer that vanished is noticed by probes after 30 s without traffic, and given up 10 s later. */
+const SOCKETS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 };
 const SILENT: RtspLog = { info() {}, warn() {}, debug() {} };
 
 /** The RTSP door (RFC 2326): publishers and readers of the hub's streams, their media over TCP or UDP. */
@@ -72,7 +74,7 @@ export class RtspServer implements AsyncDisposable {
     this.#log = options.log ?? SILENT;
     this.#media = options.media ?? TCP_ONLY;
     this.#sessionTimeoutMs = options.sessionTimeoutMs ?? 60_000;
-    this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket));
+    this.#server = createServer(SOCKETS, (socket) => this.#accept(socket));
     this.#server.maxConnections = options.maxConnections ?? 4096;
     this.#server.on('drop', (data) =>
       this.#log.warn(
