@@ -53,6 +53,9 @@ describe('the configuration', () => {
     expect(refusal('rtsp: { transports: [] }').message).toContain(
       '"rtsp.transports" must be a list of tcp, udp or both',
     );
+    expect(refusal('a: *b').message).toBe(
+      'sluice.yml: this is no YAML: Unresolved alias (the anchor must be set before the alias): b.',
+    );
     expect(refusal('- a').message).toBe('sluice.yml: The file must be a map of keys and values.');
     expect(refusal('streams: { a: { source: "rtmp://x/y" } }').message).toContain(
       'let them publish to Sluice',

@@ -37,10 +37,23 @@ export async function loadConfig(path?: string, options: LoadOptions = {}): Prom
   return parseConfig(text, file, options);
 }
 
+/**
+ * The plain value behind a document. An alias without its anchor, or one that unfolds to millions of values, shows only
+ * here.
+ */
+function valueOf(document: Document, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    const reason = messageOf(error).replace(/\.$/, '');
+    throw new NamedError('CONFIG_INVALID', `${file}: this is no YAML: ${reason}.`, 500, { cause: error });
+  }
+}
+
 /** Checks the text of a configuration file; `file` names it in errors and anchors relative paths. */
 export function parseConfig(text: string, file: string, options: LoadOptions = {}): Config {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
+  const document = parseDocument(text, { lineCounter: lines, logLevel: 'error' });
   const place = (offset: number | undefined) =>
     offset === undefined ? file : `${file}, line ${lines.linePos(offset).line}`;
 
@@ -50,7 +63,7 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
     throw new NamedError('CONFIG_INVALID', `${place(broken.pos[0])}: this is no YAML: ${reason}.`, 500);
   }
 
-  const parsed = configSchema.safeParse(withoutNulls(document.toJS() ?? {}));
+  const parsed = configSchema.safeParse(withoutNulls(valueOf(document, file) ?? {}));
   if (!parsed.success) throw problem(parsed.error.issues, document, lines, place);
   const config = parsed.data;
 
