@@ -48,7 +48,7 @@ describe('H.264 parameter sets', () => {
 
   it.each([
     ['square', hex('6742c01eda0280bfe5c044000003000400000300c83c58ba80'), [1, 1]],
-    ['square without a word', hex('6742c00dd90141fb'), [1, 1]],
+    ['square where it cannot be read', hex('6742c00dd90141fb'), [1, 1]],
     ['narrow', HIGH, [3, 4]],
     ['written out', hex('6742c01eda02d049bff0040002d1000003000100000300320f162ea0'), [64, 45]],
     ['by its number in table E-1', hex('6742c00dda05825b021000000300100000030320f142aa'), [12, 11]],

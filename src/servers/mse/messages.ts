@@ -3,14 +3,17 @@ import type { Track } from '#media/track.ts';
 /** Text messages of the MSE door, JSON, between binary messages that are an init segment or one fragment each. */
 export type ServerMessage =
   | StreamMessage
-  /** There is no stream of that name; the socket stays open until there is one. */
-  | { readonly type: 'waiting'; readonly reason: string }
+  /** Nothing can be played yet; the socket stays open until there is something. */
+  | { readonly type: 'waiting'; readonly for: WaitsFor; readonly reason: string }
   /** The publisher is gone since `since` (ms since 1970); its place is kept for `seconds`. */
   | { readonly type: 'held'; readonly since: number; readonly seconds: number }
   | { readonly type: 'live' }
   /** Units this reader lost because it was too slow, since it connected. */
   | { readonly type: 'drops'; readonly video: number; readonly audio: number }
   | { readonly type: 'pong'; readonly t: number; readonly serverNow: number };
+
+/** Somebody who publishes, a source that is to be fetched, or the next keyframe. */
+export type WaitsFor = 'publisher' | 'source' | 'keyframe';
 
 /** Says what the binary messages that follow are made of; the next one is an init segment, if there are tracks. */
 export interface StreamMessage {

@@ -121,7 +121,7 @@ export class MseSession {
   #wait(): void {
     const name = this.#options.streamName;
     if (this.#hub.onDemand.has(name)) this.#sayTrouble(`"${name}" is being fetched.`);
-    else this.#say({ type: 'waiting', reason: `Nobody is publishing "${name}" yet.` });
+    else this.#say({ type: 'waiting', for: 'publisher', reason: `Nobody is publishing "${name}" yet.` });
     const off = this.#hub.events.on('streamAdded', (stream) => {
       if (stream.name !== name) return;
       off();
@@ -133,7 +133,7 @@ export class MseSession {
 
   /** Says why the source has not come, and again when there is another reason. */
   #sayTrouble(reason: string): void {
-    this.#say({ type: 'waiting', reason });
+    this.#say({ type: 'waiting', for: 'source', reason });
     const look = () => {
       const now = this.#hub.onDemand.trouble(this.#options.streamName) ?? reason;
       if (now !== reason) this.#sayTrouble(now);
@@ -221,7 +221,8 @@ export class MseSession {
     this.#reading = { stream, feed, reader, rendition };
     feed.attach(reader);
     if (reader.counters.units === 0) {
-      this.#say({ type: 'waiting', reason: 'The next keyframe of the picture has not come yet.' });
+      const reason = 'The next keyframe of the picture has not come yet.';
+      this.#say({ type: 'waiting', for: 'keyframe', reason });
     }
     const held = stream.held;
     if (held) this.#sayHeld(held.since, held.ms);

@@ -12,6 +12,7 @@ function snapshot(change: Partial<PlayerSnapshot>): PlayerSnapshot {
     source: { kind: 'open' },
     unplayable: undefined,
     picture: true,
+    ratio: 16 / 9,
     fps: 25,
     latencyMs: 240,
     targetMs: 200,
@@ -45,10 +46,21 @@ describe('stateWords', () => {
   });
 
   it('says why the source of a stream does not run, whatever the socket waits for', () => {
-    const source = { kind: 'waiting', reason: 'Nobody is publishing "cam" yet.' } as const;
-    const trouble = 'letter.mp4 is no media file.';
-    const words = stateWords(snapshot({ phase: 'connecting', source, picture: false }), 0, trouble);
-    expect(words).toMatchObject({ long: 'state.waitingFor', longValues: { reason: trouble } });
+    const source = { kind: 'waiting', for: 'publisher', reason: 'Nobody is publishing "cam" yet.' } as const;
+    const connecting = snapshot({ phase: 'connecting', source, picture: false });
+    const letter = { reason: 'letter.mp4 is no media file.', failed: true };
+    expect(stateWords(connecting, 0, letter)).toMatchObject({
+      tone: 'bad',
+      short: 'state.failed',
+      long: 'state.sourceFailed',
+      longValues: { reason: letter.reason },
+    });
+    const camera = { reason: 'rtsp://camera/ cannot be reached.', failed: false };
+    expect(stateWords(connecting, 0, camera)).toMatchObject({
+      tone: 'busy',
+      long: 'state.waitingFor',
+      longValues: { reason: camera.reason },
+    });
   });
 
   it('counts down while a stream is held', () => {
@@ -66,10 +78,16 @@ describe('stateWords', () => {
     expect(words).toMatchObject({ tone: 'bad', retry: true, longValues: { codec: 'H.265' } });
   });
 
-  it('passes on what the server waits for', () => {
-    const source = { kind: 'waiting', reason: 'Nobody is publishing "live" yet.' } as const;
-    expect(stateWords(snapshot({ phase: 'connecting', source }), 0).longValues).toEqual({
-      reason: source.reason,
+  it('says in the language of the page what the server waits for, and passes on what only the server knows', () => {
+    const words = (waitsFor: 'publisher' | 'source' | 'keyframe') => {
+      const source = { kind: 'waiting', for: waitsFor, reason: '"live" is being fetched.' } as const;
+      return stateWords(snapshot({ phase: 'connecting', source }), 0);
+    };
+    expect(words('publisher').long).toBe('state.waitingPublisher');
+    expect(words('keyframe').long).toBe('state.waitingPicture');
+    expect(words('source')).toMatchObject({
+      long: 'state.waitingFor',
+      longValues: { reason: '"live" is being fetched.' },
     });
   });
 

@@ -3,14 +3,13 @@ import { useTranslation } from 'react-i18next';
 import type { PlayerSnapshot } from '../player/snapshot.ts';
 import { FullScreen, SoundOff, SoundOn } from './icons.tsx';
 import { useKeys } from './keys.ts';
-import { stateWords } from './state-words.ts';
+import { type SourceTrouble, stateWords } from './state-words.ts';
 import type { PlayerHandle } from './use-player.ts';
 
 interface StageProps {
   readonly name: string;
   readonly handle: PlayerHandle;
-  /** Why the stream's source does not run, in a sentence of the server. */
-  readonly trouble: string | undefined;
+  readonly trouble: SourceTrouble | undefined;
 }
 
 /** The picture with its name, its state, and controls that appear when they are looked for. */

@@ -15,12 +15,19 @@ export interface StateWords {
   readonly retry: boolean;
 }
 
+/** Why a stream's source does not run, in a sentence of the server. */
+export interface SourceTrouble {
+  readonly reason: string;
+  /** It cannot run as it is; otherwise the next attempt may help. */
+  readonly failed: boolean;
+}
+
 /**
  * The words for what a player is doing.
  * @param now ms since 1970, for what counts down
  * @param trouble why the stream's source does not run, where the server says so: that explains all waiting
  */
-export function stateWords(snapshot: PlayerSnapshot, now: number, trouble?: string): StateWords {
+export function stateWords(snapshot: PlayerSnapshot, now: number, trouble?: SourceTrouble): StateWords {
   const { phase, source, picture } = snapshot;
   const base = { shortValues: {}, overPicture: picture, retry: false } as const;
   switch (phase) {
@@ -55,7 +62,9 @@ export function stateWords(snapshot: PlayerSnapshot, now: number, trouble?: stri
         ...failedWords(snapshot),
       };
     default:
-      return { ...base, tone: 'busy', short: 'state.connecting', ...connectingWords(snapshot, trouble) };
+      return trouble?.failed
+        ? { ...base, tone: 'bad', short: 'state.failed', ...failedSourceWords(trouble) }
+        : { ...base, tone: 'busy', short: 'state.connecting', ...connectingWords(snapshot, trouble) };
   }
 }
 
@@ -71,13 +80,19 @@ function heldWords(source: PlayerSnapshot['source'], now: number): Sentence {
   return { long: 'state.heldWhy', longValues: { seconds: left } };
 }
 
-function connectingWords({ source }: PlayerSnapshot, trouble: string | undefined): Sentence {
+function failedSourceWords({ reason }: SourceTrouble): Sentence {
+  return { long: 'state.sourceFailed', longValues: { reason } };
+}
+
+function connectingWords({ source }: PlayerSnapshot, trouble: SourceTrouble | undefined): Sentence {
   if (source.kind === 'lost') return { long: 'state.noServer' };
-  if (trouble !== undefined) return { long: 'state.waitingFor', longValues: { reason: trouble } };
-  if (source.kind === 'waiting' && source.reason) {
+  if (trouble) return { long: 'state.waitingFor', longValues: { reason: trouble.reason } };
+  if (source.kind === 'waiting' && source.for === 'publisher') return { long: 'state.waitingPublisher' };
+  if (source.kind === 'waiting' && source.for === 'source') {
     return { long: 'state.waitingFor', longValues: { reason: source.reason } };
   }
-  if (source.kind === 'open') return { long: 'state.waitingPicture' };
+  if (source.kind === 'open' || (source.kind === 'waiting' && source.for))
+    return { long: 'state.waitingPicture' };
   return { long: 'state.connectingWhy' };
 }
 

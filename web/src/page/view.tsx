@@ -17,8 +17,11 @@ interface ViewProps {
 export function View({ name, info, mode, onMode }: ViewProps): ReactNode {
   const handle = usePlayer(name, mode);
   const video = handle.snapshot?.tracks.find((track) => track.kind === 'video');
-  const ratio = video?.width && video.height ? video.width / video.height : 16 / 9;
-  const trouble = info?.state === 'live' ? undefined : info?.source?.reason;
+  const coded = video?.width && video.height ? video.width / video.height : 16 / 9;
+  // Pixels need not be square: only the picture itself knows its shape.
+  const ratio = handle.snapshot?.ratio ?? coded;
+  const reason = info?.state === 'live' ? undefined : info?.source?.reason;
+  const trouble = reason === undefined ? undefined : { reason, failed: info?.state === 'failed' };
   return (
     <main className="view">
       <div className="view-main" style={{ '--ratio': ratio } as CSSProperties}>

@@ -14,7 +14,11 @@ import { ReconnectingSocket } from './reconnecting-socket.ts';
 export type SourceState =
   | { readonly kind: 'connecting' }
   /** Connected; the server waits for a camera, a keyframe … and says for what. */
-  | { readonly kind: 'waiting'; readonly reason: string }
+  | {
+      readonly kind: 'waiting';
+      readonly for?: 'publisher' | 'source' | 'keyframe';
+      readonly reason: string;
+    }
   | { readonly kind: 'open' }
   /** The publisher is gone since `since` (ms since 1970); its place is kept for `seconds`. */
   | { readonly kind: 'held'; readonly since: number; readonly seconds: number }
@@ -120,7 +124,7 @@ export class MseSource {
         if (!this.#refused) this.#tell({ kind: 'open' });
         break;
       case 'waiting':
-        this.#tell({ kind: 'waiting', reason: message.reason });
+        this.#tell({ kind: 'waiting', for: message.for, reason: message.reason });
         break;
       case 'drops':
         this.#events.drops({ video: message.video, audio: message.audio });

@@ -320,6 +320,7 @@ export class Player {
       source: state,
       unplayable: state.kind === 'unplayable' ? state.why : undefined,
       picture: this.#picture,
+      ratio: this.#video.videoHeight > 0 ? this.#video.videoWidth / this.#video.videoHeight : undefined,
       fps: this.#frames.at(now),
       latencyMs: latency === undefined ? undefined : latency * 1000,
       targetMs: this.#edge.target * 1000,

@@ -41,7 +41,11 @@ export type MseMessage =
   /** The publisher is gone since `since` (ms since 1970); the stream is kept for it for `seconds`. */
   | { readonly type: 'held'; readonly since: number; readonly seconds: number }
   | { readonly type: 'live' }
-  | { readonly type: 'waiting'; readonly reason: string }
+  | {
+      readonly type: 'waiting';
+      readonly for: 'publisher' | 'source' | 'keyframe';
+      readonly reason: string;
+    }
   /** Access units this reader lost because it was too slow, since it connected. */
   | { readonly type: 'drops'; readonly video: number; readonly audio: number }
   | { readonly type: 'pong'; readonly t: number; readonly serverNow: number };

@@ -23,6 +23,8 @@ export interface PlayerSnapshot {
   readonly unplayable: Unplayable | undefined;
   /** True once a picture was drawn. */
   readonly picture: boolean;
+  /** Width to height of the picture as it is shown; undefined before there is one. */
+  readonly ratio: number | undefined;
   /** Frames drawn per second. */
   readonly fps: number;
   /** Distance from the live edge, ms; undefined before playback. */
