@@ -1,6 +1,9 @@
 import { TimestampUnwrapper } from '#media/timestamps.ts';
 
-/** A step back further than this many seconds is a source that began anew, not reordering. */
+/**
+ * A step back further than this many seconds, and further than the last step ahead (B-frames lie between two pictures
+ * that came before them), is a source that began anew, not reordering.
+ */
 const RESTART = 1;
 /** A first timestamp of less than this many seconds is taken as one after a wrap. */
 const BEGINNING = 10;
@@ -18,6 +21,8 @@ export class RtpTimeline {
   #shift: number | undefined;
   /** The unit with the latest time; before the first unit, where the timeline begins. */
   #last: { timestamp: number; ticks: number; now: number | undefined } | undefined;
+  /** Ticks by which the latest time was ahead of the one before. */
+  #ahead = 0;
 
   constructor(clockRate: number) {
     this.#clockRate = clockRate;
@@ -36,13 +41,16 @@ export class RtpTimeline {
     this.begin(timestamp);
     let ticks = this.#unwrapper.unwrap(timestamp) + (this.#shift ?? 0);
     const last = this.#last;
-    if (last && ticks < last.ticks - RESTART * this.#clockRate) {
+    if (last && ticks < last.ticks - Math.max(RESTART * this.#clockRate, this.#ahead)) {
       const elapsed = Math.round(((now - (last.now ?? now)) * this.#clockRate) / 1000);
       ticks = last.ticks + Math.max(elapsed, 1);
       this.#unwrapper = new TimestampUnwrapper();
       this.#shift = ticks - this.#unwrapper.unwrap(timestamp);
     }
-    if (!last || ticks >= last.ticks) this.#last = { timestamp, ticks, now };
+    if (!last || ticks >= last.ticks) {
+      this.#ahead = last ? ticks - last.ticks : 0;
+      this.#last = { timestamp, ticks, now };
+    }
     return ticks;
   }
 

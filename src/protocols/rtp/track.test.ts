@@ -269,6 +269,18 @@ describe('RtpTrackReceiver', () => {
 });
 
 describe('RtpTimeline', () => {
+  it('takes B-frames of a slow stream for what they are, and a step back of seconds for a new beginning', () => {
+    const timeline = new RtpTimeline(90_000);
+    // Two pictures a second, in pyramids of four.
+    const order = [0, 4, 2, 1, 3, 8, 6, 5, 7].map((n) => 50_000_000 + n * 45_000);
+    order.forEach((stamp, i) => {
+      expect(timeline.unwrap(stamp, NOW + i * 500)).toBe(stamp);
+    });
+    const end = 50_000_000 + 8 * 45_000;
+    // The latest picture came after 2.5 s.
+    expect(timeline.unwrap(end - 5 * 90_000, NOW + 4500)).toBe(end + 2 * 90_000);
+  });
+
   it('unwraps for ever and relates reports from both sides', () => {
     const timeline = new RtpTimeline(90_000);
     expect(timeline.relate(5)).toBeUndefined();
