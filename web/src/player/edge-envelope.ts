@@ -23,9 +23,11 @@ export class EdgeEnvelope {
   #lows: Level[] = [];
   #first: number | undefined;
   #end: number | undefined;
+  #interrupted = false;
 
   /** The buffer ends at `end` seconds now. Called after every append. @param now any monotonic clock, ms. */
   observe(now: number, end: number): void {
+    if (this.#interrupted) this.reset();
     this.#first ??= now;
     const before = this.#end;
     this.#end = end;
@@ -52,7 +54,13 @@ export class EdgeEnvelope {
     return high === undefined || low === undefined ? 0 : Math.max(0, high - low);
   }
 
+  /** What comes next comes after a wait that says nothing about how it comes: from another publisher. */
+  interrupted(): void {
+    this.#interrupted = true;
+  }
+
   reset(): void {
+    this.#interrupted = false;
     this.#highs = [];
     this.#lows = [];
     this.#first = undefined;

@@ -75,6 +75,20 @@ describe('LiveEdge', () => {
     expect(play.actions).toHaveLength(1);
   });
 
+  it.each([
+    ['where the one before ended', 0],
+    ['after the time that was lost', 1.2],
+  ])('does not take the wait for another publisher for uneven arrival: it goes on %s', (_how, gap) => {
+    const play = new Simulation(0.3).run(5_000);
+    play.media = false;
+    play.run(1_200);
+    play.edge.interrupted();
+    play.end += gap;
+    play.media = true;
+    play.run(3_000);
+    expect(play.edge.target).toBeLessThan(0.6);
+  });
+
   it('takes the distance that uneven arrival needs, and then leaves the rate alone', () => {
     const play = new Simulation(0.15);
     play.portionMs = 400;

@@ -93,6 +93,11 @@ export class LiveEdge {
     this.#envelope.observe(now, end);
   }
 
+  /** The publisher is gone: the wait for the next one is no pattern of arrival. */
+  interrupted(): void {
+    this.#envelope.interrupted();
+  }
+
   /** Forgets everything about the media (a new source), but not what stalls taught. */
   reset(): void {
     this.#envelope.reset();

@@ -181,6 +181,7 @@ export class Player {
     // Only the media's connection notices by itself that it died.
     if (state.kind === 'lost' && this.#sourceState.kind !== 'lost' && this.#picture)
       this.#resultsSource.restart();
+    if (state.kind === 'held') this.#edge.interrupted();
     // The last picture of a stream that is no more says nothing about now.
     if (state.kind === 'gone' || state.kind === 'unplayable') this.#picture = false;
     this.#sourceState = state;
