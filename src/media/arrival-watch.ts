@@ -2,8 +2,10 @@
 const WINDOW = 10_000;
 /** The same for a clock that runs at quite another speed than it says, which must be noticed at once. */
 const SHORT_WINDOW = 1000;
-/** Speeds that differ by more from what they should be are a buffer that empties. */
-const MOST = 0.3;
+/** A clock that seems faster than this is a buffer that empties. */
+const FASTEST = -0.3;
+/** A clock may be this much slower: pictures stamped as 25 a second, of which 10 are sent. */
+const SLOWEST = 1.5;
 /** How much the speeds of two windows may differ: this much in all, or this share. */
 const ALIKE = { least: 0.02, share: 0.3 } as const;
 
@@ -69,7 +71,7 @@ export class ArrivalWatch {
     const [first, second] = [(b - a) / SHORT_WINDOW, (c - b) / SHORT_WINDOW];
     const speed = (first + second) / 2;
     const alike = Math.max(ALIKE.share * Math.abs(speed), ALIKE.least);
-    return Math.abs(speed) > MOST || Math.abs(first - second) > alike ? undefined : speed;
+    return speed < FASTEST || speed > SLOWEST || Math.abs(first - second) > alike ? undefined : speed;
   }
 }
 

@@ -21,6 +21,11 @@ const SKEW_FROM = 4;
 const SKEW_INTERVAL = 1000;
 /** A report that is off by this many ms says something new, which has to be confirmed. */
 const NEWS = 20;
+/** Where reports jitter, so many times their jitter; larger errors than this are no jitter, ms. */
+const NEWS_JITTER = 1.5;
+const MAX_JITTER = 200;
+/** Share of the jitter that is remembered from one report to the next. */
+const JITTER_MEMORY = 0.95;
 /** The same for the first report of a track, against what the reports of the others showed. */
 const FIRST_NEWS = 1000;
 /** Reports that say something new and disagree with each other, until the last is taken as it is. */
@@ -28,8 +33,6 @@ const PATIENCE = 4;
 /** Errors that differ by no more than this many ms, or this share, are the same. */
 const SAME = 20;
 const SAME_SHARE = 0.2;
-/** Fastest and slowest clock that reports are believed to show, as a share. */
-const MAX_SPEED = 0.5;
 /** Speeds that differ by less are left to the filter. */
 const GROSS_SPEED = 0.03;
 /** Timestamps that get ahead of arrival by this many ms from one unit to the next have jumped. */
@@ -97,6 +100,8 @@ export class TrackClock {
   #lastReport = { ticks: 0, now: 0 };
   #lastTicks = 0;
   #doubt: Doubt | undefined;
+  /** Largest error of a single report lately, ms. */
+  #jitter = 0;
   /** Speed that arrival showed last, and when. */
   #arriving: { speed: number; now: number } | undefined;
   /** Offset of the stream in the provisional mapping. */
@@ -199,8 +204,12 @@ export class TrackClock {
       this.#consider(ticks, ntp, now);
       return;
     }
-    if (this.#doubt) this.#ignored += this.#doubt.count;
+    if (this.#doubt) {
+      this.#ignored += this.#doubt.count;
+      this.#jittered(this.#doubt.error);
+    }
     this.#doubt = undefined;
+    if (this.#ntp !== undefined && this.#reports > 0) this.#jittered(ntp - this.#estimate(ticks));
     if (this.#ntp === undefined || this.#reports === 0) this.#begin(ticks, ntp);
     else this.#refine(ticks, ntp);
     this.#believed(ticks);
@@ -302,8 +311,14 @@ export class TrackClock {
   #isNews(ticks: number, ntp: number): boolean {
     if (this.#ntp === undefined || this.#stream.others(this).length === 0) return false;
     const error = Math.abs(ntp - this.#estimate(ticks));
-    if (this.#reports > 0) return error >= NEWS;
+    if (this.#reports > 0) return error >= Math.max(NEWS, NEWS_JITTER * this.#jitter);
     return this.#stream.offset() !== undefined && error >= FIRST_NEWS;
+  }
+
+  /** A report was off by so much, and the next one was not. */
+  #jittered(error: number): void {
+    const size = Math.abs(error);
+    if (size <= MAX_JITTER) this.#jitter = Math.max(this.#jitter * JITTER_MEMORY, size);
   }
 
   /** Waits until a report that says something new is confirmed, and by it finds out what has happened. */
@@ -337,7 +352,13 @@ export class TrackClock {
     const [before, after] = [this.#ms(doubt.ticks - this.#lastTicks), this.#ms(ticks - this.#lastTicks)];
     if (before < SKEW_INTERVAL || after - before < SKEW_INTERVAL) return false;
     const [first, second] = [doubt.error / before, error / after];
-    return Math.abs(second) <= MAX_SPEED && Math.abs(first - second) <= SAME_SHARE * Math.abs(second);
+    if (Math.abs(first - second) > SAME_SHARE * Math.abs(second)) return false;
+    // A speed that is so wrong shows in the arrivals as well; two lies in a row do not.
+    const arriving = this.#arriving?.speed ?? 0;
+    return (
+      Math.abs(second) < GROSS_SPEED ||
+      Math.abs(arriving - this.#skew - second) <= SAME_SHARE * Math.abs(second)
+    );
   }
 
   #begin(ticks: number, ntp: number): void {

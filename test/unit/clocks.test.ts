@@ -82,6 +82,12 @@ describe('sound and picture stay within 20 ms when sender reports', () => {
     expectInStep(measureSkew({ clip, ...faults }, 5));
   });
 
+  it('jitter, as far as their own jitter lets them', () => {
+    const { fmp4, rtsp } = measureSkew({ clip, ...reports({ jitterMs: 40 }, { audioPpm: 200 }) }, 20);
+    expect(Math.abs(fmp4.worst)).toBeLessThan(80);
+    expect(Math.abs(rtsp.worst)).toBeLessThan(80);
+  });
+
   it('are off by seconds now and then', () => {
     // With this seed the first report of each track is right; nothing could show that it is not.
     expectInStep(measureSkew({ clip, seed: 2, ...reports({ falseShare: 0.2, falseKind: 'off' }) }, 10));
