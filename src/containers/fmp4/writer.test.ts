@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { aacFormat, buildAacConfig } from '#codecs/aac.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { Track } from '#media/track.ts';
 import { boxes, nalUnits, readInit, readSamples } from '../../../test/support/fmp4-reader.ts';
@@ -22,6 +23,12 @@ function write(tracks: readonly Track[], units: readonly AccessUnit[]): Fmp4Chun
 }
 
 const kinds = (chunks: readonly Fmp4Chunk[]) => chunks.map(({ kind }) => kind).join(' ');
+/** Another object with the same values, as a second publisher of the same camera makes it. */
+const copyOfFormat = ({ format }: Track): Track['format'] => {
+  if (format.kind === 'video')
+    return { ...format, parameterSets: format.parameterSets.map((nal) => Buffer.from(nal)) };
+  return format.kind === 'audio' ? { ...format, config: Buffer.from(format.config) } : { ...format };
+};
 const samplesOf = (chunks: readonly Fmp4Chunk[], kind: 'video' | 'audio') =>
   chunks.filter((chunk) => chunk.kind === kind).flatMap(({ bytes }) => readSamples(bytes));
 
@@ -105,7 +112,8 @@ describe('a writer of fragmented MP4', () => {
   });
 
   test('holds sound of a new format until the next keyframe, because a new init segment in between costs pictures', () => {
-    const changed = { ...aacTrack, format: { ...aacTrack.format } } as Track;
+    const stereo = aacFormat(buildAacConfig({ sampleRate: 48_000, channels: 2 }));
+    const changed: Track = { ...aacTrack, format: stereo };
     const chunks = write(
       [h264Track, aacTrack],
       [
@@ -130,6 +138,28 @@ describe('a writer of fragmented MP4', () => {
       [picture(0, { keyframe: true }), picture(3600, { track: same, keyframe: true })],
     );
     expect(kinds(chunks)).toBe('config video video');
+  });
+
+  test('goes on with sound and picture at once when the next publisher has the same formats', () => {
+    const again = (track: Track): Track => ({ ...track, format: copyOfFormat(track) });
+    const [video, audio] = [again(h264Track), again(aacTrack)];
+    const chunks = write(
+      [h264Track, aacTrack],
+      [
+        picture(0, { keyframe: true }),
+        sound(0),
+        // Picture and sound of the next publisher, the picture from the middle of a group at first.
+        picture(3600, { track: video }),
+        picture(7200, { track: video, keyframe: true }),
+        sound(1920, { track: audio }),
+        sound(2944, { track: audio }),
+        sound(3968, { track: audio }),
+        picture(10_800, { track: video }),
+      ],
+    );
+    expect(chunks.filter(({ kind }) => kind === 'config')).toHaveLength(1);
+    expect(samplesOf(chunks, 'video').map(({ pts }) => pts)).toEqual([0, 7200, 10_800]);
+    expect(samplesOf(chunks, 'audio').at(-1)?.pts).toBeGreaterThan(1920);
   });
 
   test('waits for parameter sets', () => {

@@ -1,5 +1,6 @@
 import { H264, h264NalType, parseH264Sps } from '#codecs/h264.ts';
 import { H265, h265NalType } from '#codecs/h265.ts';
+import { sameNals } from '#codecs/nal.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { Timeline } from '#media/timeline.ts';
 import { rescale } from '#media/timestamps.ts';
@@ -81,7 +82,7 @@ export class Fmp4Writer {
     const lane = this.#lanes.get(unit.track.id);
     if (!lane) return;
     this.#emit = emit;
-    lane.track = unit.track;
+    this.#take(lane, unit.track);
     const place = this.#timeline.place(unit);
     if (isVideo(unit.track)) {
       if (place) this.#writeVideo(lane, unit, place);
@@ -89,6 +90,15 @@ export class Fmp4Writer {
     }
     if (!this.#hasVideo && isStale(lane)) this.#describe();
     if (place && !isStale(lane)) lane.audio?.write(unit.payload, place.pts);
+  }
+
+  /** Notices another format, and another publisher with the same one, who need not begin where the last one ended. */
+  #take(lane: Lane, track: Track): void {
+    lane.track = track;
+    const { described } = lane;
+    if (!described || described.format === track.format || !sameFormat(described, track)) return;
+    lane.described = track;
+    if (isVideo(track)) this.#waitsForKeyframe = true;
   }
 
   #writeVideo(lane: Lane, unit: AccessUnit, place: { pts: number; dts: number }): void {
@@ -155,6 +165,17 @@ export class Fmp4Writer {
 /** The initialisation segment does not describe the track as it is now. */
 function isStale(lane: Lane): boolean {
   return lane.described?.format !== lane.track.format;
+}
+
+/** An initialisation segment for one would be the same for the other. */
+function sameFormat(a: Track, b: Track): boolean {
+  if (a.clockRate !== b.clockRate || a.format.codec !== b.format.codec) return false;
+  if (isVideo(a) && isVideo(b)) return sameNals(a.format.parameterSets, b.format.parameterSets);
+  if (!isAudio(a) || !isAudio(b)) return false;
+  const { sampleRate, channels, config } = a.format;
+  return (
+    sampleRate === b.format.sampleRate && channels === b.format.channels && config.equals(b.format.config)
+  );
 }
 
 /** Leaves parameter sets, which the sample entry has, and access unit delimiters out of samples. */
