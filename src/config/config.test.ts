@@ -50,6 +50,9 @@ describe('the configuration', () => {
     );
     expect(refusal('streams: { a: {} }').message).toContain('"streams.a" must have a `source`');
     expect(refusal('rtsp: { udpPort: 8001 }').message).toContain('"rtsp.udpPort" must be an even number');
+    expect(refusal('rtsp: { udpPort: any }').message).toContain(
+      '"rtsp.udpPort" must be an even whole number from 0 to 65534, or auto.',
+    );
     expect(refusal('rtsp: { transports: [] }').message).toContain(
       '"rtsp.transports" must be a list of tcp, udp or both',
     );

@@ -54,6 +54,8 @@ const transportsRule = 'must be a list of tcp, udp or both';
 
 const workersRule = 'must be a whole number from 2 to 64, or auto';
 
+const udpPortRule = 'must be an even whole number from 0 to 65534, or auto';
+
 const sourceRule = 'must be the path of a video file, or an rtsp:// address';
 
 const stream = section({
@@ -130,13 +132,19 @@ export const configSchema = section({
         description:
           'How media may travel: `tcp`, inside the connection; `udp`, beside it. The client chooses; one that asks for what is not here is offered the other.',
       }),
-    udpPort: wholeNumber(0, 65_534)
-      .refine((value) => value % 2 === 0, { error: 'must be an even number' })
-      .default(8000)
+    udpPort: z
+      .union(
+        [
+          wholeNumber(0, 65_534).refine((value) => value % 2 === 0, { error: 'must be an even number' }),
+          z.literal('auto', { error: udpPortRule }),
+        ],
+        { error: udpPortRule },
+      )
+      .default('auto')
       .meta({
         title: 'UDP port of RTSP',
         description:
-          'UDP port for the RTP of all sessions, an even number; RTCP uses the next one. 0 takes any free pair.',
+          'UDP port for the RTP of all sessions, an even number; RTCP uses the next one. 0 takes any free pair. `auto` is 8000, and media travel over TCP only where it is busy; a port that is given must be free.',
       }),
     reorderMs: wholeNumber(0, 2000).default(100).meta({
       title: 'Waiting for packets, milliseconds',

@@ -14,7 +14,7 @@ export const parts = {
     'The RTSP port moves. Sessions go on; new ones come over the new port. When it is busy, the old one stays open.',
   'rtsp.sessions': 'Goes for new sessions.',
   'rtsp.media':
-    'Goes for new sessions; those that there are keep their ports. When the new UDP port is busy, everything stays as it was.',
+    'Goes for new sessions; those that there are keep their ports. When a UDP port that is given is busy, everything stays as it was; with `auto`, new sessions have TCP only.',
   sources:
     'Only this source ends or begins; with another source its readers wait and go on. The stream of a source that is taken out ends.',
   detection:

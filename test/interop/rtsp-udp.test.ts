@@ -2,10 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
+import { Hub } from '#hub/hub.ts';
 import type { Stream, TrackReception } from '#hub/stream.ts';
 import { buildReceiverReport } from '#protocols/rtcp/packet.ts';
 import { buildRtp, parseRtp } from '#protocols/rtp/packet.ts';
-import { RtspServer } from '#servers/rtsp/server.ts';
+import { type RtspMedia, RtspServer } from '#servers/rtsp/server.ts';
 import { clip, clipPath } from '../support/clips.ts';
 import { HASH_OUTPUT, hashFile, parseFrameHashes } from '../support/frames.ts';
 import { lossyRelay } from '../support/lossy-relay.ts';
@@ -314,6 +315,36 @@ describe('the door over UDP', () => {
       message: expect.stringMatching(new RegExp(`UDP port ${busy} .*rtsp\\.udpPort`)),
     });
     await second.close();
+  });
+
+  test('goes on with TCP only when the usual UDP port is busy and nobody asked for it', async () => {
+    // An address that nothing else listens on.
+    const host = '127.83.41.7';
+    const auto = { tcp: true, udpPort: 'auto', reorderMs: 100 } as const;
+    const warnings: string[] = [];
+    const log = { info() {}, debug() {}, warn: (message: string) => void warnings.push(message) };
+    const open = (media: RtspMedia) => new RtspServer({ hub: new Hub(), host, port: 0, media, log });
+    await using first = open(auto);
+    await first.listen();
+    expect(first.udpPorts).toEqual([8000, 8001]);
+    await using second = open(auto);
+    await second.listen();
+    expect(second.udpPorts).toBeUndefined();
+    expect(warnings).toEqual([expect.stringMatching(/UDP port 8000 .*rtsp\.udpPort/)]);
+    for (const media of [
+      { ...auto, udpPort: 8000 },
+      { ...auto, tcp: false },
+    ]) {
+      await using third = open(media);
+      await expect(third.listen()).rejects.toMatchObject({ code: 'PORT_BUSY' });
+      await expect(second.prepareMedia(media, host)).rejects.toMatchObject({ code: 'PORT_BUSY' });
+    }
+    // The server that has the port already needs no other when it is given.
+    first.setMedia(await first.prepareMedia({ ...auto, udpPort: 8000 }, host));
+    await first.close();
+    second.setMedia(await second.prepareMedia(auto, host));
+    expect(second.udpPorts).toEqual([8000, 8001]);
+    expect(warnings).toHaveLength(1);
   });
 
   test('moves to other ports for new sessions, and keeps the old ones for those that have them', async () => {

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { Hub } from '#hub/hub.ts';
 import { DEFAULT_REORDER_MS } from '#protocols/rtp/reorder.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
+import { NamedError } from '#util/named-error.ts';
 import { TcpPort } from '#util/tcp-port.ts';
 import type { RtspLog } from './log.ts';
 import { RtpSequences } from './rtp-sequences.ts';
@@ -27,8 +28,11 @@ export interface RtspServerOptions {
 export interface RtspMedia {
   /** Inside the connection. */
   readonly tcp: boolean;
-  /** Over UDP: our port of RTP, even, with RTCP on the next one; 0: any free pair. Undefined: not at all. */
-  readonly udpPort: number | undefined;
+  /**
+   * Over UDP: our port of RTP, even, with RTCP on the next one; 0: any free pair; auto: the usual one, unless it is busy
+   * and media can travel inside the connection. Undefined: not at all.
+   */
+  readonly udpPort: number | 'auto' | undefined;
   /** How long a publisher's packets over UDP wait for others before these are lost, in ms. */
   readonly reorderMs: number;
 }
@@ -44,9 +48,14 @@ interface OpenUdp {
 export interface PreparedMedia {
   readonly media: RtspMedia;
   readonly udp: OpenUdp | undefined;
+  /** Why media cannot travel over UDP although they might. */
+  readonly warning?: string;
   /** Nobody wants it after all; of no effect once it was taken. */
   release(): void;
 }
+
+/** The pair of `auto` is always the same, so that it can be opened in a firewall. */
+const USUAL_UDP_PORT = 8000;
 
 const TCP_ONLY: RtspMedia = { tcp: true, udpPort: undefined, reorderMs: DEFAULT_REORDER_MS };
 
@@ -118,12 +127,21 @@ export class RtspServer implements AsyncDisposable {
    * @throws NamedError PORT_BUSY, PORT_FORBIDDEN, ADDRESS_UNAVAILABLE
    */
   async prepareMedia(media: RtspMedia, name: string): Promise<PreparedMedia> {
-    const { udpPort: port } = media;
+    const { udpPort } = media;
+    const port = udpPort === 'auto' ? USUAL_UDP_PORT : udpPort;
     const { address: host } = await lookup(name).catch(() => ({ address: name }));
     const former = this.#udp;
     if (port === undefined) return { media, udp: undefined, release() {} };
     if (former?.port === port && former.host === host) return { media, udp: former, release() {} };
-    const ports = await UdpPorts.open({ host, port, log: this.#log });
+    let ports: UdpPorts;
+    try {
+      ports = await UdpPorts.open({ host, port, log: this.#log });
+    } catch (error) {
+      const isBusy = error instanceof NamedError && error.code === 'PORT_BUSY';
+      if (udpPort !== 'auto' || !media.tcp || !isBusy) throw error;
+      const warning = `RTSP has no UDP: media travel over TCP only. ${error.message}`;
+      return { media, udp: undefined, warning, release() {} };
+    }
     const udp = { ports, host, port };
     const release = () => {
       if (this.#udp !== udp) void ports.close();
@@ -132,7 +150,8 @@ export class RtspServer implements AsyncDisposable {
   }
 
   /** Goes for sessions that begin from now on; those that there are keep what they have. */
-  setMedia({ media, udp }: PreparedMedia): void {
+  setMedia({ media, udp, warning }: PreparedMedia): void {
+    if (warning !== undefined) this.#log.warn(warning);
     if (this.#udp && this.#udp !== udp) this.#retired.add(this.#udp.ports);
     this.#media = media;
     this.#udp = udp;
