@@ -200,6 +200,29 @@ describe('a publisher', () => {
     expect(refused.body.toString()).toContain('already publishing');
   });
 
+  test('is refused with a line in the log that names who, what and why, since ffmpeg keeps the sentence', async () => {
+    await using server = await startRtsp({ hub: { takeover: false } });
+    await using client = await RawClient.connect(server.port);
+    const ask = async (name: string, sdp = SDP) => {
+      const url = server.url(name);
+      return (await client.ask('ANNOUNCE', url, { 'Content-Type': 'application/sdp' }, sdp)).status;
+    };
+    const remote = `127.0.0.1:${client.socket.localPort}`;
+    expect([await ask('api/x'), await ask('api/x'), await ask('a%0Ab')]).toEqual([400, 400, 400]);
+    expect(await ask('live', 'v=0\r\nm=audio 0 RTP/AVP 96\r\na=rtpmap:96 speex/8000\r\n')).toBe(415);
+    await using first = await RawClient.connect(server.port);
+    expect((await announce(first, server.url('live'))).status).toBe(200);
+    expect((await announce(client, server.url('live'))).status).toBe(403);
+    const lines = server.warnings.filter((line) => line.includes(remote));
+    expect(lines).toEqual([
+      expect.stringMatching(/may not publish "api\/x"\. .*reserved as first segment/),
+      expect.stringMatching(/may not publish "a b"\. .*characters other than/),
+      expect.stringMatching(/may not publish "live"\. .*speex/i),
+      expect.stringMatching(/may not publish "live"\. Somebody is already publishing/),
+    ]);
+    for (const line of lines) expect(line).not.toContain('\n');
+  });
+
   test('that falls silent is disconnected after the time-out, and the log says why', async () => {
     await using server = await startRtsp({ sessionTimeoutMs: 300 });
     await using client = await RawClient.connect(server.port);

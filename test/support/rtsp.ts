@@ -14,12 +14,17 @@ export async function startRtsp(
 ) {
   const hub = new Hub({ holdMs: 0, ...options.hub });
   const notes: string[] = [];
+  const warnings: string[] = [];
   const note = (message: string) => void notes.push(message);
+  const warn = (message: string) => {
+    note(message);
+    warnings.push(message);
+  };
   const server = new RtspServer({
     hub,
     host: '127.0.0.1',
     port: options.port ?? 0,
-    log: { info: note, warn: note, debug: note },
+    log: { info: note, warn, debug: note },
     ...(options.media && { media: options.media }),
     ...(options.sessionTimeoutMs !== undefined && { sessionTimeoutMs: options.sessionTimeoutMs }),
   });
@@ -30,6 +35,8 @@ export async function startRtsp(
     port,
     /** What the server told its log. */
     notes,
+    /** Of these, the warnings. */
+    warnings,
     url: (name: string) => `rtsp://127.0.0.1:${port}/${name}`,
     async [Symbol.asyncDispose]() {
       hub.close('The test is over.');

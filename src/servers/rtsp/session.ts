@@ -11,7 +11,7 @@ import type {
 } from '#protocols/rtsp/application.ts';
 import { RtspServerSession } from '#protocols/rtsp/server-session.ts';
 import type { Clock } from '#util/clock.ts';
-import { messageOf } from '#util/named-error.ts';
+import { messageOf, NamedError } from '#util/named-error.ts';
 import { describeStream, findStream, RtspReading } from './from-stream.ts';
 import type { RtspLog } from './log.ts';
 import { MediaPaths } from './media-paths.ts';
@@ -52,6 +52,8 @@ export class RtspConnection implements RtspApplication {
   readonly #gone = new AbortController();
   #cancelLinger: (() => void) | undefined;
   #drained: () => void = () => {};
+  /** Why publishing was refused last. */
+  #refusal: string | undefined;
 
   constructor(options: RtspConnectionOptions) {
     const { socket, clock, timeoutMs, tcp, udp } = options;
@@ -99,10 +101,9 @@ export class RtspConnection implements RtspApplication {
   }
 
   announce(name: string, sdp: string): void {
-    this.#publishing = new RtspPublishing(name, sdp, this.#options.clock, {
-      reorderMs: this.#options.reorderMs,
-      send: (channel, packet) => this.#paths?.send(channel, packet),
-    });
+    const { clock, reorderMs } = this.#options;
+    const send = (channel: number, packet: Buffer) => this.#paths?.send(channel, packet);
+    this.#publishing = this.#orSay(name, () => new RtspPublishing(name, sdp, clock, { reorderMs, send }));
     for (const sentence of this.#publishing.ignored) {
       this.#options.log.warn(
         `RTSP ${this.#options.id}: a track of "${this.#publishing.name}" is left out. ${sentence}`,
@@ -133,7 +134,7 @@ export class RtspConnection implements RtspApplication {
   }
 
   setupRecord(setup: SetupRequest): undefined {
-    this.#publishing?.setup(setup);
+    this.#orSay(setup.name, () => this.#publishing?.setup(setup));
     this.#mediaPaths().lead(setup.channels, setup.clientPorts);
   }
 
@@ -159,7 +160,9 @@ export class RtspConnection implements RtspApplication {
     const publishing = this.#publishing;
     if (!publishing) throw new Error('RECORD without anything announced.');
     const { hub, id, log } = this.#options;
-    publishing.record(hub, { id, door: 'rtsp', remote: this.#remote }, (reason) => this.close(reason));
+    this.#orSay(publishing.name, () =>
+      publishing.record(hub, { id, door: 'rtsp', remote: this.#remote }, (reason) => this.close(reason)),
+    );
     log.info(`RTSP ${id}: ${this.#remote} publishes "${publishing.name}"`);
   }
 
@@ -197,6 +200,25 @@ export class RtspConnection implements RtspApplication {
     this.#options.log.warn(
       `RTSP ${this.#options.id}: ${error instanceof Error ? (error.stack ?? messageOf(error)) : messageOf(error)}`,
     );
+  }
+
+  /**
+   * Takes a step of publishing. Where it is refused, the log says why, once: most publishers show their users a status
+   * and keep the sentence to themselves.
+   */
+  #orSay<T>(name: string, step: () => T): T {
+    try {
+      return step();
+    } catch (error) {
+      const { log, id } = this.#options;
+      if (error instanceof NamedError && error.message !== this.#refusal) {
+        this.#refusal = error.message;
+        const line = `RTSP ${id}: ${this.#remote} may not publish "${name.slice(0, 255)}". ${error.message}`;
+        // Names and codecs come from outside.
+        log.warn(line.replace(/\p{Cc}+/gu, ' '));
+      }
+      throw error;
+    }
   }
 
   #write(bytes: Buffer): void {
