@@ -67,6 +67,22 @@ describe('the page', () => {
     await page.context().close();
   });
 
+  it('offers sound on a first visit, to a click anywhere on the picture, and remembers what was chosen', async () => {
+    const page = await browser.open(server.http);
+    const sound = page.getByTestId('sound');
+    await expect.poll(() => sound.innerText(), { timeout: 30_000 }).toBe('Click for sound');
+    await page.getByTestId('player').click();
+    await expect.poll(() => sound.getAttribute('aria-pressed')).toBe('true');
+    await page.getByTestId('player').click();
+    expect(await sound.getAttribute('aria-pressed')).toBe('true');
+    await sound.click();
+    await expect.poll(() => sound.innerText()).toBe('Sound off');
+    await page.getByTestId('player').click();
+    await page.reload();
+    await expect.poll(() => sound.innerText(), { timeout: 30_000 }).toBe('Sound off');
+    await page.context().close();
+  });
+
   it('has no errors of its own', () => {
     expect(browser.errors).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import { type ReactNode, useRef } from 'react';
+import { type ReactNode, type RefObject, useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { PlayerSnapshot } from '../player/snapshot.ts';
 import { FullScreen, SoundOff, SoundOn } from './icons.tsx';
@@ -25,6 +25,8 @@ export function Stage({ name, handle, trouble }: StageProps): ReactNode {
   const words = snapshot && stateWords(snapshot, Date.now(), trouble);
   const playing = snapshot?.latencyMs !== undefined;
   const hasSound = playing && snapshot.tracks.some((track) => track.kind === 'audio');
+  const offered = hasSound && handle.soundOffered;
+  useFirstClick(tile, offered ? handle.toggleSound : undefined);
   return (
     <div
       ref={tile}
@@ -32,6 +34,7 @@ export function Stage({ name, handle, trouble }: StageProps): ReactNode {
       data-testid="stage"
       data-phase={snapshot?.phase}
       data-settled={snapshot?.settled}
+      data-sound-offered={offered}
     >
       <div ref={handle.host} className="picture" data-testid="player" />
       <header className="stage-head">
@@ -83,7 +86,7 @@ interface SoundProps {
 
 function Sound({ handle, snapshot }: SoundProps): ReactNode {
   const { t } = useTranslation();
-  const { muted, soundBlocked, level } = snapshot;
+  const { muted, level } = snapshot;
   const words = muted ? t('stage.unmute') : t('stage.mute');
   return (
     <button
@@ -98,7 +101,9 @@ function Sound({ handle, snapshot }: SoundProps): ReactNode {
     >
       {muted ? <SoundOff /> : <SoundOn />}
       {muted && (
-        <span className="stage-button-text">{t(soundBlocked ? 'stage.soundBlocked' : 'stage.soundOff')}</span>
+        <span className="stage-button-text">
+          {t(handle.soundOffered ? 'stage.soundOffered' : 'stage.soundOff')}
+        </span>
       )}
       {level !== undefined && (
         <span className="meter" aria-hidden="true">
@@ -107,4 +112,18 @@ function Sound({ handle, snapshot }: SoundProps): ReactNode {
       )}
     </button>
   );
+}
+
+/** A click on the picture, while there is something for it to do; buttons on the picture keep their own clicks. */
+function useFirstClick(tile: RefObject<HTMLElement | null>, action: (() => void) | undefined): void {
+  const current = useRef(action);
+  current.current = action;
+  useEffect(() => {
+    const element = tile.current;
+    const onClick = ({ target }: MouseEvent): void => {
+      if (target instanceof Element && !target.closest('button')) current.current?.();
+    };
+    element?.addEventListener('click', onClick);
+    return () => element?.removeEventListener('click', onClick);
+  }, [tile]);
 }

@@ -10,12 +10,15 @@ export interface PlayerHandle {
   readonly host: RefObject<HTMLDivElement | null>;
   readonly player: Player | undefined;
   readonly snapshot: PlayerSnapshot | undefined;
+  /** Sound waits for a first click: nobody chose on or off for this stream yet, or the browser wants a click. */
+  readonly soundOffered: boolean;
   toggleSound(): void;
 }
 
 export function usePlayer(stream: string, mode: PlayMode): PlayerHandle {
   const host = useRef<HTMLDivElement>(null);
   const [player, setPlayer] = useState<Player>();
+  const [soundChosen, setSoundChosen] = useState(() => remembered(`sound:${stream}`) !== undefined);
   const { t, i18n } = useTranslation();
   const firstMode = useRef(mode);
   firstMode.current = mode;
@@ -47,10 +50,12 @@ export function usePlayer(stream: string, mode: PlayMode): PlayerHandle {
     host,
     player,
     snapshot,
+    soundOffered: snapshot?.muted === true && (!soundChosen || snapshot.soundBlocked),
     toggleSound: () => {
       if (!player) return;
       player.muted = !player.muted;
       remember(`sound:${stream}`, player.muted ? 'off' : 'on');
+      setSoundChosen(true);
     },
   };
 }
