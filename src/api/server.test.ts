@@ -243,9 +243,15 @@ describe('runs', () => {
 
 describe('the server', () => {
   it('refuses an address that cannot be decoded as it refuses everything else', async () => {
-    const answer = await api().get('/api/streams/a%-1Fb');
-    expect(answer.statusCode).toBe(400);
-    expect(answer.json()).toMatchObject({ error: { code: 'REQUEST_INVALID' } });
+    const { get } = api();
+    for (const url of ['/api/streams/a%-1Fb', '/%zz', '/%', '/assets/%zz', '/api/%zz?a=b']) {
+      const answer = await get(url);
+      expect(answer.statusCode, url).toBe(400);
+      expect(answer.json(), url).toMatchObject({ error: { code: 'REQUEST_INVALID' } });
+      expect(answer.headers['content-type'], url).toContain('application/json');
+      expect(answer.headers['x-content-type-options'], url).toBe('nosniff');
+      expect((await get(url, { host: 'example.org' })).statusCode, url).toBe(403);
+    }
   });
 
   it('answers only to names and addresses of this machine', async () => {

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import type { IncomingHttpHeaders } from 'node:http';
 import { join, sep } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import fastifySwagger from '@fastify/swagger';
@@ -19,11 +20,16 @@ import { addRoutes } from './routes.ts';
 
 const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
 
+/** No page of somebody else may frame ours, and nothing is taken for another type than it has. */
+const PROTECTION = { 'x-content-type-options': 'nosniff', 'x-frame-options': 'SAMEORIGIN' };
+
 /**
  * The HTTP door: the API under `/api` with its OpenAPI document, `/metrics`, and the page for everything else. It does
  * not listen; the caller does, and gives WebSockets (`app.server`'s `upgrade`) to where they belong.
  */
 export function createApi(deps: ApiDependencies): FastifyInstance {
+  const refusalOf = ({ headers, method }: { headers: IncomingHttpHeaders; method: string }) =>
+    requestRefusal(headers, deps.place.host, !READING.has(method));
   const app = fastify({
     logger: false,
     http: httpLimits,
@@ -33,9 +39,14 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
     bodyLimit: 1 << 20,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 1024 },
-    // An address that cannot be decoded never gets to the error handler.
-    frameworkErrors: (error, _request, reply) => {
-      (reply as FastifyReply).code(error.statusCode ?? 400).send(errorBody(badRequest(error.message)));
+    // An address that cannot be decoded gets neither to the hooks nor to the error handler.
+    frameworkErrors: (error, request, reply) => {
+      const refusal = refusalOf(request);
+      const status = refusal?.status ?? error.statusCode ?? 400;
+      (reply as FastifyReply)
+        .headers(PROTECTION)
+        .code(status)
+        .send(errorBody(refusal ?? badRequest(error.message)));
     },
   });
   app.server.maxConnections = MAX_CONNECTIONS;
@@ -43,12 +54,11 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
   app.setSerializerCompiler(serializerCompiler);
   answerErrors(app, deps.onFault ?? (() => {}));
   app.addHook('onRequest', async (request) => {
-    const refusal = requestRefusal(request.headers, deps.place.host, !READING.has(request.method));
+    const refusal = refusalOf(request);
     if (refusal) throw refusal;
   });
   app.addHook('onSend', async (_request, reply) => {
-    // No page of somebody else may frame ours, and nothing is taken for another type than it has.
-    reply.header('x-content-type-options', 'nosniff').header('x-frame-options', 'SAMEORIGIN');
+    reply.headers(PROTECTION);
   });
 
   app.register(fastifySwagger, {
