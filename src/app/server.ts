@@ -22,6 +22,7 @@ import { createLog, type Logger } from './logger.ts';
 import { Rooms } from './rooms.ts';
 import { rtspMedia } from './rtsp-media.ts';
 import { configuredAlgorithms, httpAddress, hubSettings, ROOT, workerLimits } from './settings.ts';
+import { SourceLog } from './source-log.ts';
 import { routeUpgrades } from './upgrades.ts';
 import { version } from './version.ts';
 import { createWorkerRoom } from './worker-room.ts';
@@ -123,6 +124,7 @@ export async function createServer(
     media: rtspMedia(config),
     log,
   });
+  const sourceLog = new SourceLog(log);
   let sources: ConfiguredSources | undefined;
   let file: ConfigurationFile | undefined;
   let closing: Promise<void> | undefined;
@@ -160,13 +162,12 @@ export async function createServer(
               },
               onState,
             }),
-      onState: ({ stream, state, reason }) => {
+      onState: (status) => {
+        const { stream, reason } = status;
         events.streamsChanged();
         // Runs that wait for the stream show why it does not come.
         if (reason !== undefined && !hub.get(stream)) runs.streamEnded(stream, reason);
-        if (state === 'failed') log.error({ stream }, `source failed: ${reason}`);
-        else if (state === 'waiting') log.warn({ stream }, `source waits: ${reason}`);
-        else log.info({ stream, reason }, `source ${state}`);
+        sourceLog.state(status);
       },
       onDemand: hub.onDemand,
       onRemoved: (name, reason) => {
@@ -177,7 +178,14 @@ export async function createServer(
     });
     rooms = new Rooms({ hub, workers, runs, http: api.server, rtsp, sources, log: logs }, config);
     if (options.source) {
-      file = new ConfigurationFile(options.source, { rooms, log, onApplied: () => events.streamsChanged() });
+      file = new ConfigurationFile(options.source, {
+        rooms,
+        log,
+        onApplied: () => {
+          sourceLog.forget();
+          events.streamsChanged();
+        },
+      });
     }
     return {
       get addresses() {

@@ -35,6 +35,8 @@ export interface SourceStatus {
   readonly state: SourceTask['status']['state'] | 'idle';
   /** Why it does not run, in a sentence. */
   readonly reason?: string;
+  /** The reason without what differs from attempt to attempt. */
+  readonly trouble?: string;
   readonly code?: string;
   /** When the state began, ms since 1970. */
   readonly since: number;
@@ -168,12 +170,13 @@ export class ConfiguredSource implements AsyncDisposable {
     const { stream } = settings;
     if (!this.#task)
       return { stream, address, state: this.#wanted ? 'starting' : 'idle', since: this.#since };
-    const { state, reason, code, since } = this.#task.status;
+    const { state, reason, trouble = reason, code, since } = this.#task.status;
     return {
       stream,
       address,
       state,
       ...(reason === undefined ? {} : { reason }),
+      ...(trouble === undefined ? {} : { trouble }),
       ...(code === undefined ? {} : { code }),
       since,
     };

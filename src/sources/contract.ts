@@ -4,6 +4,8 @@ export interface SourceTask {
     readonly state: 'starting' | 'running' | 'waiting' | 'failed' | 'done' | 'stopped';
     /** Why it does not run, in a sentence. */
     readonly reason?: string;
+    /** Where `reason` tells also of the next attempt: the same without it, equal as long as the trouble is. */
+    readonly trouble?: string;
     readonly code?: string;
     /** In `failed`: it can never work, and is not tried again. */
     readonly final?: boolean;

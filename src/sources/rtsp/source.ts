@@ -124,7 +124,7 @@ export class RtspSource implements SourceTask {
       this.#change({ state: 'starting', reason: error.message, code: error.code });
       this.#connect();
     });
-    this.#change({ state: 'waiting', reason, code: error.code });
+    this.#change({ state: 'waiting', reason, trouble: error.message, code: error.code });
   }
 
   async #release(reason: string): Promise<void> {
