@@ -141,12 +141,15 @@ describe('a stream that somebody publishes', () => {
     await page.context().close();
   });
 
-  it('says in a sentence what the browser cannot play', async () => {
+  it('says in a sentence what the browser cannot play, receives none of it, and plays what comes instead', async () => {
     const clip = await barcodeClip({ seconds: 10, video: 'h265' });
     await using _publisher = publish(clip, `${server.rtsp}/hevc`);
     const page = await browser.open(`${server.http}/?stream=hevc`);
     await phase(page, 'failed').waitFor({ timeout: 20_000 });
     expect(await page.getByTestId('state-words').innerText()).toContain('This browser cannot play H.265.');
+    await expect.poll(() => doors('hevc')).toEqual([]);
+    await using _other = publish(await barcodeClip({ seconds: 60 }), `${server.rtsp}/hevc`);
+    await phase(page, 'live').waitFor({ timeout: 20_000 });
     await page.context().close();
   });
 

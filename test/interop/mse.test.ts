@@ -275,6 +275,27 @@ describe('the MSE door', () => {
     expect(page.samples().map(({ pts }) => pts / 3600)).toEqual([0, 1, 2, 10, 11, 12]);
   });
 
+  test('tells a page that paused when there may be something else to play, and sends it nothing more', async () => {
+    const other = { ...h264Track, id: 7, format: { ...h264Track.format, codec: 'h265' } } as Track;
+    const first = publish('live', [other]);
+    const page = open('live');
+    await page.text('waiting');
+    page.say({ type: 'pause' });
+    await expect.poll(() => hub.get('live')!.readerCount).toBe(0);
+    const before = page.messages.length;
+    first.changeTrack({ ...other, format: { ...other.format } } as Track);
+    await page.until(({ messages }) => messages.length > before);
+    const publication = publish('live', [h264Track]);
+    await page.until(({ messages }) => messages.length > before + 1);
+    writePictures(publication, 0, 3);
+    page.say({ type: 'ping', t: 7 });
+    await page.text('pong');
+    expect(page.messages.slice(before)).toMatchObject([{ type: 'live' }, { type: 'live' }, { type: 'pong' }]);
+    page.say({ type: 'resume' });
+    expect(await page.text('stream')).toMatchObject({ tracks: [{ codec: 'h264' }] });
+    await page.until(({ fragments }) => fragments.length === 3);
+  });
+
   test('says what it cannot send when there is nothing it can', async () => {
     const mjpeg = { ...h264Track, format: { ...h264Track.format, codec: 'mjpeg' } } as Track;
     publish('still', [mjpeg]);

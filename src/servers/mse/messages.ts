@@ -7,6 +7,7 @@ export type ServerMessage =
   | { readonly type: 'waiting'; readonly for: WaitsFor; readonly reason: string }
   /** The publisher is gone since `since` (ms since 1970); its place is kept for `seconds`. */
   | { readonly type: 'held'; readonly since: number; readonly seconds: number }
+  /** A publisher is there again; to a page that paused also: it may send something else now. */
   | { readonly type: 'live' }
   /** Units this reader lost because it was too slow, since it connected. */
   | { readonly type: 'drops'; readonly video: number; readonly audio: number }
@@ -46,7 +47,7 @@ export interface UnsupportedTrack {
 }
 
 export type ClientMessage =
-  /** No bytes until `resume`: the tab is hidden. */
+  /** No bytes until `resume`: the page cannot play them, or does not want to. */
   { readonly type: 'pause' } | { readonly type: 'resume' } | { readonly type: 'ping'; readonly t: number };
 
 export function streamMessage(

@@ -147,11 +147,18 @@ export class MseSession {
     this.#unlisten.push(
       stream.events.on('held', (ms) => this.#sayHeld(this.#clock.now(), ms)),
       stream.events.on('live', () => this.#say({ type: 'live' })),
+      stream.events.on('tracks', () => this.#hint()),
       stream.events.on('replaced', () => this.#chooseAnew(stream)),
       stream.events.on('ended', (reason) => this.#end(reason)),
     );
     this.#watchDrops();
-    if (!this.#paused) void this.#open(stream);
+    if (this.#paused) this.#hint();
+    else void this.#open(stream);
+  }
+
+  /** A page that paused because it cannot play what was sent hears that resuming may be worth it. */
+  #hint(): void {
+    if (this.#paused) this.#say({ type: 'live' });
   }
 
   /** The publisher has other tracks than the one before: the page gets a new description and goes on. */

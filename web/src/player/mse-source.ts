@@ -47,8 +47,10 @@ export class MseSource {
   #buffer: MseBuffer | undefined;
   /** Set between a `stream` message and the init segment that follows it. */
   #announced: StreamMessage | undefined;
-  /** The stream cannot be played; binary messages are ignored. */
+  /** The stream cannot be played: binary messages that are on their way are ignored. */
   #refused = false;
+  /** The server was asked to send nothing of a refused stream; it still says when there may be another one. */
+  #paused = false;
   #unsupported: readonly UnsupportedTrack[] = [];
   #state: SourceState = { kind: 'connecting' };
 
@@ -92,6 +94,7 @@ export class MseSource {
   #begin(): void {
     this.#announced = undefined;
     this.#refused = false;
+    this.#paused = false;
     this.#renew();
     this.#tell({ kind: 'waiting', reason: '' });
   }
@@ -121,10 +124,12 @@ export class MseSource {
         this.#tell({ kind: 'held', since: message.since, seconds: message.seconds });
         break;
       case 'live':
-        if (!this.#refused) this.#tell({ kind: 'open' });
+        if (this.#paused) this.#resume();
+        else if (!this.#refused) this.#tell({ kind: 'open' });
         break;
       case 'waiting':
-        this.#tell({ kind: 'waiting', for: message.for, reason: message.reason });
+        // Whether a source is fetched is nothing to a page that does not want what it brings.
+        if (!this.#paused) this.#tell({ kind: 'waiting', for: message.for, reason: message.reason });
         break;
       case 'drops':
         this.#events.drops({ video: message.video, audio: message.audio });
@@ -142,10 +147,16 @@ export class MseSource {
     if (why) {
       this.#renew();
       this.#tell({ kind: 'unplayable', why });
+      this.#paused = this.#socket.send({ type: 'pause' });
       return;
     }
     this.#announced = message;
     this.#tell({ kind: 'open' });
+  }
+
+  /** There may be something else to play: the server describes it, and what cannot be played is paused again. */
+  #resume(): void {
+    this.#paused = !this.#socket.send({ type: 'resume' });
   }
 
   #binary(bytes: ArrayBuffer): void {

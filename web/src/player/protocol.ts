@@ -40,6 +40,7 @@ export type MseMessage =
   | StreamMessage
   /** The publisher is gone since `since` (ms since 1970); the stream is kept for it for `seconds`. */
   | { readonly type: 'held'; readonly since: number; readonly seconds: number }
+  /** A publisher is there again; to a page that paused also: it may send something else now. */
   | { readonly type: 'live' }
   | {
       readonly type: 'waiting';
@@ -64,6 +65,7 @@ export interface RunInfo {
   readonly state: RunState;
   /** Why it waits or failed. */
   readonly reason?: string;
+  readonly code?: string;
   readonly leases: number;
   /** True where this viewer has a lease on it. */
   readonly mine: boolean;
