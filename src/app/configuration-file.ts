@@ -77,7 +77,7 @@ export class ConfigurationFile implements AsyncDisposable {
     try {
       const config = await this.#load();
       if (this.#closed || !config) return;
-      const changes = await this.#rooms.apply(config);
+      const changes = await this.#rooms.apply(config, this.#file);
       const mended = this.#state.error !== undefined;
       this.#state = { file: this.#file, loadedAt: Date.now() };
       if (changes.length > 0) this.#log.info(`configuration changed: ${describeChanges(changes)}`);

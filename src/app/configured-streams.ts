@@ -1,7 +1,10 @@
 import { fileURLToPath } from 'node:url';
+import type { FoundManifest } from '#algorithms/manifest.ts';
+import { checkDefault } from '#cameras/runs.ts';
 import { type Config, isRtspAddress } from '#config/schema.ts';
 import { parseStreamName } from '#hub/name.ts';
 import type { SourceSettings } from '#sources/configured.ts';
+import { NamedError } from '#util/named-error.ts';
 
 const DEMONSTRATION: ConfiguredStream = {
   source: {
@@ -38,6 +41,29 @@ export function configuredStreams(config: Config): ConfiguredStream[] {
   });
   const taken = streams.some(({ stream }) => stream === DEMONSTRATION.stream);
   return config.demo && !taken ? [DEMONSTRATION, ...streams] : streams;
+}
+
+/**
+ * Makes sure that the algorithms which the configuration wants can run as it wants them.
+ * @param file where the configuration stands, for the error
+ * @throws NamedError ALGORITHM_UNKNOWN, PARAMETERS_INVALID that names the file and the key
+ */
+export function checkDetection(
+  streams: readonly ConfiguredStream[],
+  algorithms: ReadonlyMap<string, FoundManifest>,
+  file = 'The configuration',
+): void {
+  for (const { stream, detect } of streams) {
+    for (const [index, wish] of detect.entries()) {
+      try {
+        checkDefault(algorithms, wish);
+      } catch (error) {
+        if (!(error instanceof NamedError)) throw error;
+        const sentence = `${file}: "streams.${stream}.detect[${index}]": ${error.message}`;
+        throw new NamedError(error.code, sentence, error.status, { cause: error });
+      }
+    }
+  }
 }
 
 function sourceOf(stream: string, settings: Config['streams'][string]): SourceSettings | undefined {

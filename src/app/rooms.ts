@@ -8,7 +8,7 @@ import type { PreparedMedia, RtspServer } from '#servers/rtsp/server.ts';
 import type { ConfiguredSources } from '#sources/configured.ts';
 import { NamedError } from '#util/named-error.ts';
 import { listensOn, type TcpAddress, TcpPort } from '#util/tcp-port.ts';
-import { type ConfiguredStream, configuredStreams } from './configured-streams.ts';
+import { type ConfiguredStream, checkDetection, configuredStreams } from './configured-streams.ts';
 import type { Log } from './logger.ts';
 import { rtspMedia } from './rtsp-media.ts';
 import { configuredAlgorithms, httpAddress, hubSettings, rtspAddress, workerLimits } from './settings.ts';
@@ -69,15 +69,17 @@ export class Rooms {
   /**
    * Goes on with another configuration: what it concerns takes it up, everything else does not notice. The folders of
    * algorithms are read anew in any case.
+   * @param file where the configuration stands, for errors
    * @returns what changed
    * @throws NamedError for a busy port, an unknown algorithm, a broken manifest, a forbidden stream name; nothing is
    *   changed then
    */
-  async apply(config: Config): Promise<Change[]> {
+  async apply(config: Config, file: string): Promise<Change[]> {
     const changes = diffConfig(this.#config, config);
     const affected = affectedParts(changes);
     const streams = configuredStreams(config);
     const algorithms = await configuredAlgorithms(config);
+    checkDetection(streams, algorithms, file);
     using taken = new DisposableStack();
     const take = async (part: Part, server: Server, address: TcpAddress) => {
       if (!affected.has(part) || (await listensOn(server, address))) return undefined;

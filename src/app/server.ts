@@ -16,7 +16,7 @@ import { RtspSource } from '#sources/rtsp/source.ts';
 import { setListenerErrorHandler } from '#util/emitter.ts';
 import { TcpPort } from '#util/tcp-port.ts';
 import { ConfigurationFile, type ConfigurationSource } from './configuration-file.ts';
-import { configuredStreams } from './configured-streams.ts';
+import { checkDetection, configuredStreams } from './configured-streams.ts';
 import { type BusTopics, connectRuns } from './connect-runs.ts';
 import { createLog, type Logger } from './logger.ts';
 import { Rooms } from './rooms.ts';
@@ -48,6 +48,7 @@ export async function createServer(
   setListenerErrorHandler((error, event) => log.error({ err: error }, `a listener of "${event}" failed`));
   const streams = configuredStreams(config);
   const algorithms = await configuredAlgorithms(config);
+  checkDetection(streams, algorithms, options.source?.file);
   let rooms: Rooms | undefined;
   const place: Place = {
     get host() {

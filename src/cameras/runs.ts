@@ -192,7 +192,7 @@ export class RunManager implements AsyncDisposable {
    * @throws NamedError ALGORITHM_UNKNOWN, PARAMETERS_INVALID; nothing is changed then
    */
   setDefaults(stream: string, wishes: readonly DefaultWish[]): void {
-    checkDefaults(this.#algorithms, wishes);
+    for (const wish of wishes) checkDefault(this.#algorithms, wish);
     this.#viewers.setDefaults(stream, wishes);
   }
 
@@ -205,7 +205,7 @@ export class RunManager implements AsyncDisposable {
     algorithms: RunManagerOptions['algorithms'],
     defaults: ReadonlyMap<string, readonly DefaultWish[]>,
   ): void {
-    for (const wishes of defaults.values()) checkDefaults(algorithms, wishes);
+    for (const wish of [...defaults.values()].flat()) checkDefault(algorithms, wish);
     this.#algorithms = algorithms;
     for (const stream of new Set([...this.#viewers.streams, ...defaults.keys()])) {
       this.#viewers.setDefaults(stream, defaults.get(stream) ?? []);
@@ -394,8 +394,13 @@ function findAlgorithm(algorithms: RunManagerOptions['algorithms'], id: string):
   );
 }
 
-function checkDefaults(algorithms: RunManagerOptions['algorithms'], wishes: readonly DefaultWish[]): void {
-  for (const { algorithm, parameters } of wishes) {
-    resolveParameters(findAlgorithm(algorithms, algorithm).manifest, parameters ?? {});
-  }
+/**
+ * Makes sure that an algorithm may run with these parameters.
+ * @throws NamedError ALGORITHM_UNKNOWN, PARAMETERS_INVALID
+ */
+export function checkDefault(
+  algorithms: RunManagerOptions['algorithms'],
+  { algorithm, parameters }: DefaultWish,
+): void {
+  resolveParameters(findAlgorithm(algorithms, algorithm).manifest, parameters ?? {});
 }

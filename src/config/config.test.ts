@@ -94,6 +94,18 @@ describe('the configuration', () => {
     }
   });
 
+  it('refuses one port for two servers, also where one of them is a default', () => {
+    const sentence = (line: number, port: number) =>
+      `sluice.yml, line ${line}: "http.port" and "rtsp.port" are both ${port}, and each needs a port of its own. Change one of them.`;
+    expect(refusal('demo: false\nhttp: { port: 8554 }')).toEqual({
+      code: 'CONFIG_INVALID',
+      message: sentence(2, 8554),
+    });
+    expect(refusal('rtsp:\n  port: 8888\n').message).toBe(sentence(2, 8888));
+    expect(refusal('rtsp: { port: 1234 }\nhttp:\n  port: 1234\n').message).toBe(sentence(3, 1234));
+    expect(parseConfig('rtsp: { port: 0 }\nhttp: { port: 0 }', 'sluice.yml').http.port).toBe(0);
+  });
+
   it('asks the hub whether a stream may have its name', () => {
     const streamName = (name: string) => {
       if (name === 'api') throw new NamedError('STREAM_NAME_INVALID', '"api" is reserved.');

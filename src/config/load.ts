@@ -74,6 +74,15 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
       500,
     );
   }
+  const { http, rtsp } = config;
+  if (http.port === rtsp.port && http.port !== 0) {
+    const where = place(offsetOf(document, ['http', 'port']) ?? offsetOf(document, ['rtsp', 'port']));
+    throw new NamedError(
+      'CONFIG_INVALID',
+      `${where}: "http.port" and "rtsp.port" are both ${http.port}, and each needs a port of its own. Change one of them.`,
+      500,
+    );
+  }
   for (const name of Object.keys(config.streams)) {
     try {
       options.streamName?.(name);

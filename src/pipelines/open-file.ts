@@ -11,14 +11,14 @@ import { AvError } from './av/library.ts';
 export async function openFile(path: string, signal: AbortSignal): Promise<Input> {
   const facts = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
-      const message = `There is no file "${path}". Give the path of a media file that exists on the machine of the worker.`;
+      const message = `There is no file "${path}", and what is to be read must be there. Check the folder and the spelling.`;
       throw new NamedError('INPUT_MISSING', message, 404, { cause: error });
     }
     throw unreadable(path, `the system says ${error.code ?? error.message}`, error);
   });
   if (!facts.isFile()) throw unreadable(path, 'it is not a regular file');
   await access(path, constants.R_OK).catch((error: unknown) => {
-    throw unreadable(path, 'the worker has no permission to read it', error);
+    throw unreadable(path, 'Sluice has no permission to read it', error);
   });
   try {
     return await Input.open(`file:${path}`, { options: { protocol_whitelist: 'file' }, signal });

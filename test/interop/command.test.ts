@@ -62,7 +62,13 @@ describe('sluice', () => {
     );
     const missing = await sluice('probe', join(folder, 'nothing.mp4')).finished;
     expect(missing.code).toBe(1);
-    expect(missing.stderr).toContain('nothing.mp4');
+    expect(missing.stderr).toContain(
+      `There is no file "${join(folder, 'nothing.mp4')}", and what is to be read must be there. Check`,
+    );
+    expect(missing.stderr).not.toContain('worker');
+    const unreachable = await sluice('probe', 'rtsp://127.0.0.1:1/cam').finished;
+    expect(unreachable.stderr).toContain('cannot be reached');
+    expect(unreachable.stderr).toContain('Check address and port, and that the camera is on.');
     expect(missing.stderr).not.toMatch(/^\s+at /m);
   });
 

@@ -108,7 +108,13 @@ describe('a changed configuration', () => {
       'names an algorithm there is not',
       'streams: { a: { detect: [unicorns] } }\n',
       'ALGORITHM_UNKNOWN',
-      'unicorns',
+      'sluice.yml: "streams.a.detect[0]": There is no algorithm "unicorns". There are: ',
+    ],
+    [
+      'has a parameter there is not',
+      'streams: { hall: { detect: [people, { algorithm: people, parameters: { colour: 1 } }] } }\n',
+      'PARAMETERS_INVALID',
+      'sluice.yml: "streams.hall.detect[1]": Parameters of algorithm "people": ',
     ],
   ])(
     'that %s changes nothing, says why, and is forgotten once it is mended',

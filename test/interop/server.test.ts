@@ -98,6 +98,20 @@ describe('errors a user meets', () => {
     expect(stream.source!.reason).toContain('letter.mp4');
   });
 
+  it('name the file, the stream and the key when the configuration wants an algorithm that cannot be', async () => {
+    const start = (detect: string) => sluice(`demo: false\nstreams: { hall: { detect: [${detect}] } }`);
+    await expect(start('unicorns')).rejects.toMatchObject({
+      code: 'ALGORITHM_UNKNOWN',
+      message: expect.stringMatching(
+        /^\/.*\/sluice\.yml: "streams\.hall\.detect\[0\]": There is no algorithm "unicorns"\. There are: .*people/,
+      ),
+    });
+    await expect(start('people, { algorithm: people, parameters: { colour: 1 } }')).rejects.toMatchObject({
+      code: 'PARAMETERS_INVALID',
+      message: expect.stringMatching(/"streams\.hall\.detect\[1\]": .*"people".*colour/),
+    });
+  });
+
   it('list the algorithms there are when one is unknown', async () => {
     await using server = await sluice();
     await server.live('demo');

@@ -114,8 +114,10 @@ export class RtspConnection {
       },
       { clock: this.#clock },
     );
-    const unreachable = (why: string) =>
-      client.fail(new NamedError('RTSP_UNREACHABLE', `${client.url} cannot be reached: ${why}.`, 502));
+    const unreachable = (why: string) => {
+      const sentence = `${client.url} cannot be reached: ${why}. Check address and port, and that the camera is on.`;
+      client.fail(new NamedError('RTSP_UNREACHABLE', sentence, 502));
+    };
     this.#socket = socket;
     this.#cancelConnect = this.#clock.after(CONNECT_MS, () =>
       unreachable(`nobody took the connection within ${CONNECT_MS / 1000} s`),
