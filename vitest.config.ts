@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-// Unit tests stand beside their file and run on bytes and virtual time; interop and browser tests start real
-// programs on free ports and therefore run one file after another.
+// Unit tests stand beside their file and run on bytes and virtual time. The others start real programs on free ports:
+// media tests mostly wait for pictures to come in real time, so two files run at a time; interop and browser tests
+// judge how fast or how smoothly something happens, so they have the machine to themselves.
 export default defineConfig({
   test: {
     projects: [
@@ -14,6 +15,15 @@ export default defineConfig({
             'web/src/**/*.test.ts',
             'test/unit/**/*.test.ts',
           ],
+        },
+      },
+      {
+        test: {
+          name: 'media',
+          include: ['test/media/**/*.test.ts'],
+          maxWorkers: 2,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
         },
       },
       {
