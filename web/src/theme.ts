@@ -2,7 +2,10 @@ import { remember, remembered } from './remembered.ts';
 
 export type Theme = 'dark' | 'light';
 
-/** Dark unless light was chosen on this computer. */
+/**
+ * Dark unless light was chosen on this computer. What the system prefers is not asked: pictures are judged against a dark
+ * surround, also on a computer that is light for its other work. Light is one click away, and is remembered.
+ */
 export function startTheme(): void {
   document.documentElement.dataset['theme'] = remembered('theme') === 'light' ? 'light' : 'dark';
 }
