@@ -104,8 +104,8 @@ export class ResultsSocket {
     return this.#options.runs
       .list()
       .filter((run) => run.stream === stream)
-      .map(({ id, algorithm, title, state, reason, leases, parameters, statistics }) => ({
-        ...{ id, stream, algorithm, title, state, reason, parameters, statistics },
+      .map(({ id, algorithm, title, state, reason, code, leases, parameters, statistics }) => ({
+        ...{ id, stream, algorithm, title, state, reason, code, parameters, statistics },
         leases: leases.length,
         mine: own.has(id),
       }));

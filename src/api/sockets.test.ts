@@ -44,7 +44,7 @@ describe('the WebSocket of results', () => {
   });
 
   it('starts a run for a viewer, shows each viewer whether it is its own, and ends it with its last viewer', async () => {
-    const { room, runs, publish, clock } = results();
+    const { room, runs, started, publish, clock } = results();
     publish('a');
     const [one, two] = [room.connect(), room.connect()];
     for (const { heard } of [one, two]) await until(() => expect(ofType(heard, 'runs')).toHaveLength(1));
@@ -54,6 +54,12 @@ describe('the WebSocket of results', () => {
       runs: [{ algorithm: 'people', title: { en: 'People' }, leases: 1, mine: true, state: 'starting' }],
     });
     expect(ofType(two.heard, 'runs').at(-1)).toMatchObject({ runs: [{ mine: false }] });
+    started[0]?.onState({ state: 'failed', reason: 'The model is gone.', code: 'MODEL_MISSING' });
+    await until(() =>
+      expect(ofType(two.heard, 'runs').at(-1)).toMatchObject({
+        runs: [{ state: 'failed', reason: 'The model is gone.', code: 'MODEL_MISSING' }],
+      }),
+    );
     one.client.close();
     await until(() => expect(runs.list()[0]?.leases).toEqual([]));
     clock.advance(2000);

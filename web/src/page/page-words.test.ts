@@ -1,10 +1,23 @@
-import { describe, expect, it } from 'vitest';
+import i18next from 'i18next';
+import { beforeAll, describe, expect, it } from 'vitest';
+import errors from '../../../docs/errors.md?raw';
 import { preferred } from '../language.ts';
 import en from '../locales/en.json' with { type: 'json' };
+import zhCN from '../locales/zh-CN.json' with { type: 'json' };
 import type { PlayerSnapshot } from '../player/snapshot.ts';
-import { formatBytes, formatFps, formatMs, formatSpan } from './format.ts';
+import { formatBytes, formatChannels, formatClock, formatFps, formatMs, formatSpan } from './format.ts';
+import { reasonWords } from './reason.ts';
 import { stateWords } from './state-words.ts';
 import { formatUrl, parseUrl } from './url-state.ts';
+
+const words = i18next.createInstance();
+const english = words.getFixedT('en');
+const chinese = words.getFixedT('zh-CN');
+
+beforeAll(async () => {
+  const resources = { en: { translation: en }, 'zh-CN': { translation: zhCN } };
+  await words.init({ resources, lng: 'en', interpolation: { escapeValue: false } });
+});
 
 function snapshot(change: Partial<PlayerSnapshot>): PlayerSnapshot {
   return {
@@ -116,9 +129,50 @@ describe('numbers', () => {
       '1.6 kB',
       '2.5 GB',
     ]);
-    expect([formatSpan(42_000), formatSpan(185_000), formatSpan(7_800_000), formatSpan(442_800_000)]).toEqual(
-      ['42 s', '3 min 5 s', '2 h 10 min', '5 d 3 h'],
+    const spans = [42_000, 185_000, 7_800_000, 442_800_000];
+    expect(spans.map((ms) => formatSpan(ms, english))).toEqual([
+      '42 s',
+      '3 min 5 s',
+      '2 h 10 min',
+      '5 d 3 h',
+    ]);
+    expect(spans.map((ms) => formatSpan(ms, chinese))).toEqual([
+      '42 秒',
+      '3 分 5 秒',
+      '2 小时 10 分',
+      '5 天 3 小时',
+    ]);
+  });
+
+  it('of channels and clocks are words where people have words for them', () => {
+    expect([1, 2, 6].map((n) => formatChannels(n, english))).toEqual(['mono', 'stereo', '6 ch']);
+    expect([1, 2, 6].map((n) => formatChannels(n, chinese))).toEqual(['单声道', '立体声', '6 声道']);
+    const reports = { source: 'sender-report', skewPpm: 12, lagMs: 0 } as const;
+    expect(formatClock(reports, english)).toBe('Sound clock: 12 ppm slow (by sender reports)');
+    expect(formatClock(reports, chinese)).toBe('声音时钟：慢 12 ppm（据发送者报告）');
+    expect(formatClock({ ...reports, skewPpm: -40, source: 'arrival' }, english)).toMatch(
+      /40 ppm fast .*arrival/,
     );
+    expect(formatClock({ ...reports, skewPpm: -0.4 }, english)).toMatch(/±0 ppm/);
+  });
+});
+
+describe('the reason why something does not run', () => {
+  const reason = 'rtsp://camera/ cannot be reached.';
+
+  it('is said in the language of the page', () => {
+    expect(reasonWords({ reason, code: 'RTSP_UNREACHABLE' }, english)).toBe(en.reason.RTSP_UNREACHABLE);
+    expect(reasonWords({ reason, code: 'RTSP_UNREACHABLE' }, chinese)).toBe(zhCN.reason.RTSP_UNREACHABLE);
+  });
+
+  it("is the server's own sentence where the page does not know its code", () => {
+    expect(reasonWords({ reason, code: 'NEWER_THAN_THE_PAGE' }, chinese)).toBe(reason);
+    expect(reasonWords({ reason }, chinese)).toBe(reason);
+  });
+
+  it('has words for no code that the server does not give', () => {
+    const codes = new Set([...errors.matchAll(/^\| `([A-Z0-9_]+)` \|/gm)].map((match) => match[1]));
+    expect(Object.keys(en.reason).filter((code) => !codes.has(code))).toEqual([]);
   });
 });
 

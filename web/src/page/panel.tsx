@@ -1,12 +1,21 @@
 import type { TFunction } from 'i18next';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { StreamInfo } from '../api/types.ts';
+import type { StreamInfo, StreamTrack, TrackClock } from '../api/types.ts';
 import { codecName } from '../player/codec-support.ts';
 import type { PlayMode } from '../player/overlay.ts';
-import type { RunInfo, TrackInfo } from '../player/protocol.ts';
+import type { RunInfo } from '../player/protocol.ts';
 import type { PlayerSnapshot } from '../player/snapshot.ts';
-import { formatBytes, formatFps, formatMs, formatSpan, UNKNOWN } from './format.ts';
+import {
+  formatBytes,
+  formatChannels,
+  formatClock,
+  formatFps,
+  formatMs,
+  formatSpan,
+  UNKNOWN,
+} from './format.ts';
+import { reasonWords } from './reason.ts';
 import { titleOf } from './title.ts';
 
 interface PanelProps {
@@ -87,7 +96,11 @@ function Runs({ runs }: { runs: readonly RunInfo[] }): ReactNode {
             <span>{titleOf(run, i18n.language)}</span>
             <span className="muted">{t(`runState.${run.state}`)}</span>
           </div>
-          {run.reason && <p className="note">{run.reason}</p>}
+          {run.reason && (
+            <p className="note" title={run.reason}>
+              {reasonWords({ reason: run.reason, code: run.code }, t)}
+            </p>
+          )}
           <dl className="facts">
             <Fact
               name={t('panel.inferred')}
@@ -116,18 +129,31 @@ function Publisher({ info, unsupported }: PublisherProps): ReactNode {
       <dl className="facts">
         <Fact name={t('panel.from')} value={publisher ? doorAndRemote(publisher, t) : t('panel.nobody')} />
         {publisher && (
-          <Fact name={t('panel.since')} value={formatSpan(Date.now() - Date.parse(publisher.since))} />
+          <Fact name={t('panel.since')} value={formatSpan(Date.now() - Date.parse(publisher.since), t)} />
         )}
         {info.tracks.map((track) => (
-          <Fact key={track.id} name={t(`panel.${track.kind}`)} value={describe(track)} />
+          <Fact key={track.id} name={t(`panel.${track.kind}`)} value={describe(track, t)} />
         ))}
       </dl>
+      {info.tracks.map(
+        (track) => track.kind === 'audio' && track.clock && <SoundClock key={track.id} clock={track.clock} />,
+      )}
       {unsupported.map((track) => (
         <p key={track.codec} className="note">
           {t('panel.unsupported', { codec: codecName(track.codec) })}
         </p>
       ))}
     </section>
+  );
+}
+
+/** How far the clock of the sound runs from the right time: what the players of the stream must make good. */
+function SoundClock({ clock }: { clock: TrackClock }): ReactNode {
+  const { t } = useTranslation();
+  return (
+    <p className="note" title={t('clock.lag', { lag: clock.lagMs })} data-testid="sound-clock">
+      {formatClock(clock, t)}
+    </p>
   );
 }
 
@@ -166,11 +192,10 @@ function doorAndRemote(end: { readonly door: string; readonly remote: string }, 
 }
 
 /** `H.264 768 × 576`, `AAC 44.1 kHz mono` */
-function describe(track: TrackInfo): string {
+function describe(track: StreamTrack, t: TFunction): string {
   const parts = [codecName(track.codec)];
   if (track.width && track.height) parts.push(`${track.width} × ${track.height}`);
   if (track.sampleRate) parts.push(`${track.sampleRate / 1000} kHz`);
-  if (track.channels)
-    parts.push(track.channels === 1 ? 'mono' : track.channels === 2 ? 'stereo' : `${track.channels} ch`);
+  if (track.channels) parts.push(formatChannels(track.channels, t));
   return parts.join(' ') || UNKNOWN;
 }

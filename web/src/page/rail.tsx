@@ -7,6 +7,7 @@ import { codecName } from '../player/codec-support.ts';
 import { currentTheme, setTheme, type Theme } from '../theme.ts';
 import { Gate, Moon, Sun } from './icons.tsx';
 import { KeysHelp } from './keys-help.tsx';
+import { reasonWords } from './reason.ts';
 
 interface RailProps {
   readonly streams: readonly StreamInfo[];
@@ -63,6 +64,9 @@ interface StreamItemProps {
 function StreamItem({ stream, index, chosen, onChoose }: StreamItemProps): ReactNode {
   const { t } = useTranslation();
   const href = `/?stream=${encodeURIComponent(stream.name)}`;
+  const { reason, code } = stream.source ?? {};
+  const words = reason === undefined ? undefined : reasonWords({ reason, code }, t);
+  const why = words === reason ? words : `${words}\n${reason}`;
   return (
     <li>
       <a
@@ -71,7 +75,7 @@ function StreamItem({ stream, index, chosen, onChoose }: StreamItemProps): React
         aria-current={chosen ? 'page' : undefined}
         data-testid={`stream-${stream.name}`}
         data-state={stream.state}
-        title={stream.source?.reason ?? (index < 9 ? t('rail.key', { key: index + 1 }) : undefined)}
+        title={why ?? (index < 9 ? t('rail.key', { key: index + 1 }) : undefined)}
         onClick={(event) => {
           if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
           event.preventDefault();

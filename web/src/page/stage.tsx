@@ -55,7 +55,7 @@ export function Stage({ name, handle, trouble }: StageProps): ReactNode {
           role="status"
           data-testid="state-words"
         >
-          <p>{t(words.long, { ...words.longValues })}</p>
+          <p title={trouble?.detail}>{t(words.long, { ...words.longValues })}</p>
           {words.retry && (
             <button type="button" className="button" onClick={() => handle.player?.retry()}>
               {t('state.retry')}

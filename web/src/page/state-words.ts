@@ -15,9 +15,12 @@ export interface StateWords {
   readonly retry: boolean;
 }
 
-/** Why a stream's source does not run, in a sentence of the server. */
+/** Why a stream's source does not run. */
 export interface SourceTrouble {
+  /** In the language of the page, where it knows the code of the error. */
   readonly reason: string;
+  /** The server's own sentence, which may name more. */
+  readonly detail?: string;
   /** It cannot run as it is; otherwise the next attempt may help. */
   readonly failed: boolean;
 }

@@ -6,6 +6,7 @@ import type { PlayMode } from '../player/overlay.ts';
 import type { RunInfo } from '../player/protocol.ts';
 import { Chevron, Person } from './icons.tsx';
 import { useKeys } from './keys.ts';
+import { reasonWords } from './reason.ts';
 import { titleOf } from './title.ts';
 import type { PlayerHandle } from './use-player.ts';
 
@@ -23,6 +24,7 @@ export function Toolbar({ handle, mode, onMode }: ToolbarProps): ReactNode {
   const { t } = useTranslation();
   const algorithms = useAlgorithms().data ?? [];
   const runs = handle.snapshot?.runs ?? [];
+  const error = handle.snapshot?.error;
   const toggle = (algorithm: string): void => {
     const mine = runs.some((run) => run.algorithm === algorithm && run.mine);
     handle.player?.setRun(algorithm, !mine);
@@ -52,9 +54,9 @@ export function Toolbar({ handle, mode, onMode }: ToolbarProps): ReactNode {
           </button>
         ))}
       </div>
-      {handle.snapshot?.error && (
-        <p className="toolbar-error" role="alert" data-testid="run-error">
-          {handle.snapshot.error.message}
+      {error && (
+        <p className="toolbar-error" role="alert" title={error.message} data-testid="run-error">
+          {reasonWords({ reason: error.message, code: error.code }, t)}
         </p>
       )}
     </div>
@@ -63,13 +65,15 @@ export function Toolbar({ handle, mode, onMode }: ToolbarProps): ReactNode {
 
 function DetectButton({ run, onToggle }: { run: RunInfo | undefined; onToggle: () => void }): ReactNode {
   const { t } = useTranslation();
+  const why =
+    run?.reason === undefined ? t('detect.why') : reasonWords({ reason: run.reason, code: run.code }, t);
   const state = run ? (run.mine ? run.state : 'others') : 'off';
   return (
     <button
       type="button"
       className="button primary"
       aria-pressed={run?.mine ?? false}
-      title={`${run?.reason ?? t('detect.why')} (D)`}
+      title={`${why} (D)`}
       data-testid="detect-people"
       data-run={run?.state ?? 'none'}
       onClick={onToggle}

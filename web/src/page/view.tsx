@@ -1,8 +1,11 @@
 import type { CSSProperties, ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
 import type { StreamInfo } from '../api/types.ts';
 import type { PlayMode } from '../player/overlay.ts';
 import { Panel } from './panel.tsx';
+import { reasonWords } from './reason.ts';
 import { Stage } from './stage.tsx';
+import type { SourceTrouble } from './state-words.ts';
 import { Toolbar } from './toolbar.tsx';
 import { usePlayer } from './use-player.ts';
 
@@ -20,8 +23,7 @@ export function View({ name, info, mode, onMode }: ViewProps): ReactNode {
   const coded = video?.width && video.height ? video.width / video.height : 16 / 9;
   // Pixels need not be square: only the picture itself knows its shape.
   const ratio = handle.snapshot?.ratio ?? coded;
-  const reason = info?.state === 'live' ? undefined : info?.source?.reason;
-  const trouble = reason === undefined ? undefined : { reason, failed: info?.state === 'failed' };
+  const trouble = useTrouble(info);
   return (
     <main className="view">
       <div className="view-main" style={{ '--ratio': ratio } as CSSProperties}>
@@ -31,4 +33,13 @@ export function View({ name, info, mode, onMode }: ViewProps): ReactNode {
       <Panel info={info} snapshot={handle.snapshot} mode={mode} />
     </main>
   );
+}
+
+/** Why the source of a stream that is not there does not run. */
+function useTrouble(info: StreamInfo | undefined): SourceTrouble | undefined {
+  const { t } = useTranslation();
+  const reason = info?.source?.reason;
+  if (info?.state === 'live' || reason === undefined) return undefined;
+  const words = reasonWords({ reason, code: info?.source?.code }, t);
+  return { reason: words, detail: reason, failed: info?.state === 'failed' };
 }
