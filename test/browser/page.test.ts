@@ -14,7 +14,7 @@ let browser: TestBrowser;
 
 beforeAll(async () => {
   await pageBuilt();
-  server = await sluice('demo: true\n');
+  server = await sluice('demo: true\nstreams: { letter: { source: /nowhere/letter.mp4 } }\n');
   browser = await TestBrowser.launch();
 });
 
@@ -50,6 +50,25 @@ describe('the page', () => {
     await page.getByTestId('fps').waitFor({ timeout: 30_000 });
     const wide = await page.evaluate<number>('document.documentElement.scrollWidth');
     expect(wide).toBeLessThanOrEqual(width);
+    await page.context().close();
+  });
+
+  it('has room for its toolbar below a picture that is taller than wide', async () => {
+    const page = await browser.open(server.http, { viewport: { width: 1100, height: 700 } });
+    await page.getByText('Detecting people').waitFor({ timeout: 30_000 });
+    await page.evaluate("document.querySelector('.view-main').style.setProperty('--ratio', 9 / 16)");
+    const bottom = await page.evaluate<number>(
+      "document.querySelector('.toolbar').getBoundingClientRect().bottom",
+    );
+    expect(bottom).toBeLessThanOrEqual(700);
+    await page.context().close();
+  });
+
+  it('says in its own language why a source does not run, and has the sentence of the server at hand', async () => {
+    const page = await browser.open(`${server.http}/?stream=letter`, { locale: 'zh-CN' });
+    const words = page.getByTestId('state-words').locator('p');
+    await expect.poll(() => words.innerText(), { timeout: 20_000 }).toContain('找不到视频文件');
+    expect(await words.getAttribute('title')).toContain('There is no file "/nowhere/letter.mp4"');
     await page.context().close();
   });
 
