@@ -89,29 +89,28 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
 
 /** The page: its files, and `index.html` for every other address that a browser asks for as a page. */
 function addPage(app: FastifyInstance, folder: string): void {
-  const built = existsSync(join(folder, 'index.html'));
-  if (built) {
-    app.register(fastifyStatic, {
-      root: folder,
-      wildcard: false,
-      schemaHide: true,
-      cacheControl: false,
-      setHeaders: (reply, path) => {
-        // Vite puts a hash of the content into the names below assets/.
-        const hashed = path.startsWith(join(folder, 'assets') + sep);
-        reply.header('cache-control', hashed ? 'public, max-age=31536000, immutable' : 'no-cache');
-      },
-    });
-  }
+  // Files are looked for whenever they are asked for: the page may be built, or built anew, while the server runs.
+  app.register(fastifyStatic, {
+    root: folder,
+    wildcard: true,
+    schemaHide: true,
+    cacheControl: false,
+    setHeaders: (reply, path) => {
+      // Vite puts a hash of the content into the names below assets/.
+      const hashed = path.startsWith(join(folder, 'assets') + sep);
+      reply.header('cache-control', hashed ? 'public, max-age=31536000, immutable' : 'no-cache');
+    },
+  });
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0] ?? '';
     const reading = request.method === 'GET' || request.method === 'HEAD';
     const asPage = request.headers.accept?.includes('text/html') ?? false;
     if (reading && asPage && !/^\/(api|metrics|assets)(\/|$)/.test(path) && !/\.[^/]*$/.test(path)) {
-      if (built) return reply.header('cache-control', 'no-cache').sendFile('index.html');
+      if (existsSync(join(folder, 'index.html')))
+        return reply.header('cache-control', 'no-cache').sendFile('index.html');
       const missing = new NamedError(
         'PAGE_MISSING',
-        'The page is not built. Run "npm run build:web" in the project, then start Sluice again.',
+        'The page is not built. Run "npm run build:web" in the project, then load it again.',
         404,
       );
       return reply.code(missing.status).send(errorBody(missing));
