@@ -32,8 +32,8 @@ export const defaultFeedLimits: FeedLimits = { gopBytes: 16 << 20, gopUnits: 100
  * of what a reader costs is the system call, and of three calls two are for sound.
  */
 const COALESCE_READERS = 64;
-/** Longest time that sound waits for a picture, ms: less than the time between two pictures of 25 per second. */
-const COALESCE_MS = 30;
+/** Longest time that sound waits for a picture, ms: as long as it takes from one to the next at 25 per second. */
+const COALESCE_MS = 40;
 
 /** One stream in one wire format, and its readers. It lives from its first reader to its last. */
 export class Feed {

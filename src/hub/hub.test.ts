@@ -94,7 +94,7 @@ describe('a stream', () => {
     expect(last.seen()[1]!.split(/\s+/)).toEqual(['a0', 'a1', 'v1']);
     expect(last.transport.written[1]).toBe(readers[0]!.transport.written.at(-1));
     publication.write(sound(2));
-    clock.advance(30);
+    clock.advance(40);
     expect(last.seen()[2]).toBe('a2');
     expect(last.reader.counters.units).toBe(5);
     // A reader that joins meanwhile gets nothing from before it.
