@@ -283,7 +283,7 @@ describe('the MSE door', () => {
     page.say({ type: 'pause' });
     await expect.poll(() => hub.get('live')!.readerCount).toBe(0);
     const before = page.messages.length;
-    first.changeTrack({ ...other, format: { ...other.format } } as Track);
+    first.changeTrack({ ...other, format: { ...other.format } });
     await page.until(({ messages }) => messages.length > before);
     const publication = publish('live', [h264Track]);
     await page.until(({ messages }) => messages.length > before + 1);
