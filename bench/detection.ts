@@ -18,6 +18,9 @@ interface RunView {
   readonly statistics: { readonly inferred: number; readonly resultAgeMs: { readonly p95: number } };
 }
 
+/** After so long the compiler of the JavaScript engine has seen what runs all day, and has done its work. */
+const WARM_MS = 30_000;
+
 /** Publishes clips with the real ffmpeg, in real time and without end, while `work` runs. */
 export async function publishing<T>(
   server: BenchServer,
@@ -68,7 +71,7 @@ export async function measureDetection(seconds: number): Promise<DetectionFigure
       await publishing(server, { cam: clip }, async () => {
         await startRun(server, 'cam', parameters);
         await until(async () => ((await runs(server))[0]?.statistics.inferred ?? 0) > 3);
-        await sleep(2000);
+        await sleep(WARM_MS);
         const before = processTree(server.pid);
         await sleep(seconds * 1000);
         const after = processTree(server.pid);
@@ -99,7 +102,7 @@ export async function measurePassThrough(seconds: number): Promise<number> {
       ['-v', 'error', '-rtsp_transport', 'tcp', '-i', `${server.rtsp}/cam`, '-c', 'copy', '-f', 'null', '-'],
       { stdio: 'ignore' },
     );
-    await sleep(4000);
+    await sleep(WARM_MS);
     const before = processTree(server.pid);
     await sleep(seconds * 1000);
     const used = cpuBetween(before, processTree(server.pid));

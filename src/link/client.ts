@@ -2,16 +2,19 @@ import { WebSocket } from 'ws';
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { Track } from '#media/track.ts';
 import { Emitter } from '#util/emitter.ts';
-import { decodeMessage, decodeUnit, encodeMessage, encodeUnit, sameTrack } from './framing.ts';
-import type { HubToWorker, Selection, Task, WorkerToHub } from './messages.ts';
+import { decodeMessage, decodeUnit, encodeMessage, encodeUnit, type Passage, sameTrack } from './framing.ts';
+import type { HubToWorker, Selection, Task, Want, WorkerToHub } from './messages.ts';
 
-export type { ProbeReport, Task, TaskSpec, TaskState } from './messages.ts';
+export type { Passage } from './framing.ts';
+export type { ProbeReport, Task, TaskSpec, TaskState, Want } from './messages.ts';
 
 /** How many bytes a publication may have waiting on the socket before it should pause (see {@link LinkClient.drained}). */
 const HIGH_WATER = 4 << 20;
 
 export interface Subscription {
   readonly channel: number;
+  /** Of a subscription whose units are held: says what is wanted next, instead of what was wanted before. */
+  want(want: Want): void;
   close(): void;
 }
 
@@ -25,7 +28,7 @@ export interface LinkPublication {
 export interface SubscriptionHandlers {
   /** First the tracks, again before the first unit of a changed format. */
   tracks?(tracks: readonly Track[]): void;
-  unit(unit: AccessUnit): void;
+  unit(unit: AccessUnit, passage: Passage): void;
   end(reason: string): void;
 }
 
@@ -76,13 +79,20 @@ export class LinkClient {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(encodeMessage(message));
   }
 
-  /** Asks for the access units of a stream, from its last keyframe on. */
-  subscribe(stream: string, handlers: SubscriptionHandlers, selection: Selection = {}): Subscription {
+  /** Asks for the access units of a stream, from its last keyframe on; `held`: only when they are wanted. */
+  subscribe(
+    stream: string,
+    handlers: SubscriptionHandlers,
+    selection: Selection & { readonly held?: true } = {},
+  ): Subscription {
     const channel = this.#nextChannel++;
     this.#subscriptions.set(channel, { handlers, tracks: new Map() });
     this.send({ type: 'subscribe', subscription: channel, stream, ...selection });
     return {
       channel,
+      want: (want) => {
+        if (this.#subscriptions.has(channel)) this.send({ type: 'want', subscription: channel, ...want });
+      },
       close: () => {
         if (this.#subscriptions.delete(channel)) this.send({ type: 'unsubscribe', subscription: channel });
       },
@@ -144,7 +154,7 @@ export class LinkClient {
     // Units of a subscription that was just closed are still under way: no fault.
     if (!framed || !subscription || !track) return;
     const { pts, dts, keyframe, ntp, payload } = framed;
-    subscription.handlers.unit({ track, pts, dts, keyframe, ntp, payload });
+    subscription.handlers.unit({ track, pts, dts, keyframe, ntp, payload }, framed);
   }
 
   #message(text: string): void {

@@ -35,7 +35,10 @@ export class LinkConnection {
   readonly #hub: Hub;
   readonly #events: Emitter<LinkServerEvents>;
   readonly #accepts: Accepts;
-  readonly #subscriptions = new Map<number, { reader: Reader; feed: Feed; forget: () => void }>();
+  readonly #subscriptions = new Map<
+    number,
+    { reader: Reader; feed: Feed; writer: LinkFeedWriter; forget: () => void }
+  >();
   /** Per subscription: what to call when the shared socket has room again. */
   readonly #drained = new Map<number, () => void>();
   /** Subscriptions to streams that are being fetched. */
@@ -113,6 +116,11 @@ export class LinkConnection {
         return this.#subscribe(message);
       case 'unsubscribe':
         return this.#unsubscribe(message.subscription);
+      case 'want': {
+        const subscription = this.#subscriptions.get(message.subscription);
+        for (const chunk of subscription?.writer.want(message) ?? []) subscription?.reader.offer(chunk);
+        return;
+      }
       case 'publish':
         return this.#publish(message);
       case 'unpublish': {
@@ -124,7 +132,7 @@ export class LinkConnection {
   }
 
   #subscribe(message: Subscribe): void {
-    const { subscription: channel, stream: name, tracks: ids, kind } = message;
+    const { subscription: channel, stream: name, tracks: ids, kind, held = false } = message;
     const end = (reason: string) => this.send({ type: 'end', subscription: channel, reason });
     const stream = this.#hub.get(name);
     if (!stream && this.#hub.onDemand.has(name)) return this.#fetch(message, end);
@@ -152,7 +160,8 @@ export class LinkConnection {
       limits: this.#hub.options.readerLimits,
       onClose: () => this.#unsubscribe(channel),
     });
-    const writer = new LinkFeedWriter(channel, tracks);
+    const { clock } = this.#hub.options;
+    const writer = new LinkFeedWriter(channel, tracks, held, () => clock.now());
     socket.write(writer.announcement());
     const wanted = tracks.map((track) => track.id);
     // The channel is part of the bytes, so every subscription is a feed of its own.
@@ -162,7 +171,7 @@ export class LinkConnection {
       this.#unsubscribe(channel);
       this.#subscribe(message);
     });
-    this.#subscriptions.set(channel, { reader, feed, forget });
+    this.#subscriptions.set(channel, { reader, feed, writer, forget });
     feed.attach(reader);
   }
 

@@ -6,7 +6,8 @@ import { decodeMessage, decodeUnit, encodeMessage, encodeUnit, sameTrack } from 
 describe('an access unit on the link', () => {
   it('arrives with its timestamps exactly as they were', () => {
     const unit = { ...picture(25), pts: 2 ** 52 + 1, dts: -7, ntp: 1_700_000_000_123.25 };
-    const got = decodeUnit(encodeUnit(77, unit))!;
+    const passage = { heldMs: 40.4, leftOut: 70_000, keyframeInterval: 180_000, more: true };
+    const got = decodeUnit(encodeUnit(77, unit, passage))!;
     expect(got).toEqual({
       channel: 77,
       trackId: video.id,
@@ -14,6 +15,10 @@ describe('an access unit on the link', () => {
       dts: -7,
       keyframe: true,
       ntp: 1_700_000_000_123.25,
+      heldMs: 40,
+      leftOut: 65_535,
+      keyframeInterval: 180_000,
+      more: true,
       payload: unit.payload,
     });
   });

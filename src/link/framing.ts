@@ -6,26 +6,45 @@ import type { Track } from '#media/track.ts';
  *
  *     offset  size
  *     0       1     1 = access unit
- *     1       1     flags: bit 0 keyframe
+ *     1       1     flags: bit 0 keyframe, bit 1 more units that were released together with it follow
  *     2       2     track id
  *     4       4     channel (subscription or publication)
  *     8       8     pts, float64 (ticks of the track's clock rate; integers up to 2^53)
  *     16      8     dts, float64
  *     24      8     ntp, float64 (milliseconds since 1970)
- *     32      4     number of payload parts, n
- *     36      4n    length of each part
- *     36+4n         the parts
+ *     32      2     milliseconds that the hub held the unit back until it was wanted
+ *     34      2     units of the track that were left out before this one, 65,535 at most
+ *     36      4     keyframes: ticks since the keyframe before; 0 where unknown
+ *     40      4     number of payload parts, n
+ *     44      4n    length of each part
+ *     44+4n         the parts
  *
  * Big endian. Timestamps travel as they are: nothing is rounded on the way.
  */
-const HEADER = 36;
+const HEADER = 44;
 const ACCESS_UNIT = 1;
 const FLAG_KEYFRAME = 1;
+const FLAG_MORE = 2;
 /** More parts than any real picture has slices; a larger number is a broken message. */
 const MAX_PARTS = 4096;
 
+/** How a unit came over the link; see `held-units.ts`. */
+export interface Passage {
+  /** How long the hub held it back, milliseconds. */
+  readonly heldMs: number;
+  /** How many units of the track before it were left out, because nobody would have decoded them. */
+  readonly leftOut: number;
+  /** Of a keyframe: ticks since the one before it in the stream, whether that was sent or left out; 0: unknown. */
+  readonly keyframeInterval: number;
+  /** Units that were released together with this one follow: nobody need look before the last one is there. */
+  readonly more: boolean;
+}
+
+/** The passage of a unit that went through at once. */
+export const AT_ONCE: Passage = { heldMs: 0, leftOut: 0, keyframeInterval: 0, more: false };
+
 /** An access unit as it comes from a link: the receiver knows the track behind `trackId`. */
-export interface FramedUnit {
+export interface FramedUnit extends Passage {
   readonly channel: number;
   readonly trackId: number;
   readonly pts: number;
@@ -43,30 +62,39 @@ export function unitSize(unit: AccessUnit): number {
 }
 
 /** Writes the message into `bytes` from `start` on; {@link unitSize} says how much room it takes. */
-export function writeUnit(bytes: Buffer, start: number, channel: number, unit: AccessUnit): void {
+export function writeUnit(
+  bytes: Buffer,
+  start: number,
+  channel: number,
+  unit: AccessUnit,
+  passage: Passage = AT_ONCE,
+): void {
   bytes[start] = ACCESS_UNIT;
-  bytes[start + 1] = unit.keyframe ? FLAG_KEYFRAME : 0;
+  bytes[start + 1] = (unit.keyframe ? FLAG_KEYFRAME : 0) | (passage.more ? FLAG_MORE : 0);
   bytes.writeUInt16BE(unit.track.id, start + 2);
   bytes.writeUInt32BE(channel, start + 4);
   bytes.writeDoubleBE(unit.pts, start + 8);
   bytes.writeDoubleBE(unit.dts, start + 16);
   bytes.writeDoubleBE(unit.ntp, start + 24);
-  let at = bytes.writeUInt32BE(unit.payload.length, start + 32);
+  bytes.writeUInt16BE(Math.min(0xffff, Math.round(passage.heldMs)), start + 32);
+  bytes.writeUInt16BE(Math.min(0xffff, passage.leftOut), start + 34);
+  bytes.writeUInt32BE(Math.min(0xffff_ffff, passage.keyframeInterval), start + 36);
+  let at = bytes.writeUInt32BE(unit.payload.length, start + 40);
   for (const part of unit.payload) at = bytes.writeUInt32BE(part.length, at);
   for (const part of unit.payload) at += part.copy(bytes, at);
 }
 
 /** The bytes of one access unit message. */
-export function encodeUnit(channel: number, unit: AccessUnit): Buffer {
+export function encodeUnit(channel: number, unit: AccessUnit, passage?: Passage): Buffer {
   const bytes = Buffer.allocUnsafe(unitSize(unit));
-  writeUnit(bytes, 0, channel, unit);
+  writeUnit(bytes, 0, channel, unit, passage);
   return bytes;
 }
 
 /** Reads an access unit message; the payload points into `bytes`. Undefined when the message is broken. */
 export function decodeUnit(bytes: Buffer): FramedUnit | undefined {
   if (bytes.length < HEADER || bytes[0] !== ACCESS_UNIT) return undefined;
-  const count = bytes.readUInt32BE(32);
+  const count = bytes.readUInt32BE(40);
   if (count === 0 || count > MAX_PARTS || bytes.length < HEADER + 4 * count) return undefined;
   const payload: Buffer[] = [];
   let at = HEADER + 4 * count;
@@ -93,6 +121,10 @@ export function decodeUnit(bytes: Buffer): FramedUnit | undefined {
     dts,
     keyframe: (bytes[1]! & FLAG_KEYFRAME) !== 0,
     ntp,
+    heldMs: bytes.readUInt16BE(32),
+    leftOut: bytes.readUInt16BE(34),
+    keyframeInterval: bytes.readUInt32BE(36),
+    more: (bytes[1]! & FLAG_MORE) !== 0,
     payload,
   };
 }

@@ -71,6 +71,19 @@ export interface Selection {
   readonly kind?: 'video' | 'audio';
 }
 
+/** What a worker wants next of a subscription whose units are held until they are wanted (`held`). */
+export interface Want {
+  /**
+   * Nothing before there is a picture of this time or later (ticks of the track); what decodes up to it comes with it.
+   * Absent: the newest picture there is, or the next one.
+   */
+  readonly pts?: number;
+  /** A keyframe will do, and nothing but a keyframe. */
+  readonly keyframe?: true;
+  /** Everything as it comes, until something else is wanted. */
+  readonly all?: true;
+}
+
 export type WorkerToHub =
   | { readonly type: 'hello'; readonly worker: string; readonly pid: number }
   | {
@@ -92,8 +105,15 @@ export type WorkerToHub =
       readonly epoch: number;
       readonly statistics: unknown;
     }
-  /** Wants the access units of a stream, from its last keyframe on. */
-  | ({ readonly type: 'subscribe'; readonly subscription: number; readonly stream: string } & Selection)
+  /** Wants the access units of a stream, from its last keyframe on; with `held` only when it says `want`. */
+  | ({
+      readonly type: 'subscribe';
+      readonly subscription: number;
+      readonly stream: string;
+      readonly held?: true;
+    } & Selection)
+  /** Takes the place of what was wanted before; met once, unless `all` is wanted. */
+  | ({ readonly type: 'want'; readonly subscription: number } & Want)
   | { readonly type: 'unsubscribe'; readonly subscription: number }
   /**
    * Begins to publish `stream`, or, with `rendition`, tracks that are made from a stream's own. Again with the same

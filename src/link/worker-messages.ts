@@ -60,6 +60,14 @@ const message = z.discriminatedUnion('type', [
     stream: name,
     tracks: z.array(z.int()).optional(),
     kind: z.enum(['video', 'audio']).optional(),
+    held: z.literal(true).optional(),
+  }),
+  z.object({
+    type: z.literal('want'),
+    subscription: id,
+    pts: z.int().optional(),
+    keyframe: z.literal(true).optional(),
+    all: z.literal(true).optional(),
   }),
   z.object({ type: z.literal('unsubscribe'), subscription: id }),
   z.object({

@@ -1,12 +1,12 @@
-import type { LinkClient, Subscription } from '#link/client.ts';
+import type { LinkClient, Passage, Subscription, Want } from '#link/client.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
+import { PacketWindow } from '#media/packet-window.ts';
 import { isVideo, type Track, type VideoTrack } from '#media/track.ts';
 import { Backoff } from '#util/backoff.ts';
 import { Emitter } from '#util/emitter.ts';
 import { messageOf } from '#util/named-error.ts';
 import { canDecode, type Picture, VideoDecoder } from './av/video.ts';
 import { EVERY_LIMIT, PictureReader, type ReaderMode } from './picture-reader.ts';
-import { PacketWindow } from './window.ts';
 
 interface Arrived extends AccessUnit {
   readonly arrival: number;
@@ -23,8 +23,8 @@ const SHORT_BACKLOG = 4;
 
 /**
  * Decodes one stream for all runs on it in this worker, and only what one of them wants to see. It is subscribed to
- * the stream while at least one reader is open; access units that nobody wants yet wait undecoded, at most back to
- * the last keyframe.
+ * the stream while at least one reader is open; access units that nobody wants yet wait in the hub, or here, undecoded,
+ * at most back to the last keyframe.
  */
 export class StreamDecoder {
   readonly events = new Emitter<{ status(status: DecoderStatus): void }>();
@@ -46,8 +46,10 @@ export class StreamDecoder {
   /** Units whose pictures are still inside the decoder, by pts. */
   readonly #inside = new Map<number, Arrived>();
   #keyframePts = 0;
-  /** The latest keyframe that came, and ticks between it and the one before. */
-  #arrivedKeyframe: { readonly pts: number; readonly interval: number } | undefined;
+  /** Ticks between the latest keyframe of the stream and the one before; 0 while unknown. */
+  #keyframeInterval = 0;
+  /** What the hub was asked for and has not sent yet. */
+  #asked: Want | undefined;
   #nextIndex = 0;
   #decodedIndex = -1;
   #driving: Promise<void> | undefined;
@@ -87,7 +89,8 @@ export class StreamDecoder {
       },
     });
     this.#readers.add(reader);
-    if (this.#arrivedKeyframe?.interval) reader.keyframesEvery(this.#arrivedKeyframe.interval);
+    if (this.#keyframeInterval > 0) reader.keyframesEvery(this.#keyframeInterval);
+    this.#ask();
     return reader;
   }
 
@@ -97,19 +100,24 @@ export class StreamDecoder {
       this.#stream,
       {
         tracks: (tracks) => this.#choose(tracks),
-        unit: (unit) => this.#arrive(unit),
+        unit: (unit, passage) => this.#arrive(unit, passage),
         end: (reason) => {
           this.#subscription = undefined;
+          this.#asked = undefined;
           this.#window.drop();
           this.#setStatus({ state: 'waiting', reason });
           if (!this.#closed) this.#retry = setTimeout(() => this.#subscribe(), this.#backoff.next());
         },
       },
-      { kind: 'video' },
+      { kind: 'video', held: true },
     );
+    this.#ask();
   }
 
   #choose(tracks: readonly Track[]): void {
+    // It may be another subscription by now, which was not asked for anything.
+    this.#asked = undefined;
+    this.#ask();
     const track = tracks.find(isVideo);
     this.#trackId = track && canDecode(track.format.codec) ? track.id : undefined;
     if (this.#trackId !== undefined) return this.#setStatus({ state: 'live' });
@@ -124,12 +132,15 @@ export class StreamDecoder {
     this.events.emit('status', status);
   }
 
-  #arrive(unit: AccessUnit): void {
+  #arrive(unit: AccessUnit, { heldMs, leftOut, keyframeInterval, more }: Passage): void {
     if (unit.track.id !== this.#trackId || this.#closed) return;
     this.#backoff.reset();
-    this.#window.push({ ...unit, arrival: performance.now(), index: this.#nextIndex++ });
-    for (const reader of this.#readers) reader.offer();
-    if (unit.keyframe) this.#measureKeyframes(unit.pts);
+    if (this.#asked && !this.#asked.all && unit.pts >= (this.#asked.pts ?? unit.pts)) this.#asked = undefined;
+    this.#nextIndex += leftOut;
+    const arrival = performance.now() - heldMs;
+    this.#window.push({ ...unit, arrival, index: this.#nextIndex++ }, leftOut > 0);
+    for (const reader of this.#readers) reader.offer(leftOut + 1);
+    if (keyframeInterval > 0) this.#keyframesEvery(keyframeInterval);
     const every = this.#everyReaders();
     if (every.length > 0) {
       if (this.#window.length > EVERY_LIMIT) this.#window.skipToKeyframe(this.#window.length - EVERY_LIMIT);
@@ -137,7 +148,7 @@ export class StreamDecoder {
     } else if (unit.keyframe && (!this.#driving || this.#window.length > SHORT_BACKLOG)) {
       this.#window.skipToKeyframe();
     }
-    this.#wake();
+    if (!more) this.#wake();
   }
 
   #everyReaders(): PictureReader[] {
@@ -150,7 +161,35 @@ export class StreamDecoder {
       this.#driving = undefined;
       // What came up between the last look and now.
       if (!this.#closed && this.#hasWork()) this.#wake();
+      else this.#ask();
     });
+  }
+
+  /** Asks the hub for what the readers need and what is not here yet. */
+  #ask(): void {
+    if (this.#closed || !this.#subscription || this.#driving) return;
+    const want = this.#wanted();
+    if (!want) return;
+    const { all, pts, keyframe } = this.#asked ?? {};
+    if (this.#asked && all === want.all && pts === want.pts && keyframe === want.keyframe) return;
+    this.#asked = want;
+    this.#subscription.want(want);
+  }
+
+  #wanted(): Want | undefined {
+    if (this.#everyReaders().length > 0) return { all: true };
+    const wishing = [...this.#readers].filter(({ wishes }) => wishes);
+    if (wishing.length === 0) return undefined;
+    // Between two ticks there is no picture; the hub counts in whole ones.
+    const due = Math.ceil(Math.min(...wishing.map((reader) => reader.due)));
+    // The picture is in the decoder already, and comes out when those behind it go in.
+    const inside = Math.max(Number.NEGATIVE_INFINITY, ...this.#inside.keys());
+    if (inside >= due && inside !== Number.NEGATIVE_INFINITY) return {};
+    const keyframe = wishing.every(({ keyframesOnly }) => keyframesOnly);
+    return {
+      ...(due === Number.NEGATIVE_INFINITY ? {} : { pts: due }),
+      ...(keyframe ? { keyframe } : {}),
+    };
   }
 
   /** The owner loop of the decoder: nobody else calls it. */
@@ -191,10 +230,9 @@ export class StreamDecoder {
     return first?.keyframe ? first.pts : undefined;
   }
 
-  #measureKeyframes(pts: number): void {
-    const interval = this.#arrivedKeyframe ? pts - this.#arrivedKeyframe.pts : 0;
-    this.#arrivedKeyframe = { pts, interval };
-    if (interval > 0) for (const reader of this.#readers) reader.keyframesEvery(interval);
+  #keyframesEvery(ticks: number): void {
+    this.#keyframeInterval = ticks;
+    for (const reader of this.#readers) reader.keyframesEvery(ticks);
   }
 
   async #decode(unit: Arrived, fresh: boolean): Promise<void> {

@@ -99,8 +99,13 @@ export class PictureReader {
     return this.#queue.length;
   }
 
-  offer(): void {
-    this.#offered++;
+  offer(pictures: number): void {
+    this.#offered += pictures;
+  }
+
+  /** From which timestamp on a picture is due, ticks. */
+  get due(): number {
+    return this.#gate.due;
   }
 
   /**

@@ -15,6 +15,11 @@ export class RateGate {
     this.#interval = fps > 0 ? CLOCK_RATE / fps : 0;
   }
 
+  /** The timestamp from which on a picture passes. */
+  get due(): number {
+    return this.#due;
+  }
+
   isDue(pts: number): boolean {
     // Far before what was due: the stream began anew, and waiting for the old time could take for ever.
     if (this.#due - pts > 2 * this.#interval + CLOCK_RATE) this.#due = Number.NEGATIVE_INFINITY;

@@ -19,6 +19,9 @@ const messages: readonly WorkerToHub[] = [
   { type: 'task.result', task: 't', epoch: 1, result: { pts: 1 } },
   { type: 'task.statistics', task: 't', epoch: 1, statistics: {} },
   { type: 'subscribe', subscription: 1, stream: 'live', tracks: [1, 2] },
+  { type: 'subscribe', subscription: 4, stream: 'live', kind: 'video', held: true },
+  { type: 'want', subscription: 4, pts: 90_000, keyframe: true },
+  { type: 'want', subscription: 4, all: true },
   { type: 'unsubscribe', subscription: 1 },
   { type: 'publish', publication: 2, task: 't', epoch: 1, stream: 'made', tracks: [h264Track, aacTrack] },
   {

@@ -3,7 +3,15 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { decodeMessage, decodeUnit, encodeMessage, encodeUnit, type FramedUnit } from '#link/framing.ts';
+import {
+  AT_ONCE,
+  decodeMessage,
+  decodeUnit,
+  encodeMessage,
+  encodeUnit,
+  type FramedUnit,
+} from '#link/framing.ts';
+import { HeldUnits } from '#link/held-units.ts';
 import type { HubToWorker, TaskSpec, WorkerToHub } from '#link/messages.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { Track } from '#media/track.ts';
@@ -19,7 +27,13 @@ interface Stream {
   tracks: readonly Track[];
   /** Since the last keyframe of the first track. */
   gop: FramedUnit[];
-  readonly subscribers: Map<number, readonly number[] | undefined>;
+  readonly subscribers: Map<number, Subscriber>;
+}
+
+interface Subscriber {
+  readonly wanted: (track: Track) => boolean;
+  /** Where units wait until they are wanted. */
+  readonly held: HeldUnits | undefined;
 }
 
 /**
@@ -138,7 +152,7 @@ export class FakeHub implements AsyncDisposable {
             this.send({ type: 'tracks', subscription, tracks: stream.tracks });
           }
         }
-        this.#fanOut(stream, { ...unit, channel: 0, trackId: unit.track.id });
+        this.#fanOut(stream, { ...unit, ...AT_ONCE, channel: 0, trackId: unit.track.id });
       },
       end: (reason) => {
         this.#streams.delete(name);
@@ -176,14 +190,16 @@ export class FakeHub implements AsyncDisposable {
   #fanOut(stream: Stream, unit: FramedUnit): void {
     if (unit.keyframe && unit.trackId === stream.tracks[0]?.id) stream.gop = [];
     stream.gop.push(unit);
-    for (const [channel, wanted] of stream.subscribers) this.#give(stream, channel, wanted, unit);
+    for (const [channel, subscriber] of stream.subscribers) this.#give(stream, channel, subscriber, unit);
   }
 
-  #give(stream: Stream, channel: number, wanted: readonly number[] | undefined, unit: FramedUnit): void {
+  #give(stream: Stream, channel: number, { wanted, held }: Subscriber, unit: FramedUnit): void {
     const track = stream.tracks.find(({ id }) => id === unit.trackId);
-    if (!track || (wanted && !wanted.includes(track.id))) return;
+    if (!track || !wanted(track)) return;
     const { pts, dts, keyframe, ntp, payload } = unit;
-    this.#socket?.send(encodeUnit(channel, { track, pts, dts, keyframe, ntp, payload }));
+    const whole = { track, pts, dts, keyframe, ntp, payload };
+    const released = held ? held.push(whole, performance.now()) : [{ unit: whole, passage: AT_ONCE }];
+    for (const { unit: free, passage } of released) this.#socket?.send(encodeUnit(channel, free, passage));
   }
 
   #message(text: string): void {
@@ -200,13 +216,25 @@ export class FakeHub implements AsyncDisposable {
       }
     }
     if (message.type === 'subscribe') {
-      const { subscription, tracks: wanted } = message;
+      const { subscription, tracks: ids, kind } = message;
       const stream = this.#streams.get(message.stream);
       if (!stream)
         return this.send({ type: 'end', subscription, reason: `There is no stream "${message.stream}".` });
-      stream.subscribers.set(subscription, wanted);
-      this.send({ type: 'tracks', subscription, tracks: stream.tracks });
-      for (const unit of stream.gop) this.#give(stream, subscription, wanted, unit);
+      const subscriber = {
+        wanted: ({ id, format }: Track) => (!ids || ids.includes(id)) && (!kind || format.kind === kind),
+        held: message.held && new HeldUnits(),
+      };
+      stream.subscribers.set(subscription, subscriber);
+      this.send({ type: 'tracks', subscription, tracks: stream.tracks.filter(subscriber.wanted) });
+      for (const unit of stream.gop) this.#give(stream, subscription, subscriber, unit);
+    }
+    if (message.type === 'want') {
+      for (const { subscribers } of this.#streams.values()) {
+        const released = subscribers.get(message.subscription)?.held?.want(message, performance.now()) ?? [];
+        for (const { unit, passage } of released) {
+          this.#socket?.send(encodeUnit(message.subscription, unit, passage));
+        }
+      }
     }
     if (message.type === 'unsubscribe') {
       for (const stream of this.#streams.values()) stream.subscribers.delete(message.subscription);

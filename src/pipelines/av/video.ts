@@ -108,7 +108,7 @@ export class VideoDecoder {
   async drain(): Promise<Picture[]> {
     const sent = await this.#context.sendPacket(null);
     if (!isEnd(sent)) check(sent, 'ending the decoding');
-    return (await this.#receive()) ?? [];
+    return this.#receive() ?? [];
   }
 
   /** Forgets everything: the next access unit must be a keyframe. */
@@ -120,12 +120,13 @@ export class VideoDecoder {
     this.#context.freeContext();
   }
 
-  async #receive(): Promise<Picture[] | undefined> {
+  #receive(): Picture[] | undefined {
     const pictures: Picture[] = [];
     for (;;) {
       const frame = new Frame();
       frame.alloc();
-      const result = await this.#context.receiveFrame(frame);
+      // Decoding was done, on a thread, when the data went in; this only hands over, and is not worth a thread.
+      const result = this.#context.receiveFrameSync(frame);
       if (result >= 0) {
         pictures.push(new Picture(frame));
         continue;

@@ -1,5 +1,4 @@
-import type { AccessUnit } from '#media/access-unit.ts';
-import { payloadSize } from '#media/access-unit.ts';
+import { type AccessUnit, payloadSize } from './access-unit.ts';
 
 /** Limits of a {@link PacketWindow}. */
 export interface WindowLimits {
@@ -9,10 +8,10 @@ export interface WindowLimits {
 
 const DEFAULT_LIMITS: WindowLimits = { maxMs: 8000, maxBytes: 32 << 20 };
 
-/** Why a unit that leaves the window may not simply follow the one before it. */
+/** A unit that leaves the window. */
 export interface Taken<Unit extends AccessUnit> {
   readonly unit: Unit;
-  /** Units before it were dropped, or another format begins: the decoder has to start anew at this keyframe. */
+  /** Units before it were left out, or another format begins: decoding has to start anew at this keyframe. */
   readonly fresh: boolean;
 }
 
@@ -23,10 +22,10 @@ export interface Taken<Unit extends AccessUnit> {
  */
 export class PacketWindow<Unit extends AccessUnit = AccessUnit> {
   readonly #limits: WindowLimits;
-  #units: Unit[] = [];
+  #units: Taken<Unit>[] = [];
   #bytes = 0;
-  /** The next unit to be taken does not follow the last one taken. */
-  #fresh = true;
+  /** What comes next does not follow what came last: only a keyframe is of use. */
+  #broken = true;
   /** Units that were dropped unseen. */
   dropped = 0;
 
@@ -41,28 +40,31 @@ export class PacketWindow<Unit extends AccessUnit = AccessUnit> {
   /** The latest presentation time in the window; undefined when it is empty. */
   get newestPts(): number | undefined {
     let newest: number | undefined;
-    for (const { pts } of this.#units) if (newest === undefined || pts > newest) newest = pts;
+    for (const { unit } of this.#units) if (newest === undefined || unit.pts > newest) newest = unit.pts;
     return newest;
   }
 
   /** The unit that is taken next. */
   get first(): Unit | undefined {
-    return this.#units[0];
+    return this.#units[0]?.unit;
   }
 
   /** The unit that came in last. */
   get last(): Unit | undefined {
-    return this.#units.at(-1);
+    return this.#units.at(-1)?.unit;
   }
 
-  push(unit: Unit): void {
-    if (this.#units.length === 0 && this.#fresh && !unit.keyframe) {
+  /** @param gap units between this one and the one before were left out on the way here */
+  push(unit: Unit, gap = false): void {
+    const fresh = this.#broken || gap;
+    this.#broken = fresh && !unit.keyframe;
+    if (this.#broken) {
       this.dropped++;
       return;
     }
-    this.#units.push(unit);
+    this.#units.push({ unit, fresh });
     this.#bytes += payloadSize(unit);
-    const oldest = this.#units[0]!;
+    const { unit: oldest } = this.#units[0]!;
     const ms = ((unit.dts - oldest.dts) / unit.track.clockRate) * 1000;
     if (this.#bytes > this.#limits.maxBytes || ms > this.#limits.maxMs) {
       // Prefer what can still be decoded; where there is no keyframe among it, nothing can.
@@ -76,10 +78,8 @@ export class PacketWindow<Unit extends AccessUnit = AccessUnit> {
    */
   skipToKeyframe(within = this.#units.length): boolean {
     for (let at = Math.min(within, this.#units.length - 1); at > 0; at--) {
-      if (!this.#units[at]!.keyframe) continue;
-      for (const unit of this.#units.splice(0, at)) this.#bytes -= payloadSize(unit);
-      this.dropped += at;
-      this.#fresh = true;
+      if (!this.#units[at]!.unit.keyframe) continue;
+      this.#dropFirst(at);
       return true;
     }
     return false;
@@ -90,24 +90,26 @@ export class PacketWindow<Unit extends AccessUnit = AccessUnit> {
     this.dropped += this.#units.length;
     this.#units = [];
     this.#bytes = 0;
-    this.#fresh = true;
+    this.#broken = true;
   }
 
   /** What was taken last could not be decoded: drops everything up to the next keyframe. */
   resync(): void {
-    const at = this.#units.findIndex(({ keyframe }) => keyframe);
-    if (at < 0) return this.drop();
-    for (const unit of this.#units.splice(0, at)) this.#bytes -= payloadSize(unit);
-    this.dropped += at;
-    this.#fresh = true;
+    const at = this.#units.findIndex(({ unit }) => unit.keyframe);
+    if (at < 0) this.drop();
+    else this.#dropFirst(at);
   }
 
   take(): Taken<Unit> | undefined {
-    const unit = this.#units.shift();
-    if (!unit) return undefined;
-    this.#bytes -= payloadSize(unit);
-    const fresh = this.#fresh;
-    this.#fresh = false;
-    return { unit, fresh };
+    const taken = this.#units.shift();
+    if (taken) this.#bytes -= payloadSize(taken.unit);
+    return taken;
+  }
+
+  /** Drops so many units; the one behind them is a keyframe. */
+  #dropFirst(count: number): void {
+    for (const { unit } of this.#units.splice(0, count)) this.#bytes -= payloadSize(unit);
+    this.dropped += count;
+    this.#units[0] = { unit: this.#units[0]!.unit, fresh: true };
   }
 }

@@ -1,9 +1,13 @@
 import { expect, test } from 'vitest';
-import { h264Format } from '#codecs/h264.ts';
-import type { AccessUnit } from '#media/access-unit.ts';
-import { PacketWindow } from './window.ts';
+import type { AccessUnit } from './access-unit.ts';
+import { PacketWindow } from './packet-window.ts';
+import type { Track } from './track.ts';
 
-const track = { id: 0, clockRate: 90_000, format: h264Format([]) };
+const track: Track = {
+  id: 0,
+  clockRate: 90_000,
+  format: { kind: 'video', codec: 'h264', parameterSets: [], width: 0, height: 0, codecString: '' },
+};
 
 /** Picture n of a stream of 25 pictures a second with a keyframe at each multiple of `gop`. */
 function picture(n: number, gop = 10, bytes = 100): AccessUnit {
@@ -95,4 +99,31 @@ test('the newest picture is the one that is shown last, not the one that came la
   window.push({ ...picture(3), dts: 3600 });
   window.push({ ...picture(1), dts: 7200 });
   expect(window.newestPts).toBe(3 * 3600);
+});
+
+test('what was left out on the way is noticed: decoding starts anew at the next keyframe, and what came before it stays', () => {
+  const window = new PacketWindow();
+  fill(window, 0, 3);
+  window.push(picture(10), true);
+  window.push(picture(11));
+  expect(takeAll(window)).toEqual([
+    { n: 0, fresh: true },
+    { n: 1, fresh: false },
+    { n: 2, fresh: false },
+    { n: 10, fresh: true },
+    { n: 11, fresh: false },
+  ]);
+});
+
+test('a gap that does not end with a keyframe lasts until one comes', () => {
+  const window = new PacketWindow();
+  fill(window, 0, 1);
+  window.push(picture(8), true);
+  window.push(picture(9));
+  window.push(picture(10));
+  expect(takeAll(window)).toEqual([
+    { n: 0, fresh: true },
+    { n: 10, fresh: true },
+  ]);
+  expect(window.dropped).toBe(2);
 });
