@@ -1,5 +1,6 @@
 import { splitAnnexB, trimZeros } from '../nal.ts';
 import { type CodedFrame, type DepacketizerInput, FRAME_LIMITS } from './contract.ts';
+import { FRAGMENT_END, FRAGMENT_START } from './nal-packing.ts';
 
 const START_CODE = Buffer.from([0, 0, 0, 1]);
 
@@ -40,9 +41,24 @@ export class NalAssembler {
     this.#add(nal);
   }
 
-  /** A piece of a NAL unit; `header` is the rebuilt NAL header, used with the first piece. */
-  fragment(header: readonly number[], piece: Buffer, first: boolean, last: boolean): void {
-    if (first) {
+  /** Several NAL units, each behind its size of two bytes; they begin behind the header of the aggregate. */
+  aggregate(payload: Buffer, headerLength: number): void {
+    let at = headerLength;
+    while (at + 2 <= payload.length) {
+      const size = payload.readUInt16BE(at);
+      at += 2;
+      if (at + size > payload.length) return this.damage();
+      if (size > 0) this.nal(payload.subarray(at, at + size));
+      at += size;
+    }
+  }
+
+  /**
+   * A piece of a NAL unit; `header` is the rebuilt NAL header, used with the first piece, and `flags` the header of the
+   * fragment.
+   */
+  fragment(header: readonly number[], piece: Buffer, flags: number): void {
+    if ((flags & FRAGMENT_START) !== 0) {
       if (this.#fragments.length > 0) this.#breakOff();
       this.#fragments = [Buffer.from(header)];
     } else if (this.#fragments.length === 0) {
@@ -52,7 +68,7 @@ export class NalAssembler {
     this.#bytes += piece.length;
     if (this.#bytes > FRAME_LIMITS.bytes || this.#fragments.length > 2 * FRAME_LIMITS.nals) this.damage();
     if (!this.#damaged) this.#fragments.push(piece);
-    if (last) {
+    if ((flags & FRAGMENT_END) !== 0) {
       const whole = Buffer.concat(this.#fragments);
       this.#fragments = [];
       this.#bytes -= whole.length;
