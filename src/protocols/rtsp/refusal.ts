@@ -1,3 +1,6 @@
+import { NamedError } from '#util/named-error.ts';
+import { rtspStatus } from './status.ts';
+
 /** A failed request: an RTSP status, a sentence, and headers that belong to it. */
 export class Refusal extends Error {
   readonly status: number;
@@ -8,4 +11,10 @@ export class Refusal extends Error {
     this.status = status;
     this.headers = headers;
   }
+}
+
+/** An error as a refusal; undefined for one that nobody expected. */
+export function asRefusal(error: unknown): Refusal | undefined {
+  if (error instanceof Refusal) return error;
+  return error instanceof NamedError ? new Refusal(rtspStatus(error.status), error.message) : undefined;
 }

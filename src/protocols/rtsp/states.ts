@@ -14,6 +14,9 @@ export const PUBLIC_METHODS: readonly string[] = [
   'SET_PARAMETER',
 ];
 
+/** What tells a client the methods that it may use (RFC 2326 section 12.28). */
+export const PUBLIC_HEADER: readonly [string, string] = ['Public', PUBLIC_METHODS.join(', ')];
+
 const ALWAYS = ['OPTIONS', 'GET_PARAMETER', 'SET_PARAMETER', 'REDIRECT'];
 
 /** Whether RTSP has this method at all (RFC 2326 section 10). */
