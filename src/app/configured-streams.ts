@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { FoundManifest } from '#algorithms/manifest.ts';
-import { checkDefault } from '#cameras/runs.ts';
+import { checkDefault } from '#cameras/catalogue.ts';
 import { type Config, isRtspAddress } from '#config/schema.ts';
 import { parseStreamName } from '#hub/name.ts';
 import type { SourceSettings } from '#sources/configured.ts';

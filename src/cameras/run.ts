@@ -171,6 +171,16 @@ export class Run {
     };
   }
 
+  /** The lease of a holder; it has one at most. */
+  leaseOf(holder: Holder): Lease | undefined {
+    return this.leases.values().find((lease) => sameHolder(lease.holder, holder));
+  }
+
+  /** The leases of everybody but this holder. */
+  leasesOfOthers(holder: Holder): Lease[] {
+    return [...this.leases.values().filter((lease) => !sameHolder(lease.holder, holder))];
+  }
+
   /** True when `task` is the one that works for this run now, in its present attempt. */
   accepts(task: string, epoch: number): boolean {
     return this.#task?.id === task && this.#task.epoch === epoch;
@@ -276,4 +286,8 @@ export class Run {
     this.#code = code;
     this.#options.onChange();
   }
+}
+
+function sameHolder(a: Holder, b: Holder): boolean {
+  return a.kind === b.kind && a.id === b.id;
 }

@@ -1,11 +1,12 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Parameters, Result, RunStatistics } from '#algorithms/contract.ts';
-import type { FoundManifest } from '#algorithms/manifest.ts';
 import { resolveParameters } from '#algorithms/parameters.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { Emitter } from '#util/emitter.ts';
 import { NamedError } from '#util/named-error.ts';
-import { type Executor, type Holder, type Lease, Run, type RunInfo } from './run.ts';
+import { adjust, agree } from './agreement.ts';
+import { type Catalogue, checkDefault, findAlgorithm } from './catalogue.ts';
+import type { Executor, Holder, Lease, Run, RunInfo } from './run.ts';
+import { type Presence, type RunEvents, RunTable } from './run-table.ts';
 import { type DefaultWish, Viewers } from './viewers.ts';
 
 export type { Executor, Holder, Lease, RunInfo, RunTask } from './run.ts';
@@ -20,8 +21,7 @@ export interface RunWish {
 
 export interface RunManagerOptions {
   readonly executor: Executor;
-  /** By id. */
-  readonly algorithms: ReadonlyMap<string, FoundManifest>;
+  readonly algorithms: Catalogue;
   readonly streamExists: (name: string) => boolean;
   /** Streams that come when they are wanted; a run wants its stream as long as it has leases. */
   readonly onDemand?: {
@@ -33,18 +33,6 @@ export interface RunManagerOptions {
   /** How long a run outlives its last holder when that vanished, ms; see {@link RunManager}. Default 2000. */
   readonly lingerMs?: number;
 }
-
-interface RunEvents {
-  runStarted(run: RunInfo): void;
-  /** Its state, its parameters or its leases changed. */
-  runChanged(run: RunInfo): void;
-  runStopped(run: RunInfo, reason: string): void;
-  /** A lease is over, whoever ended it. */
-  leaseEnded(lease: Lease, reason: string): void;
-  result(result: Result): void;
-}
-
-const NOBODY = 'Nobody asks for it any more.';
 
 /**
  * Runs and the leases that keep them alive. There is one run per algorithm and stream; its id is readable and always
@@ -63,22 +51,19 @@ export class RunManager implements AsyncDisposable {
   readonly events = new Emitter<RunEvents>();
   readonly #options: RunManagerOptions;
   readonly #clock: Clock;
-  readonly #runs = new Map<string, Run>();
-  /** Runs that have ended and whose task is still ending, by id. */
-  readonly #ending = new Map<string, Promise<void>>();
-  readonly #lingering = new Map<Run, () => void>();
-  /** What ends a run's wish for its stream. */
-  readonly #claims = new Map<Run, () => void>();
+  readonly #runs: RunTable;
   readonly #viewers: Viewers;
-  #algorithms: RunManagerOptions['algorithms'];
+  #algorithms: Catalogue;
   #nextLease = 1;
 
   constructor(options: RunManagerOptions) {
+    const { executor, onDemand, clock = systemClock, lingerMs = 2000 } = options;
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = clock;
     this.#algorithms = options.algorithms;
+    this.#runs = new RunTable({ executor, clock, lingerMs, events: this.events, claim: onDemand?.claim });
     this.#viewers = new Viewers({
-      streamExists: (name) => options.streamExists(name) || this.#comes(name),
+      streamExists: (name) => this.#presence(name) !== 'unknown',
       take: (stream, viewerId, wish) => this.#takeDefault(stream, viewerId, wish),
       release: (leaseId) => void this.release(leaseId),
       adjust: (stream, wish) => this.#adjust(stream, wish),
@@ -86,7 +71,7 @@ export class RunManager implements AsyncDisposable {
   }
 
   /** The algorithms that can be asked for now, by id. */
-  get algorithms(): RunManagerOptions['algorithms'] {
+  get algorithms(): Catalogue {
     return this.#algorithms;
   }
 
@@ -107,20 +92,20 @@ export class RunManager implements AsyncDisposable {
     const named = wish.parameters ?? {};
     const found = findAlgorithm(this.#algorithms, algorithm);
     const parameters = resolveParameters(found.manifest, named);
-    const exists = this.#options.streamExists(stream);
+    const presence = this.#presence(stream);
     const id = runId(stream, algorithm);
     const existing = this.#runs.get(id);
-    if (!exists && !existing && !this.#comes(stream) && holder.kind !== 'config') {
+    if (presence === 'unknown' && !existing && holder.kind !== 'config') {
       throw new NamedError(
         'STREAM_UNKNOWN',
         `There is no stream "${stream}" now. Publish it first; GET /api/streams lists those that are live.`,
         404,
       );
     }
-    if (existing) this.#agree(existing, named, parameters, holder);
-    const run = existing ?? this.#create(id, stream, found, parameters, exists);
-    this.#keep(run);
-    const own = run.leases.values().find((lease) => sameHolder(lease.holder, holder));
+    if (existing) agree(existing, named, parameters, holder);
+    const run = existing ?? this.#runs.create(id, stream, found, parameters, presence);
+    this.#runs.keep(run);
+    const own = run.leaseOf(holder);
     if (own) {
       own.insists ||= insists;
       return { run: run.info, lease: own };
@@ -134,24 +119,20 @@ export class RunManager implements AsyncDisposable {
 
   /** Gives a lease back; the last one ends the run at once. False when there is no such lease (any more). */
   release(leaseId: string): boolean {
-    const run = this.#runs.values().find(({ leases }) => leases.has(leaseId));
-    if (!run) return false;
-    this.#drop(run, [leaseId], 'It was given back.');
-    if (run.leases.size === 0) void this.#end(run, NOBODY);
-    return true;
+    for (const run of this.#runs.values()) {
+      const lease = run.leases.get(leaseId);
+      if (!lease) continue;
+      this.#runs.giveBack(run, [lease]);
+      return true;
+    }
+    return false;
   }
 
   /** A holder vanished: all its leases end, and runs that nobody else holds end soon. */
   releaseHolder(holderId: string): void {
     for (const run of this.#runs.values()) {
-      const own = run.leases.values().filter(({ holder }) => holder.id === holderId);
-      const ids = [...own].map(({ id }) => id);
-      if (ids.length === 0) continue;
-      this.#drop(run, ids, 'Its holder is gone.');
-      if (run.leases.size > 0) continue;
-      const lingerMs = this.#options.lingerMs ?? 2000;
-      const cancel = this.#clock.after(lingerMs, () => void this.#end(run, NOBODY));
-      this.#lingering.set(run, cancel);
+      const own = [...run.leases.values().filter(({ holder }) => holder.id === holderId)];
+      if (own.length > 0) this.#runs.abandon(run, own);
     }
   }
 
@@ -162,7 +143,7 @@ export class RunManager implements AsyncDisposable {
   }
 
   list(): RunInfo[] {
-    return [...this.#runs.values()].map((run) => run.info);
+    return [...this.#runs.values().map((run) => run.info)];
   }
 
   get(id: string): RunInfo | undefined {
@@ -182,7 +163,7 @@ export class RunManager implements AsyncDisposable {
         404,
       );
     }
-    await this.#end(run, reason);
+    await this.#runs.end(run, reason);
   }
 
   /**
@@ -201,10 +182,7 @@ export class RunManager implements AsyncDisposable {
    * algorithm as it was when the run began, also when there is no such algorithm any more.
    * @throws NamedError ALGORITHM_UNKNOWN, PARAMETERS_INVALID; nothing is changed then
    */
-  configure(
-    algorithms: RunManagerOptions['algorithms'],
-    defaults: ReadonlyMap<string, readonly DefaultWish[]>,
-  ): void {
+  configure(algorithms: Catalogue, defaults: ReadonlyMap<string, readonly DefaultWish[]>): void {
     for (const wish of [...defaults.values()].flat()) checkDefault(algorithms, wish);
     this.#algorithms = algorithms;
     for (const stream of new Set([...this.#viewers.streams, ...defaults.keys()])) {
@@ -254,98 +232,16 @@ export class RunManager implements AsyncDisposable {
   /** Ends all runs; resolves when their tasks are gone. */
   async close(reason = 'The server is stopping.'): Promise<void> {
     this.#viewers.clear();
-    for (const run of this.#runs.values()) void this.#end(run, reason);
-    await Promise.all(this.#ending.values());
+    await this.#runs.close(reason);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  /** Makes sure that the asker gets what it named, or says why not. */
-  #agree(run: Run, named: Parameters, parameters: Parameters, holder: Holder): void {
-    const differing = Object.keys(named).filter(
-      (name) => !isDeepStrictEqual(run.parameters[name], parameters[name]),
-    );
-    if (differing.length === 0) return;
-    const others = [...run.leases.values()].filter((lease) => !sameHolder(lease.holder, holder));
-    if (others.length === 0) {
-      // What the asker did not name stays as it is.
-      const wanted = Object.fromEntries(differing.map((name) => [name, parameters[name]]));
-      run.reconfigure({ ...run.parameters, ...wanted });
-      return;
-    }
-    const name = differing[0] ?? '';
-    throw new NamedError(
-      'RUN_CONFLICT',
-      `Run "${run.id}" has "${name}" ${JSON.stringify(run.parameters[name])}, not ${JSON.stringify(parameters[name])}, ` +
-        `and is held by others (${others.length}). Ask without "${name}" to share it, or stop it first.`,
-      409,
-    );
-  }
-
-  #create(
-    id: string,
-    stream: string,
-    algorithm: FoundManifest,
-    parameters: Parameters,
-    streamExists: boolean,
-  ): Run {
-    const run: Run = new Run({
-      id,
-      stream,
-      algorithm,
-      parameters,
-      executor: this.#options.executor,
-      clock: this.#clock,
-      after: this.#ending.get(id),
-      onChange: () => {
-        // Before the first lease and after the last there is nobody to tell.
-        if (this.#runs.get(id) === run && run.leases.size > 0) this.events.emit('runChanged', run.info);
-      },
-    });
-    this.#runs.set(id, run);
-    if (streamExists) run.resume();
-    else if (this.#comes(stream)) run.suspend(`The stream "${stream}" is being fetched.`);
-    else run.suspend(`There is no stream "${stream}" yet.`);
-    const { onDemand } = this.#options;
-    if (onDemand) this.#claims.set(run, onDemand.claim(stream));
-    return run;
-  }
-
-  /** Whether a stream that is not there comes when somebody wants it. */
-  #comes(stream: string): boolean {
-    return this.#options.onDemand?.has(stream) === true;
-  }
-
-  #keep(run: Run): void {
-    this.#lingering.get(run)?.();
-    this.#lingering.delete(run);
-  }
-
-  #drop(run: Run, leaseIds: readonly string[], reason: string): void {
-    const leases = leaseIds.flatMap((id) => run.leases.get(id) ?? []);
-    for (const { id } of leases) run.leases.delete(id);
-    for (const lease of leases) this.events.emit('leaseEnded', lease, reason);
-    this.events.emit('runChanged', run.info);
-  }
-
-  #end(run: Run, reason: string): Promise<void> {
-    // A listener of an event may have ended it already, or somebody may have come back while we told of it.
-    if (this.#runs.get(run.id) !== run) return this.#ending.get(run.id) ?? Promise.resolve();
-    this.#keep(run);
-    this.#runs.delete(run.id);
-    this.#claims.get(run)?.();
-    this.#claims.delete(run);
-    const ending = run.end().then(() => {
-      if (this.#ending.get(run.id) === ending) this.#ending.delete(run.id);
-    });
-    this.#ending.set(run.id, ending);
-    const leases = [...run.leases.values()];
-    run.leases.clear();
-    for (const lease of leases) this.events.emit('leaseEnded', lease, reason);
-    this.events.emit('runStopped', run.info, reason);
-    return ending;
+  #presence(stream: string): Presence {
+    if (this.#options.streamExists(stream)) return 'there';
+    return this.#options.onDemand?.has(stream) ? 'coming' : 'unknown';
   }
 
   #takeDefault(stream: string, viewerId: string, { algorithm, parameters }: DefaultWish): string {
@@ -358,10 +254,9 @@ export class RunManager implements AsyncDisposable {
 
   #adjust(stream: string, { algorithm, parameters }: DefaultWish): void {
     const run = this.#runs.get(runId(stream, algorithm));
-    if (!run || run.leases.values().some(({ insists }) => insists)) return;
+    if (!run) return;
     const { manifest } = findAlgorithm(this.#algorithms, algorithm);
-    const wanted = resolveParameters(manifest, parameters ?? {});
-    if (!isDeepStrictEqual(run.parameters, wanted)) run.reconfigure(wanted);
+    adjust(run, resolveParameters(manifest, parameters ?? {}));
   }
 
   #byTask(taskId: string, epoch: number): Run | undefined {
@@ -375,32 +270,4 @@ export class RunManager implements AsyncDisposable {
  */
 export function runId(stream: string, algorithm: string): string {
   return `${algorithm}@${stream.replaceAll('/', ':')}`;
-}
-
-function sameHolder(a: Holder, b: Holder): boolean {
-  return a.kind === b.kind && a.id === b.id;
-}
-
-function findAlgorithm(algorithms: RunManagerOptions['algorithms'], id: string): FoundManifest {
-  const found = algorithms.get(id);
-  if (found) return found;
-  const ids = [...algorithms.keys()].join(', ');
-  throw new NamedError(
-    'ALGORITHM_UNKNOWN',
-    ids === ''
-      ? `There is no algorithm "${id}": no folder of algorithms in the configuration has any.`
-      : `There is no algorithm "${id}". There are: ${ids}.`,
-    404,
-  );
-}
-
-/**
- * Makes sure that an algorithm may run with these parameters.
- * @throws NamedError ALGORITHM_UNKNOWN, PARAMETERS_INVALID
- */
-export function checkDefault(
-  algorithms: RunManagerOptions['algorithms'],
-  { algorithm, parameters }: DefaultWish,
-): void {
-  resolveParameters(findAlgorithm(algorithms, algorithm).manifest, parameters ?? {});
 }
