@@ -1,20 +1,8 @@
 import { expect, test } from 'vitest';
+import { manifest } from '../../test/support/manifest.ts';
 import type { Algorithm, Context, Detection, Findings, Frame, Manifest } from './contract.ts';
 import { AlgorithmHost } from './host.ts';
 import type { FromHost } from './host-messages.ts';
-
-const manifest: Manifest = {
-  schema: 1,
-  id: 'test',
-  version: '1',
-  title: { en: 'Test' },
-  task: 'detect',
-  input: { size: { kind: 'source' }, format: 'gray8' },
-  labels: [],
-  parameters: { type: 'object', properties: {}, additionalProperties: false },
-  licence: 'MIT',
-  adapter: { kind: 'plugin', file: 'plugin.ts' },
-};
 
 function frame(pts = 0): Frame {
   return {
@@ -44,7 +32,7 @@ function start(detect: Detect, changes: Partial<Manifest> = {}) {
       disposed += 1;
     },
   };
-  const host = new AlgorithmHost({ ...manifest, ...changes }, algorithm, (message) => sent.push(message));
+  const host = new AlgorithmHost(manifest(changes), algorithm, (message) => sent.push(message));
   return { host, sent, disposals: () => disposed };
 }
 

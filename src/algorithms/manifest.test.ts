@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { manifest } from '../../test/support/manifest.ts';
 import { findManifests, loadManifest, readManifest } from './manifest.ts';
 
 const models = join(import.meta.dirname, '../../models');
@@ -14,21 +15,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-function manifest(changes: Record<string, unknown> = {}): Record<string, unknown> {
-  return {
-    schema: 1,
-    id: 'test',
-    version: '1',
-    title: { en: 'Test' },
-    task: 'detect',
-    input: { size: { kind: 'source' }, format: 'gray8' },
-    labels: [],
-    parameters: { type: 'object', properties: {}, additionalProperties: false },
-    licence: 'MIT',
-    adapter: { kind: 'plugin', file: 'plugin.ts' },
-    ...changes,
-  };
-}
+/** What stands in a manifest file, right or wrong. */
+const written = (changes: Record<string, unknown> = {}) => ({ ...manifest(), ...changes });
 
 async function write(name: string, content: unknown): Promise<string> {
   const path = join(folder, name);
@@ -66,7 +54,7 @@ test.each([
     'fps.type": must be number',
   ],
 ])('a manifest with %j is refused with the name of file and field', async (changes, field) => {
-  const path = await write('bad.json', manifest(changes));
+  const path = await write('bad.json', written(changes));
   await expect(readManifest(path)).rejects.toMatchObject({
     code: 'ALGORITHM_MANIFEST_INVALID',
     message: expect.stringContaining(field),
@@ -83,7 +71,7 @@ test('a file that is not there, or no JSON, is refused with its name', async () 
 test('a missing model is named, with the way out', async () => {
   const path = await write(
     'good.json',
-    manifest({ adapter: { kind: 'onnx', file: 'x.onnx', decoder: 'nanodet' } }),
+    written({ adapter: { kind: 'onnx', file: 'x.onnx', decoder: 'nanodet' } }),
   );
   await expect(loadManifest(path)).rejects.toMatchObject({
     code: 'MODEL_MISSING',
@@ -94,14 +82,14 @@ test('a missing model is named, with the way out', async () => {
 test('a model whose checksum differs is called corrupt', async () => {
   await write('x.onnx', 'half a model');
   const adapter = { kind: 'onnx', file: 'x.onnx', decoder: 'nanodet', sha256: '0'.repeat(64) };
-  const path = await write('good.json', manifest({ adapter }));
+  const path = await write('good.json', written({ adapter }));
   await expect(loadManifest(path)).rejects.toMatchObject({ code: 'MODEL_CORRUPT' });
 });
 
 test('manifests are found in folders and in manifest.json of their subfolders', async () => {
-  const one = await write('one.json', manifest({ id: 'one' }));
+  const one = await write('one.json', written({ id: 'one' }));
   await mkdir(join(folder, 'two'));
-  const two = await write('two/manifest.json', manifest({ id: 'two' }));
+  const two = await write('two/manifest.json', written({ id: 'two' }));
   await write('two/other.json', '{}');
   const found = await findManifests([folder, folder]);
   expect([...found.values()].map(({ manifest: { id }, path }) => [id, path])).toEqual([
@@ -111,8 +99,8 @@ test('manifests are found in folders and in manifest.json of their subfolders', 
 });
 
 test('two files that give one id are both named', async () => {
-  const one = await write('one.json', manifest());
-  const two = await write('two.json', manifest());
+  const one = await write('one.json', written());
+  const two = await write('two.json', written());
   const failure = findManifests([folder]);
   await expect(failure).rejects.toMatchObject({ code: 'ALGORITHM_DUPLICATE' });
   await expect(failure).rejects.toThrow(one);

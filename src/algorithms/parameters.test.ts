@@ -1,14 +1,8 @@
 import { expect, test } from 'vitest';
-import type { Manifest } from './contract.ts';
+import { manifest } from '../../test/support/manifest.ts';
 import { parameterSchema, resolveParameters } from './parameters.ts';
 
-const manifest: Manifest = {
-  schema: 1,
-  id: 'test',
-  version: '1',
-  title: { en: 'Test' },
-  task: 'detect',
-  input: { size: { kind: 'source' }, format: 'gray8' },
+const cars = manifest({
   labels: ['person', 'car'],
   parameters: {
     type: 'object',
@@ -20,12 +14,10 @@ const manifest: Manifest = {
     },
     additionalProperties: false,
   },
-  licence: 'Apache-2.0',
-  adapter: { kind: 'plugin', file: 'plugin.ts' },
-};
+});
 
 test('what is not given takes its default, the common parameters too', () => {
-  expect(resolveParameters(manifest, { threshold: 0.7, count: undefined })).toEqual({
+  expect(resolveParameters(cars, { threshold: 0.7, count: undefined })).toEqual({
     threshold: 0.7,
     classes: ['person'],
     count: 3,
@@ -36,8 +28,8 @@ test('what is not given takes its default, the common parameters too', () => {
 });
 
 test("an algorithm's own property takes the place of the common one of that name", () => {
-  expect(parameterSchema(manifest).properties['fps']).toMatchObject({ default: 0, maximum: 25 });
-  expect(Object.keys(parameterSchema(manifest).properties).toSorted()).toEqual(
+  expect(parameterSchema(cars).properties['fps']).toMatchObject({ default: 0, maximum: 25 });
+  expect(Object.keys(parameterSchema(cars).properties).toSorted()).toEqual(
     ['classes', 'count', 'fps', 'maxAge', 'mode', 'threshold'].toSorted(),
   );
 });
@@ -56,7 +48,7 @@ test.each([
   [{ classes: [1] }, '"classes" must be an array of strings'],
   [{ mode: 'all' }, '"mode" must be one of "freshest", "every"'],
 ])('%j is refused with the name of the parameter and the rule', (given, reason) => {
-  expect(() => resolveParameters(manifest, given)).toThrow(
+  expect(() => resolveParameters(cars, given)).toThrow(
     expect.objectContaining({ code: 'PARAMETERS_INVALID', message: expect.stringContaining(reason) }),
   );
 });

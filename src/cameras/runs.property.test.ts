@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '#util/clock.ts';
+import { manifest } from '../../test/support/manifest.ts';
 import { type Executor, RunManager } from './runs.ts';
 
 type Command =
@@ -33,26 +34,7 @@ class Ledger {
   readonly runs = new RunManager({
     clock: this.clock,
     streamExists: (name) => this.live.has(name),
-    algorithms: new Map([
-      [
-        'a',
-        {
-          path: 'a.json',
-          manifest: {
-            schema: 1,
-            id: 'a',
-            version: '1',
-            title: { en: 'a' },
-            task: 'detect',
-            input: { size: { kind: 'source' }, format: 'rgb24' },
-            labels: [],
-            parameters: { type: 'object', properties: {}, additionalProperties: false },
-            licence: 'Apache-2.0',
-            adapter: { kind: 'plugin', file: 'a.ts' },
-          },
-        },
-      ],
-    ]),
+    algorithms: new Map([['a', { path: 'a.json', manifest: manifest({ id: 'a' }) }]]),
     executor: {
       start: (request) => {
         const id = this.#next++;

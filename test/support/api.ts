@@ -1,20 +1,17 @@
 import { createServer, type IncomingMessage, request } from 'node:http';
 import { type Duplex, duplexPair } from 'node:stream';
 import { WebSocket } from 'ws';
-import type { Manifest, RunStatistics } from '#algorithms/contract.ts';
+import type { RunStatistics } from '#algorithms/contract.ts';
 import type { FoundManifest } from '#algorithms/manifest.ts';
 import { type Executor, RunManager } from '#cameras/runs.ts';
 import { Hub } from '#hub/hub.ts';
 import { VirtualClock } from '#util/clock.ts';
+import { manifest } from './manifest.ts';
 import { video } from './units.ts';
 
-const manifest: Manifest = {
-  schema: 1,
+const people = manifest({
   id: 'people',
-  version: '1.0.0',
   title: { en: 'People', 'zh-CN': '人员' },
-  task: 'detect',
-  input: { size: { kind: 'source' }, format: 'rgb24' },
   labels: ['person'],
   parameters: {
     type: 'object',
@@ -22,8 +19,7 @@ const manifest: Manifest = {
     additionalProperties: false,
   },
   licence: 'Apache-2.0',
-  adapter: { kind: 'plugin', file: 'people.ts' },
-};
+});
 
 export const statistics: RunStatistics = {
   offered: 10,
@@ -40,7 +36,7 @@ export const statistics: RunStatistics = {
 export function domain() {
   const clock = new VirtualClock();
   const hub = new Hub({ clock });
-  const algorithms = new Map<string, FoundManifest>([['people', { manifest, path: '/people.json' }]]);
+  const algorithms = new Map<string, FoundManifest>([['people', { manifest: people, path: '/people.json' }]]);
   const started: Parameters<Executor['start']>[0][] = [];
   const executor: Executor = {
     start(wish) {
