@@ -1,7 +1,8 @@
 import type { TrackInfo } from '../player/protocol.ts';
 
 /** A track as the API tells it. */
-export interface StreamTrack extends TrackInfo {
+export interface StreamTrack extends Omit<TrackInfo, 'kind'> {
+  readonly kind: TrackInfo['kind'] | 'data';
   /** Where the door that it comes by measures it. */
   readonly clock?: TrackClock;
 }

@@ -45,7 +45,6 @@ export function unplayable(
   }
   if (isTypeSupported(message.mime)) return undefined;
   for (const track of message.tracks) {
-    if (track.kind === 'data') continue;
     if (!isTypeSupported(`${track.kind}/mp4; codecs="${track.codecString}"`)) {
       return { kind: 'browser', media: track.kind, codec: codecName(track.codec) };
     }

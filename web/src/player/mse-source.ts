@@ -7,6 +7,7 @@ import {
   STREAM_GONE,
   type StreamMessage,
   type UnsupportedTrack,
+  type WaitsFor,
 } from './protocol.ts';
 import { ReconnectingSocket } from './reconnecting-socket.ts';
 
@@ -14,11 +15,7 @@ import { ReconnectingSocket } from './reconnecting-socket.ts';
 export type SourceState =
   | { readonly kind: 'connecting' }
   /** Connected; the server waits for a camera, a keyframe … and says for what. */
-  | {
-      readonly kind: 'waiting';
-      readonly for?: 'publisher' | 'source' | 'keyframe';
-      readonly reason: string;
-    }
+  | { readonly kind: 'waiting'; readonly for?: WaitsFor; readonly reason: string }
   | { readonly kind: 'open' }
   /** The publisher is gone since `since` (ms since 1970); its place is kept for `seconds`. */
   | { readonly kind: 'held'; readonly since: number; readonly seconds: number }

@@ -5,51 +5,13 @@ import type { Result } from '#algorithms/contract.ts';
  * on the former binary ones that are appended to the SourceBuffer as they are.
  */
 
-/** A track as the server describes it. */
-export interface TrackInfo {
-  readonly id: number;
-  readonly kind: 'video' | 'audio' | 'data';
-  readonly codec: string;
-  /** RFC 6381 name. */
-  readonly codecString: string;
-  readonly width?: number;
-  readonly height?: number;
-  readonly sampleRate?: number;
-  readonly channels?: number;
-}
-
-/** A track that cannot travel in fMP4, and why. */
-export interface UnsupportedTrack {
-  readonly kind: string;
-  readonly codec: string;
-  readonly reason: string;
-}
-
-/** Begins a stream or follows a change of its formats; the next binary message is an init segment. */
-export interface StreamMessage {
-  readonly type: 'stream';
-  readonly stream: string;
-  readonly tracks: readonly TrackInfo[];
-  /** Full type for `MediaSource.isTypeSupported`. */
-  readonly mime: string;
-  readonly timescale: number;
-  readonly unsupported: readonly UnsupportedTrack[];
-}
-
-export type MseMessage =
-  | StreamMessage
-  /** The publisher is gone since `since` (ms since 1970); the stream is kept for it for `seconds`. */
-  | { readonly type: 'held'; readonly since: number; readonly seconds: number }
-  /** A publisher is there again; to a page that paused also: it may send something else now. */
-  | { readonly type: 'live' }
-  | {
-      readonly type: 'waiting';
-      readonly for: 'publisher' | 'source' | 'keyframe';
-      readonly reason: string;
-    }
-  /** Access units this reader lost because it was too slow, since it connected. */
-  | { readonly type: 'drops'; readonly video: number; readonly audio: number }
-  | { readonly type: 'pong'; readonly t: number; readonly serverNow: number };
+export type {
+  ServerMessage as MseMessage,
+  StreamMessage,
+  TrackInfo,
+  UnsupportedTrack,
+  WaitsFor,
+} from '#servers/mse/protocol.ts';
 
 /** Close code of a WebSocket whose stream does not exist (any more). */
 export const STREAM_GONE = 4404;
