@@ -3,10 +3,12 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Bus } from '#bus/bus.ts';
-import type { RunInfo, RunManager } from '#cameras/runs.ts';
+import type { RunInfo } from '#cameras/contract.ts';
+import type { RunManager } from '#cameras/runs.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
 import { internalError } from './answers.ts';
+import type { ResultsMessage, ViewerRun } from './results-protocol.ts';
 import { isBehind, SocketDoor } from './socket-door.ts';
 import { parseViewerMessage } from './viewer-messages.ts';
 
@@ -77,7 +79,7 @@ export class ResultsSocket {
       this.#options.runs.viewerLeft(viewer.id);
     });
     client.on('message', (data: Buffer, binary) => this.#answer(viewer, stream, data, binary));
-    client.send(JSON.stringify({ type: 'hello', viewer: viewer.id }));
+    client.send(textOf({ type: 'hello', viewer: viewer.id }));
     try {
       this.#options.runs.viewerJoined(stream, viewer.id);
     } catch (error) {
@@ -99,13 +101,15 @@ export class ResultsSocket {
     return audience;
   }
 
-  #runsFor(viewer: string, stream: string): object[] {
+  #runsFor(viewer: string, stream: string): ViewerRun[] {
     const own = new Set(this.#options.runs.leasesOf(viewer).map((lease) => lease.run));
     return this.#options.runs
       .list()
       .filter((run) => run.stream === stream)
       .map(({ id, algorithm, title, state, reason, code, leases, parameters, statistics }) => ({
-        ...{ id, stream, algorithm, title, state, reason, code, parameters, statistics },
+        ...{ id, stream, algorithm, title, state, parameters, statistics },
+        ...(reason === undefined ? {} : { reason }),
+        ...(code === undefined ? {} : { code }),
         leases: leases.length,
         mine: own.has(id),
       }));
@@ -138,7 +142,7 @@ interface AudienceOptions {
   readonly clock: Clock;
   readonly subscribe: (listener: (result: unknown) => void) => () => void;
   /** The runs of the stream as this viewer sees them. */
-  readonly runs: (viewer: string) => object[];
+  readonly runs: (viewer: string) => ViewerRun[];
   readonly onEmpty: () => void;
 }
 
@@ -175,7 +179,7 @@ class Audience {
   #tellRuns(viewer: Viewer): void {
     // Told again with the next tick: what counts is the latest.
     if (isBehind(viewer.client)) return;
-    const text = JSON.stringify({ type: 'runs', runs: this.#options.runs(viewer.id) });
+    const text = textOf({ type: 'runs', runs: this.#options.runs(viewer.id) });
     if (text === viewer.told) return;
     viewer.told = text;
     viewer.client.send(text);
@@ -183,7 +187,7 @@ class Audience {
 
   #tellResult(result: unknown): void {
     // Made once for all viewers; `binary: false` sends the bytes as text.
-    const bytes = Buffer.from(JSON.stringify({ type: 'result', result }));
+    const bytes = Buffer.from(textOf({ type: 'result', result }));
     for (const { client } of this.#viewers) if (!isBehind(client)) client.send(bytes, { binary: false });
   }
 
@@ -199,5 +203,9 @@ function sendError(client: WebSocket, error: unknown): void {
   const named = error instanceof NamedError ? error : internalError();
   // A bug in what one viewer asked for must not end the server for all of them.
   if (named !== error) process.emitWarning(error instanceof Error ? error : String(error));
-  client.send(JSON.stringify({ type: 'error', code: named.code, message: named.message }));
+  client.send(textOf({ type: 'error', code: named.code, message: named.message }));
+}
+
+function textOf(message: ResultsMessage<unknown>): string {
+  return JSON.stringify(message);
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { RunInfo } from '#cameras/runs.ts';
+import type { RunInfo } from '#cameras/contract.ts';
 import type { Reader } from '#hub/reader.ts';
 import type { Stream, TrackClockState, TrackReception } from '#hub/stream.ts';
 import type { Track } from '#media/track.ts';

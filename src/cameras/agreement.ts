@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Parameters } from '#algorithms/contract.ts';
 import { NamedError } from '#util/named-error.ts';
-import type { Holder, Run } from './run.ts';
+import type { Holder } from './contract.ts';
+import type { Run } from './run.ts';
 
 /**
  * Makes sure that who asks for a run gets the parameters that it named: the run has them already, or goes on with them

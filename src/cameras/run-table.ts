@@ -2,7 +2,8 @@ import type { Parameters, Result } from '#algorithms/contract.ts';
 import type { FoundManifest } from '#algorithms/manifest.ts';
 import type { Clock } from '#util/clock.ts';
 import type { Emitter } from '#util/emitter.ts';
-import { type Executor, type Lease, Run, type RunInfo } from './run.ts';
+import type { Executor, Lease, RunInfo } from './contract.ts';
+import { Run } from './run.ts';
 
 export interface RunEvents {
   runStarted(run: RunInfo): void;

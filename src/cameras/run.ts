@@ -1,91 +1,10 @@
-import type { Manifest, Parameters, Result, RunStatistics } from '#algorithms/contract.ts';
+import type { Parameters, Result, RunStatistics } from '#algorithms/contract.ts';
 import type { FoundManifest } from '#algorithms/manifest.ts';
 import { Backoff } from '#util/backoff.ts';
 import type { Clock } from '#util/clock.ts';
 import { SlidingMean } from '#util/sliding-mean.ts';
+import type { Executor, Holder, Lease, RunInfo, RunState, RunTask } from './contract.ts';
 import { noStatistics, sumStatistics } from './run-statistics.ts';
-
-/** Who asks for a run. `id` tells askers apart, over all kinds; `reason` is for people. */
-export interface Holder {
-  readonly kind: 'viewer' | 'api' | 'config';
-  readonly id: string;
-  readonly reason: string;
-}
-
-/** One asker's claim on a run. */
-export interface Lease {
-  readonly id: string;
-  /** Id of the run. */
-  readonly run: string;
-  readonly holder: Holder;
-  /** Its holder named parameters, which therefore nobody changes under it. */
-  insists: boolean;
-  /** ms since 1970 */
-  readonly since: number;
-}
-
-export type RunState = 'starting' | 'running' | 'waiting' | 'failed';
-
-/** A run as the API shows it. */
-export interface RunInfo {
-  readonly id: string;
-  readonly stream: string;
-  readonly algorithm: string;
-  /** The algorithm's, by language. */
-  readonly title: Manifest['title'];
-  readonly parameters: Parameters;
-  readonly state: RunState;
-  /** Why it is not running, in a sentence. */
-  readonly reason?: string;
-  readonly code?: string;
-  /** When the run began, ms since 1970. */
-  readonly since: number;
-  readonly leases: readonly {
-    readonly id: string;
-    readonly holder: Holder['kind'];
-    readonly reason: string;
-    readonly since: number;
-  }[];
-  /** Since the run began, over restarts of its worker. */
-  readonly statistics: RunStatistics;
-  readonly lastResult?: { readonly pts: number; readonly ntp: number; readonly objects: number };
-  /** Objects per result, mean over the results of the last 10 s; absent when there were none. */
-  readonly averageObjects?: number;
-}
-
-/** What a worker is asked to do for a run. */
-export interface RunSpec {
-  readonly kind: 'run';
-  readonly run: string;
-  readonly stream: string;
-  readonly algorithm: string;
-  /** Path of the manifest file. */
-  readonly manifest: string;
-  readonly parameters: Parameters;
-}
-
-/** A run's task, as its executor keeps it. */
-export interface RunTask {
-  readonly id: string;
-  /** Number of the attempt; results of another one are void. */
-  readonly epoch: number;
-  /** Resolves when nothing of the task is left. */
-  stop(): Promise<void>;
-}
-
-/** Who gets the work done: the worker pool. It retries what fails, and never calls `onState` before it returns. */
-export interface Executor {
-  start(request: {
-    readonly role: 'pipeline';
-    readonly affinity: string;
-    readonly spec: RunSpec;
-    readonly onState: (status: {
-      readonly state: RunState | 'done' | 'stopped';
-      readonly reason?: string;
-      readonly code?: string;
-    }) => void;
-  }): RunTask;
-}
 
 export interface RunOptions {
   readonly id: string;

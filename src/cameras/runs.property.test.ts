@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '#util/clock.ts';
 import { manifest } from '../../test/support/manifest.ts';
-import { type Executor, RunManager } from './runs.ts';
+import type { Executor } from './contract.ts';
+import { RunManager } from './runs.ts';
 
 type Command =
   | { readonly do: 'acquire' | 'release' | 'join' | 'leave'; readonly who: number; readonly stream: number }

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunInfo } from '#cameras/runs.ts';
+import type { RunInfo } from '#cameras/contract.ts';
 import type { WorkerInfo } from '#workers/pool.ts';
 import { processTree } from '../../bench/process-tree.ts';
 import { startServer, until } from '../../bench/server.ts';

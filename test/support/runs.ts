@@ -1,7 +1,8 @@
 import type { Result, RunStatistics } from '#algorithms/contract.ts';
 import type { FoundManifest } from '#algorithms/manifest.ts';
+import type { Executor, Holder, RunTask } from '#cameras/contract.ts';
 import { noStatistics } from '#cameras/run-statistics.ts';
-import { type Executor, type Holder, RunManager, type RunTask } from '#cameras/runs.ts';
+import { RunManager } from '#cameras/runs.ts';
 import { VirtualClock } from '#util/clock.ts';
 import { manifest } from './manifest.ts';
 

@@ -2,7 +2,7 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
-import type { RunInfo } from '#cameras/runs.ts';
+import type { RunInfo } from '#cameras/contract.ts';
 import { createServer, type SluiceServer } from '../../src/app/server.ts';
 import { parseConfig } from '../../src/config/load.ts';
 

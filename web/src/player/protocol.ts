@@ -1,10 +1,12 @@
 import type { Result } from '#algorithms/contract.ts';
+import type { ResultsMessage as Told } from '#api/results-protocol.ts';
 
 /**
  * What the server and the page say to each other over `/<stream>/mse` and `/<stream>/results`: JSON text messages, and
  * on the former binary ones that are appended to the SourceBuffer as they are.
  */
 
+export type { ViewerRun as RunInfo } from '#api/results-protocol.ts';
 export type {
   ServerMessage as MseMessage,
   StreamMessage,
@@ -16,37 +18,7 @@ export type {
 /** Close code of a WebSocket whose stream does not exist (any more). */
 export const STREAM_GONE = 4404;
 
-export type RunState = 'starting' | 'running' | 'waiting' | 'failed' | 'done';
-
-/** A run of an algorithm as this viewer sees it. */
-export interface RunInfo {
-  readonly id: string;
-  readonly stream: string;
-  readonly algorithm: string;
-  readonly title: { readonly en: string; readonly [language: string]: string };
-  readonly state: RunState;
-  /** Why it waits or failed. */
-  readonly reason?: string;
-  readonly code?: string;
-  readonly leases: number;
-  /** True where this viewer has a lease on it. */
-  readonly mine: boolean;
-  readonly statistics: {
-    readonly offered: number;
-    readonly inferred: number;
-    readonly skipped: number;
-    readonly expired: number;
-    readonly failed: number;
-    readonly resultAgeMs: { readonly p50: number; readonly p95: number };
-    readonly inferMs: { readonly p50: number; readonly p95: number };
-  };
-}
-
-export type ResultsMessage =
-  | { readonly type: 'hello'; readonly viewer: string }
-  | { readonly type: 'runs'; readonly runs: readonly RunInfo[] }
-  | { readonly type: 'result'; readonly result: Result }
-  | { readonly type: 'error'; readonly code: string; readonly message: string };
+export type ResultsMessage = Told<Result>;
 
 /** Parses a text message; undefined for what is no object with a `type`. */
 export function parseMessage<M extends { readonly type: string }>(text: string): M | undefined {
