@@ -7,6 +7,7 @@ import {
 import { RtspParser } from '../../../src/protocols/rtsp/parser.ts';
 import { FaultCamera } from './camera.ts';
 import type { FaultCameraOptions } from './options.ts';
+import { Playout } from './playout.ts';
 
 /** What a camera's connection does; `reset` and `end` are the last. */
 export interface CameraConnectionHandlers {
@@ -39,23 +40,27 @@ export class FaultPublisherCore {
   readonly #options: PublisherCoreOptions;
   readonly #handlers: CameraConnectionHandlers;
   readonly #parser = new RtspParser();
+  readonly #playout: Playout;
   #step: { method: string; track: number } = { method: 'ANNOUNCE', track: 0 };
   #cseq = 0;
   #session = '';
-  #recording = false;
   #refused: { method: string; status: number } | undefined;
   /** Server's UDP ports by track. */
   readonly peerPorts: (PortPair | undefined)[] = [];
-  #waiting: ReturnType<FaultCamera['next']>;
 
   constructor(options: PublisherCoreOptions, handlers: CameraConnectionHandlers) {
     this.#options = options;
     this.#handlers = handlers;
     this.camera = new FaultCamera(options.camera);
+    this.#playout = new Playout(this.camera, {
+      packet: (...packet) => this.#packet(...packet),
+      die: () => handlers.reset(),
+      end: () => this.#goodbye(),
+    });
   }
 
   get recording(): boolean {
-    return this.#recording;
+    return this.#playout.running;
   }
 
   /** The request that was refused, if one was. */
@@ -77,22 +82,7 @@ export class FaultPublisherCore {
 
   /** Sends what is due at `ms` of the camera's time; gives when the next packet is due, undefined when nothing is. */
   advance(ms: number): number | undefined {
-    if (!this.#recording) return undefined;
-    for (;;) {
-      this.#waiting ??= this.camera.next();
-      const event = this.#waiting;
-      if (!event) return undefined;
-      if (event.at > ms) return event.at;
-      this.#waiting = undefined;
-      if (event.kind === 'rtp' || event.kind === 'rtcp') {
-        this.#packet(event.track, event.kind, event.bytes);
-        continue;
-      }
-      this.#recording = false;
-      if (event.kind === 'die') this.#handlers.reset();
-      else this.#goodbye();
-      return undefined;
-    }
+    return this.#playout.advance(ms);
   }
 
   #packet(track: number, kind: 'rtp' | 'rtcp', bytes: Buffer): void {
@@ -108,7 +98,7 @@ export class FaultPublisherCore {
 
   #answered(response: RtspResponse): void {
     const { method, track } = this.#step;
-    if (this.#recording || this.#refused || method === 'TEARDOWN') return;
+    if (this.#playout.running || this.#refused || method === 'TEARDOWN') return;
     if (response.status !== 200) {
       this.#refused = { method, status: response.status };
       this.#handlers.end();
@@ -117,7 +107,7 @@ export class FaultPublisherCore {
     this.#session = (response.headers.get('session') ?? this.#session).split(';')[0] ?? '';
     if (method === 'SETUP') this.peerPorts[track] = serverPorts(response.headers.get('transport') ?? '');
     if (method === 'RECORD') {
-      this.#recording = true;
+      this.#playout.running = true;
       return;
     }
     const next = method === 'ANNOUNCE' ? 0 : track + 1;

@@ -4,6 +4,7 @@ import { RtspParser } from '../../../src/protocols/rtsp/parser.ts';
 import { parseTransport } from '../../../src/protocols/rtsp/transport.ts';
 import { FaultCamera } from './camera.ts';
 import type { FaultCameraOptions, ServerFaults, ServerMethod } from './options.ts';
+import { Playout } from './playout.ts';
 import type { CameraConnectionHandlers, PortPair } from './publisher-core.ts';
 
 const REALM = 'Camera';
@@ -22,13 +23,12 @@ export class FaultServerCore {
   readonly #handlers: CameraConnectionHandlers;
   readonly #ownPorts: readonly PortPair[];
   readonly #parser = new RtspParser();
+  readonly #playout: Playout;
   readonly #channels: (PortPair | undefined)[] = [];
-  #playing = false;
   #silent = false;
   #authorised = 0;
   #nonce = 1;
   #frames = 0;
-  #waiting: ReturnType<FaultCamera['next']>;
 
   /** @param ownPorts our UDP ports by track; without them UDP is refused (461) */
   constructor(
@@ -40,10 +40,15 @@ export class FaultServerCore {
     this.#faults = options.server ?? {};
     this.#handlers = handlers;
     this.#ownPorts = ownPorts;
+    this.#playout = new Playout(this.camera, {
+      packet: (...packet) => this.#packet(...packet),
+      die: () => handlers.reset(),
+      end: () => this.#goodbye(),
+    });
   }
 
   get playing(): boolean {
-    return this.#playing;
+    return this.#playout.running;
   }
 
   /** A client connected. */
@@ -61,25 +66,12 @@ export class FaultServerCore {
 
   /** Sends what is due at `ms` of the camera's time; gives when the next packet is due, undefined when nothing is. */
   advance(ms: number): number | undefined {
-    if (!this.#playing) return undefined;
-    for (;;) {
-      this.#waiting ??= this.camera.next();
-      const event = this.#waiting;
-      if (!event) return undefined;
-      if (event.at > ms) return event.at;
-      this.#waiting = undefined;
-      if (event.kind === 'rtp' || event.kind === 'rtcp') {
-        this.#packet(event.track, event.kind, event.bytes);
-        continue;
-      }
-      this.#playing = false;
-      if (event.kind === 'die') this.#handlers.reset();
-      else {
-        for (const [track, bye] of this.camera.goodbyes().entries()) this.#packet(track, 'rtcp', bye);
-        this.#handlers.end();
-      }
-      return undefined;
-    }
+    return this.#playout.advance(ms);
+  }
+
+  #goodbye(): void {
+    for (const [track, bye] of this.camera.goodbyes().entries()) this.#packet(track, 'rtcp', bye);
+    this.#handlers.end();
   }
 
   #packet(track: number, kind: 'rtp' | 'rtcp', bytes: Buffer): void {
@@ -122,10 +114,10 @@ export class FaultServerCore {
         return this.#setup(request);
       case 'PLAY':
         this.#answer(request, 200, [['Range', 'npt=now-']]);
-        this.#playing = true;
+        this.#playout.running = true;
         return;
       case 'TEARDOWN':
-        this.#playing = false;
+        this.#playout.running = false;
         this.#answer(request, 200);
         return this.#handlers.end();
       case 'GET_PARAMETER':
