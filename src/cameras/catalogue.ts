@@ -1,7 +1,7 @@
 import type { FoundManifest } from '#algorithms/manifest.ts';
 import { resolveParameters } from '#algorithms/parameters.ts';
 import { NamedError } from '#util/named-error.ts';
-import type { DefaultWish } from './viewers.ts';
+import type { DefaultWish } from './contract.ts';
 
 /** The algorithms that can be asked for, by id. */
 export type Catalogue = ReadonlyMap<string, FoundManifest>;

@@ -48,6 +48,12 @@ export interface RunInfo {
   readonly averageObjects?: number;
 }
 
+/** An algorithm that runs on a stream whenever somebody watches it. */
+export interface DefaultWish {
+  readonly algorithm: string;
+  readonly parameters?: Parameters | undefined;
+}
+
 /** What a worker is asked to do for a run. */
 export interface RunSpec {
   readonly kind: 'run';

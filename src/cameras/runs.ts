@@ -5,10 +5,10 @@ import { Emitter } from '#util/emitter.ts';
 import { NamedError } from '#util/named-error.ts';
 import { adjust, agree } from './agreement.ts';
 import { type Catalogue, checkDefault, findAlgorithm } from './catalogue.ts';
-import type { Executor, Holder, Lease, RunInfo } from './contract.ts';
+import type { DefaultWish, Executor, Holder, Lease, RunInfo } from './contract.ts';
 import type { Run } from './run.ts';
 import { type Presence, type RunEvents, RunTable } from './run-table.ts';
-import { type DefaultWish, Viewers } from './viewers.ts';
+import { Viewers } from './viewers.ts';
 
 /** What somebody asks for. */
 export interface RunWish {

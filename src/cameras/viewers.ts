@@ -1,11 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Parameters } from '#algorithms/contract.ts';
-
-/** An algorithm that runs on a stream whenever somebody watches it. */
-export interface DefaultWish {
-  readonly algorithm: string;
-  readonly parameters?: Parameters | undefined;
-}
+import type { DefaultWish } from './contract.ts';
 
 interface ViewersOptions {
   readonly streamExists: (name: string) => boolean;
