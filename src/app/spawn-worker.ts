@@ -1,5 +1,6 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { forkBound } from '#util/bound-child.ts';
 
 const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
 
@@ -10,11 +11,12 @@ const WORKER = fileURLToPath(new URL('./worker.ts', import.meta.url));
 const THREADS = '16';
 
 /**
- * Starts one worker process (R5: native code runs there and never here). It ends with the IPC channel to us.
+ * Starts one worker process (R5: native code runs there and never here). It ends with the IPC channel to us, or by the kernel when
+ * we are gone.
  * @param hostMemoryMb the most memory of an algorithm host that the worker starts, MiB
  */
 export function spawnWorker(id: string, linkUrl: string, hostMemoryMb: number): ChildProcess {
-  return fork(WORKER, [], {
+  return forkBound(WORKER, [], {
     env: {
       ...process.env,
       SLUICE_LINK: linkUrl,

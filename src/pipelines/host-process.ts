@@ -1,7 +1,7 @@
-import { fork } from 'node:child_process';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { FromHost, ToHost } from '#algorithms/host-messages.ts';
+import { forkBound } from '#util/bound-child.ts';
 
 /** A running algorithm host as its supervisor sees it; a test makes its own. */
 export interface HostProcess {
@@ -27,7 +27,7 @@ const ENTRY = fileURLToPath(new URL('../app/algorithm-host.ts', import.meta.url)
 export function forkHost(manifest: string): HostProcess {
   // The address of the link carries its token: no business of an algorithm, which may be anybody's plug-in.
   const { SLUICE_LINK: _link, ...env } = process.env;
-  const child = fork(ENTRY, [manifest], {
+  const child = forkBound(ENTRY, [manifest], {
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'],
     env: { ...env, SLUICE_HEARTBEAT_FD: String(HEARTBEAT_FD) },

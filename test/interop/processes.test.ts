@@ -203,6 +203,24 @@ describe('no child outlives its parent', () => {
     process.kill(server.pid, 'SIGKILL');
     await expect.poll(() => tree.filter(alive), { timeout: 3000 }).toEqual([]);
   });
+
+  it('when the server is killed with -9 while a worker and a host stand still', async () => {
+    await using server = await startServer(yaml);
+    await using _a = publish(clip, `${server.rtsp}/a`, 100);
+    await until(async () => (await fetch(`${server.http}/api/streams/a`)).ok);
+    await post(server.http, { stream: 'a', algorithm: 'barcode', parameters: {} });
+    const find = (wanted: string) => processTree(server.pid).find(({ role }) => role === wanted)?.pid;
+    await until(async () => find('algorithm-host') !== undefined);
+    const children = [find('worker')!, find('algorithm-host')!];
+    // A process that stands still notices nothing by itself: the kernel has to end it.
+    for (const pid of children) process.kill(pid, 'SIGSTOP');
+    try {
+      process.kill(server.pid, 'SIGKILL');
+      await expect.poll(() => children.filter(alive), { timeout: 2000 }).toEqual([]);
+    } finally {
+      for (const pid of children.filter(alive)) process.kill(pid, 'SIGKILL');
+    }
+  });
 });
 
 it('SIGTERM ends everything within 5 s, with a worker that stands still, a host that hangs and readers that are stuck', async () => {
