@@ -63,8 +63,11 @@ export async function createServer(
         role: 'pipeline',
         affinity: request.stream,
         spec: { kind: 'rendition', ...request },
-        onState: ({ state, reason }) => {
-          if (state === 'failed' || state === 'stopped') onFailure(reason ?? 'its worker ended.');
+        onState: ({ state, reason, code, retryInMs }) => {
+          if (state !== 'failed' && state !== 'stopped') return;
+          // What cannot be made AAC never will; everything else the pool tries again.
+          const retried = retryInMs !== undefined && code !== 'RENDITION_UNSUPPORTED';
+          onFailure(reason ?? 'its worker ended.', { retried });
         },
       });
       return () => void task.stop();

@@ -333,4 +333,41 @@ describe('renditions', () => {
     publish();
     await expect(hub.get('live')!.acquireRendition(1, 'aac').track).rejects.toThrow('no worker');
   });
+
+  it('may come after an attempt that failed: who holds them learns of both', async () => {
+    let fail = (_reason: string, _more: { retried: boolean }) => {};
+    let stopped = 0;
+    const { hub, publish } = setUp({
+      startRendition: (_, onFailure) => {
+        fail = onFailure;
+        return () => stopped++;
+      },
+    });
+    publish();
+    const stream = hub.get('live')!;
+    const first = stream.acquireRendition(1, 'aac');
+    fail('its worker crashed.', { retried: true });
+    expect(await first.trouble).toBe('The sound cannot be turned into AAC: its worker crashed.');
+    expect([stopped, stream.renditions.count]).toEqual([0, 1]);
+    const track = { ...audio, id: 1001 };
+    stream.renditions.announce(1, track);
+    expect(await first.track).toBe(track);
+    // Who comes later gets it at once, whatever went wrong before.
+    expect(await stream.acquireRendition(1, 'aac').track).toBe(track);
+  });
+
+  it('end with the first attempt where another one would fail too', async () => {
+    let stopped = 0;
+    const { hub, publish } = setUp({
+      startRendition: (_, onFailure) => {
+        queueMicrotask(() => onFailure('16001 Hz is no rate of AAC.', { retried: false }));
+        return () => stopped++;
+      },
+    });
+    publish();
+    const rendition = hub.get('live')!.acquireRendition(1, 'aac');
+    await expect(rendition.track).rejects.toThrow('16001 Hz');
+    expect(await rendition.trouble).toMatch('16001 Hz');
+    expect(stopped).toBe(1);
+  });
 });

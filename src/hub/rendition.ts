@@ -2,16 +2,24 @@ import type { AccessUnit } from '#media/access-unit.ts';
 import type { Track } from '#media/track.ts';
 import { NamedError } from '#util/named-error.ts';
 
-/** Starts what makes the rendition (a worker's task); the returned function ends it. Injected: the hub knows no workers. */
+/**
+ * Starts what makes the rendition (a worker's task) and keeps it going until the returned function ends it. Each attempt
+ * that fails is told; `retried` is false where there will be no other. Injected: the hub knows no workers.
+ */
 export type RenditionStarter = (
   request: { readonly stream: string; readonly track: number; readonly codec: 'aac' },
-  onFailure: (reason: string) => void,
+  onFailure: (reason: string, more: { readonly retried: boolean }) => void,
 ) => () => void;
 
 /** One holder's claim on a rendition. */
 export interface Rendition {
-  /** The rendition's track, once its maker announced it. Its units then come through the stream's fan-out. */
+  /**
+   * The rendition's track, once its maker announced it, be it after attempts that failed; rejected when nothing will
+   * come of it any more. Its units then come through the stream's fan-out.
+   */
   readonly track: Promise<Track>;
+  /** Why the first attempt failed; settles only if it does. */
+  readonly trouble: Promise<string>;
   /** Gives the claim back; the last one ends the rendition. Idempotent. */
   release(): void;
 }
@@ -21,7 +29,7 @@ interface Entry {
   holders: number;
   readonly stop: () => void;
   readonly ready: PromiseWithResolvers<Track>;
-  track: Track | undefined;
+  readonly trouble: PromiseWithResolvers<string>;
 }
 
 /** The renditions of one stream: made once however many hold them, and only while somebody does (R2). */
@@ -49,6 +57,7 @@ export class RenditionSet {
     let held = true;
     return {
       track: entry.ready.promise,
+      trouble: entry.trouble.promise,
       release: () => {
         if (!held) return;
         held = false;
@@ -59,11 +68,7 @@ export class RenditionSet {
 
   /** Only for who brings the maker's units in: announces the track of a rendition, and again when its format changed. */
   announce(of: number, track: Track): void {
-    for (const entry of this.#entries.values()) {
-      if (entry.of !== of) continue;
-      entry.track = track;
-      entry.ready.resolve(track);
-    }
+    for (const entry of this.#entries.values()) if (entry.of === of) entry.ready.resolve(track);
   }
 
   /** Only for who brings the maker's units in. */
@@ -86,17 +91,19 @@ export class RenditionSet {
     const ready = Promise.withResolvers<Track>();
     // Whoever holds it looks at the promise; nobody may be there yet when it fails.
     ready.promise.catch(() => {});
-    const fail = (reason: string) =>
-      ready.reject(
-        new NamedError(
-          'RENDITION_FAILED',
-          `The sound cannot be turned into ${codec.toUpperCase()}: ${reason}`,
-          503,
-        ),
-      );
-    const stop = this.#start?.({ stream: this.#stream, track: of, codec }, fail);
-    if (!stop) fail('this server has no worker for it.');
-    const entry: Entry = { of, holders: 0, stop: stop ?? (() => {}), ready, track: undefined };
+    const trouble = Promise.withResolvers<string>();
+    let stop = () => {};
+    const fail = (cause: string, { retried }: { readonly retried: boolean }) => {
+      const reason = `The sound cannot be turned into ${codec.toUpperCase()}: ${cause}`;
+      trouble.resolve(reason);
+      if (retried) return;
+      ready.reject(new NamedError('RENDITION_FAILED', reason, 503));
+      stop();
+      stop = () => {};
+    };
+    if (this.#start) stop = this.#start({ stream: this.#stream, track: of, codec }, fail);
+    else fail('this server has no worker for it.', { retried: false });
+    const entry: Entry = { of, holders: 0, stop: () => stop(), ready, trouble };
     this.#entries.set(key, entry);
     return entry;
   }

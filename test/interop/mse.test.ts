@@ -350,7 +350,7 @@ describe('G.711 at the MSE door', () => {
 
   test('that cannot be made AAC is left out, the picture plays and the page is told why', async () => {
     const publication = await startWith((_, onFailure) => {
-      setImmediate(() => onFailure('the worker does not start.'));
+      setImmediate(() => onFailure('the worker does not start.', { retried: false }));
       return () => {};
     });
     writePictures(publication, 0, 3);
@@ -363,7 +363,45 @@ describe('G.711 at the MSE door', () => {
     expect(JSON.stringify(page.texts[0])).toMatch(/the worker does not start/);
   });
 
-  test('that takes longer than 3 s to be made AAC is not waited for', async () => {
+  test('comes to the page as soon as it can be made AAC after all, without a new connection', async () => {
+    const events: string[] = [];
+    const publication = await startWith((_, onFailure) => {
+      events.push('start');
+      setImmediate(() => onFailure('its worker crashed.', { retried: true }));
+      return () => events.push('stop');
+    });
+    writePictures(publication, 0, 3);
+    const page = open('old');
+    await page.until(({ fragments }) => fragments.length >= 3);
+    expect(JSON.stringify(page.texts[0])).toMatch(/its worker crashed/);
+    hub.get('old')!.renditions.announce(2, rendition);
+    await page.until(({ texts }) => texts.length === 2);
+    expect(page.texts[1]).toMatchObject({
+      mime: 'video/mp4; codecs="avc1.42c01e,mp4a.40.2"',
+      unsupported: [],
+    });
+    hub.get('old')!.renditions.write(sound(0, { track: rendition }));
+    await page.until((it) => it.samples(2).length === 1);
+    expect(hub.get('old')!.readerCount).toBe(1);
+    page.socket.close();
+    await expect.poll(() => events).toEqual(['start', 'stop']);
+  });
+
+  test('that comes to nobody any more is not made', async () => {
+    const events: string[] = [];
+    const publication = await startWith((_, onFailure) => {
+      events.push('start');
+      setImmediate(() => onFailure('its worker crashed.', { retried: true }));
+      return () => events.push('stop');
+    });
+    writePictures(publication, 0, 3);
+    const page = open('old');
+    await page.until(({ fragments }) => fragments.length >= 3);
+    page.say({ type: 'pause' });
+    await expect.poll(() => events).toEqual(['start', 'stop']);
+  });
+
+  test('that takes longer than 3 s to be made AAC is not waited for, and joins when it is there', async () => {
     const clock = new VirtualClock();
     const publication = await startWith(() => () => {}, clock);
     writePictures(publication, 0, 3);
@@ -372,7 +410,9 @@ describe('G.711 at the MSE door', () => {
     clock.advance(3000);
     await page.until(({ fragments }) => fragments.length >= 3);
     expect(JSON.stringify(page.texts[0])).toMatch(/within 3 s/);
-    expect(hub.get('old')!.renditions.count).toBe(0);
+    hub.get('old')!.renditions.announce(2, rendition);
+    await page.until(({ texts }) => texts.length === 2);
+    expect(JSON.stringify(page.texts[1])).toMatch(/mp4a/);
   });
 });
 

@@ -11,7 +11,7 @@ import { MseFeedWriter, selectTracks, unsupportedTrack } from './from-stream.ts'
 import { parseClientMessage, type ServerMessage, streamMessage, type UnsupportedTrack } from './messages.ts';
 import type { WebSocketTransport } from './transport.ts';
 
-/** A rendition that is not there after so many milliseconds is done without. */
+/** A rendition that is not there after so many milliseconds is done without until it is. */
 const RENDITION_MS = 3000;
 const DROPS_MS = 1000;
 /** How often a page that waits for a source is told what keeps it. */
@@ -33,7 +33,6 @@ interface Reading {
   readonly stream: Stream;
   readonly feed: Feed;
   readonly reader: Reader;
-  readonly rendition: Rendition | undefined;
 }
 
 /**
@@ -47,6 +46,8 @@ export class MseSession {
   readonly #clock: Clock;
   #stream: Stream | undefined;
   #reading: Reading | undefined;
+  /** Sound that is, or is to be, made AAC for this page. */
+  #rendition: Rendition | undefined;
   /** Grows with every opening and every pause: an opening that comes back late finds itself overtaken. */
   #turn = 0;
   #paused = false;
@@ -171,42 +172,40 @@ export class MseSession {
   async #open(stream: Stream): Promise<void> {
     const turn = ++this.#turn;
     const { tracks, convert, unsupported } = selectTracks(stream.tracks);
-    if (!convert) return this.#read(stream, tracks, unsupported, undefined);
-    const rendition = stream.acquireRendition(convert.id, 'aac');
-    const made = await this.#within(rendition.track);
-    if (turn !== this.#turn || this.#closed) return rendition.release();
-    if (made.track) return this.#read(stream, [...tracks, made.track], unsupported, rendition);
-    rendition.release();
-    this.#read(stream, tracks, [...unsupported, unsupportedTrack(convert, made.reason)], undefined);
+    if (!convert) return this.#read(stream, tracks, unsupported);
+    // Whoever overtakes this opening gives the rendition back.
+    const { track, trouble } = (this.#rendition = stream.acquireRendition(convert.id, 'aac'));
+    const made = await this.#within(track, trouble);
+    if (turn !== this.#turn || this.#closed) return;
+    if (typeof made !== 'string') return this.#read(stream, [...tracks, made], unsupported);
+    this.#read(stream, tracks, [...unsupported, unsupportedTrack(convert, made)]);
+    const late = await track.catch(() => undefined);
+    if (turn !== this.#turn || this.#closed) return;
+    if (late) this.#read(stream, [...tracks, late], unsupported);
+    else this.#releaseRendition();
   }
 
   /** The track of a rendition, or why there is none in time. */
-  #within(track: Promise<Track>): Promise<{ track: Track } | { track?: undefined; reason: string }> {
+  #within(track: Promise<Track>, trouble: Promise<string>): Promise<Track | string> {
     return new Promise((resolve) => {
       const late = `The sound could not be turned into AAC within ${RENDITION_MS / 1000} s.`;
-      const cancel = this.#clock.after(RENDITION_MS, () => resolve({ reason: late }));
-      track.then(
-        (made) => resolve({ track: made }),
-        (error) => resolve({ reason: messageOf(error) }),
-      );
-      void track.then(cancel, cancel);
+      const cancel = this.#clock.after(RENDITION_MS, () => resolve(late));
+      // A track that is there comes before a trouble that is over.
+      track.then(resolve, (error) => resolve(messageOf(error)));
+      void trouble.then(resolve);
+      void Promise.race([track, trouble]).then(cancel, cancel);
     });
   }
 
-  #read(
-    stream: Stream,
-    tracks: readonly Track[],
-    unsupported: readonly UnsupportedTrack[],
-    rendition: Rendition | undefined,
-  ): void {
-    if (this.#closed || stream.state === 'ended') {
-      rendition?.release();
-      return;
-    }
+  /** Reads these tracks from here on, instead of others if the page reads already. */
+  #read(stream: Stream, tracks: readonly Track[], unsupported: readonly UnsupportedTrack[]): void {
+    if (this.#closed || stream.state === 'ended') return this.#releaseRendition();
     if (tracks.length === 0) {
       this.#say(streamMessage(stream.name, [], unsupported));
       return;
     }
+    const before = this.#reading;
+    before?.reader.reset();
     const reader = new Reader({
       id: this.#options.id,
       door: 'mse',
@@ -225,8 +224,10 @@ export class MseSession {
     const key = ['mse', ...tracks.map(({ id }) => id), ...missing].join(' ');
     const ids = tracks.map(({ id }) => id);
     const feed = stream.feed(key, ids, () => new MseFeedWriter(stream.name, tracks, unsupported));
-    this.#reading = { stream, feed, reader, rendition };
+    this.#reading = { stream, feed, reader };
     feed.attach(reader);
+    // Only now: a stream that is held ends with its last reader.
+    if (before) this.#leave(before);
     if (reader.counters.units === 0) {
       const reason = 'The next keyframe of the picture has not come yet.';
       this.#say({ type: 'waiting', for: 'keyframe', reason });
@@ -245,13 +246,21 @@ export class MseSession {
 
   #stopReading(): void {
     const reading = this.#reading;
-    if (!reading) return;
     this.#reading = undefined;
-    this.#earlier.video += reading.reader.counters.droppedVideo;
-    this.#earlier.audio += reading.reader.counters.droppedAudio;
-    reading.reader.reset();
-    reading.rendition?.release();
-    reading.feed.detach(reading.reader);
+    this.#releaseRendition();
+    if (reading) this.#leave(reading);
+  }
+
+  #releaseRendition(): void {
+    this.#rendition?.release();
+    this.#rendition = undefined;
+  }
+
+  #leave({ feed, reader }: Reading): void {
+    this.#earlier.video += reader.counters.droppedVideo;
+    this.#earlier.audio += reader.counters.droppedAudio;
+    reader.reset();
+    feed.detach(reader);
   }
 
   #watchDrops(): void {
