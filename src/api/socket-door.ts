@@ -3,10 +3,8 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Clock } from '#util/clock.ts';
 import { RateLimit } from '#util/rate-limit.ts';
+import { SocketWatch } from '#util/socket-watch.ts';
 
-/** A client that says nothing at all for so long, not even the answer to a ping, is gone. */
-const SILENCE_MS = 45_000;
-const PING_MS = 15_000;
 /** Messages and pings of one client in a second, many times what a page says. */
 const MAX_MESSAGES = 50;
 /** More than this waiting for one client: what can be left out is left out. */
@@ -16,41 +14,33 @@ const BACKLOG_BYTES = 1 << 20;
 export class SocketDoor {
   readonly #server = new WebSocketServer({ noServer: true, maxPayload: 64 << 10, perMessageDeflate: false });
   readonly #clock: Clock;
-  readonly #heard = new Map<WebSocket, number>();
-  #cancelPing = () => {};
+  readonly #watch: SocketWatch;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#watch = new SocketWatch(clock);
   }
 
   /** Makes a WebSocket of an upgrade request; who may come in was asked before. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, opened: (client: WebSocket) => void): void {
     this.#server.handleUpgrade(request, socket, head, (client) => {
-      const alive = () => this.#heard.set(client, this.#clock.now());
-      alive();
+      this.#watch.add(client);
       const limit = new RateLimit(MAX_MESSAGES);
       const heard = () => {
-        alive();
         if (!limit.take(this.#clock.now())) this.#turnOut(client);
       };
       client.on('message', heard);
       client.on('ping', heard);
-      client.on('pong', alive);
       // What follows an error is always a close.
       client.on('error', () => {});
-      client.on('close', () => {
-        this.#heard.delete(client);
-        if (this.#heard.size === 0) this.#cancelPing();
-      });
-      if (this.#heard.size === 1) this.#pingLater();
       opened(client);
     });
   }
 
   /** Ends all WebSockets; resolves when they are closed. Idempotent. */
   async close(reason: string): Promise<void> {
-    this.#cancelPing();
-    const clients = [...this.#heard.keys()];
+    this.#watch.stop();
+    const { clients } = this.#watch;
     const closed = clients.map((client) => new Promise((resolve) => client.once('close', resolve)));
     for (const client of clients) client.close(1001, reason.slice(0, 120));
     // A client that does not answer the close must not keep the server from ending.
@@ -70,16 +60,6 @@ export class SocketDoor {
     client.pause();
     const cancel = this.#clock.after(1000, () => client.terminate());
     client.on('close', cancel);
-  }
-
-  #pingLater(): void {
-    this.#cancelPing = this.#clock.after(PING_MS, () => {
-      for (const [client, heard] of this.#heard) {
-        if (this.#clock.now() - heard > SILENCE_MS) client.terminate();
-        else client.ping();
-      }
-      this.#pingLater();
-    });
   }
 }
 

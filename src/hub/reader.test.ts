@@ -112,6 +112,39 @@ describe('a reader', () => {
     expect(reader.queuedBytes).toBe(transport.backlog);
   });
 
+  it('is closed as well when keyframes are so rare that nothing waits for long', () => {
+    const clock = new VirtualClock();
+    const reasons: string[] = [];
+    const { reader, transport } = fakeReader({ clock, onClose: (reason) => reasons.push(reason) });
+    transport.open = false;
+    for (let n = 0; n < 300; n++) {
+      clock.advance(40);
+      reader.offer(chunk(n === 0 ? 'v0K' : `v${n}`, 40 * KB));
+    }
+    expect(reasons).toEqual(['The reader took nothing for 10 s.']);
+  });
+
+  it('is closed as well when so little comes that it would never fill the socket', () => {
+    const clock = new VirtualClock();
+    const reasons: string[] = [];
+    const { reader, transport } = fakeReader({ clock, onClose: (reason) => reasons.push(reason) });
+    const offer = (seconds: number) => {
+      for (let n = 0; n < seconds; n++) {
+        clock.advance(1000);
+        reader.offer(chunk(`a${n}`));
+      }
+    };
+    offer(60);
+    transport.open = false;
+    offer(8);
+    // It takes a part of what waits.
+    transport.backlog -= 1;
+    offer(8);
+    expect(reasons).toEqual([]);
+    offer(5);
+    expect(reasons).toEqual(['The reader took nothing for 11 s.']);
+  });
+
   it('is not closed while it still takes a little', () => {
     const clock = new VirtualClock();
     const { reader, transport } = fakeReader({ clock });

@@ -50,8 +50,9 @@ export class Reader {
   #queue: { chunk: Chunk; at: number }[] = [];
   #queuedBytes = 0;
   #waitsForKeyframe = false;
-  #lastBacklog = 0;
-  #lastProgress = 0;
+  /** Bytes that the socket had passed on when it last moved, and since when it has not moved while something waits. */
+  #taken = Number.NEGATIVE_INFINITY;
+  #stuckSince: number | undefined;
   #closed = false;
 
   constructor(options: {
@@ -85,7 +86,7 @@ export class Reader {
   }
 
   offer(chunk: Chunk): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#isStuck()) return;
     if (this.#waitsForKeyframe && chunk.kind === 'video') {
       if (!chunk.keyframe || this.#transport.backlog >= SOCKET_WINDOW) {
         this.counters.droppedVideo++;
@@ -98,15 +99,14 @@ export class Reader {
       return;
     }
     const now = this.#clock.now();
-    if (this.#queue.length === 0) this.#lastProgress = now;
     this.#queue.push({ chunk, at: now });
     this.#queuedBytes += chunk.bytes.length;
-    this.#watch(now);
+    this.#keepBudget(now);
   }
 
   /** Chunks that belong together, and their bytes in one Buffer: one write where the socket keeps up. */
   offerTogether(chunks: readonly Chunk[], bytes: Buffer): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#isStuck()) return;
     if (this.#waitsForKeyframe || this.#queue.length > 0 || this.#transport.backlog >= SOCKET_WINDOW) {
       for (const chunk of chunks) this.offer(chunk);
       return;
@@ -145,21 +145,27 @@ export class Reader {
       this.#queuedBytes -= chunk.bytes.length;
       this.#send(chunk);
     }
-    if (sent > 0) {
-      this.#queue.splice(0, sent);
-      this.#lastProgress = this.#clock.now();
-    }
+    if (sent > 0) this.#queue.splice(0, sent);
   }
 
-  #watch(now: number): void {
-    const backlog = this.#transport.backlog;
-    if (backlog < this.#lastBacklog) this.#lastProgress = now;
-    this.#lastBacklog = backlog;
-    if (now - this.#lastProgress > this.#limits.stallMs) {
-      const seconds = Math.round((now - this.#lastProgress) / 1000);
-      this.close(`The reader took nothing for ${seconds} s.`);
-      return;
+  /** Closes a reader for which something waits and whose socket has passed nothing on for too long. */
+  #isStuck(): boolean {
+    const { backlog } = this.#transport;
+    if (backlog === 0) {
+      this.#stuckSince = undefined;
+      return false;
     }
+    const now = this.#clock.now();
+    const taken = this.counters.bytes - backlog;
+    if (this.#stuckSince === undefined || taken > this.#taken) this.#stuckSince = now;
+    this.#taken = taken;
+    const stuckMs = now - this.#stuckSince;
+    if (stuckMs <= this.#limits.stallMs) return false;
+    this.close(`The reader took nothing for ${Math.round(stuckMs / 1000)} s.`);
+    return true;
+  }
+
+  #keepBudget(now: number): void {
     const oldest = this.#queue.find(({ chunk }) => chunk.kind === 'video')?.at ?? now;
     if (this.queuedBytes > this.#limits.queueBytes || now - oldest > this.#limits.queueMs) this.#shed();
   }

@@ -303,6 +303,26 @@ describe('the MSE door', () => {
     expect(message).toMatchObject({ tracks: [], mime: '', unsupported: [{ kind: 'video', codec: 'mjpeg' }] });
   });
 
+  test('gives up a page that does not even answer pings, be it one that waits', async () => {
+    await stop();
+    const clock = new VirtualClock();
+    await start({ clock });
+    const [silent, alive] = [open('nobody'), open('nobody')];
+    for (const page of [silent, alive]) await page.text('waiting');
+    // A vanished page: the bytes go out, and nothing ever comes back.
+    silent.socket.pong = () => {};
+    for (let seconds = 15; seconds <= 60; seconds += 15) {
+      const pinged = once(alive.socket, 'ping');
+      const from = alive.texts.length;
+      clock.advance(15_000);
+      await pinged;
+      alive.say({ type: 'ping', t: seconds });
+      await alive.text('pong', from);
+    }
+    expect((await silent.closed).code).toBe(1006);
+    expect(mse.sessions).toBe(1);
+  });
+
   test('closes its pages when the server stops', async () => {
     const page = open('nobody');
     await page.text('waiting');

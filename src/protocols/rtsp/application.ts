@@ -54,7 +54,7 @@ export interface RtspApplication {
   record(): void;
   /** RTP and RTCP of the other side, in READY, PLAYING and RECORDING. */
   interleaved(channel: number, payload: Buffer): void;
-  /** Bytes that the client has taken so far; while they grow, it is alive. */
+  /** Bytes that the client's system has taken so far; while they grow, a reader is alive. */
   progress(): number;
   /** The session is over, by TEARDOWN, by a fault, or by its time-out; the connection may go on. */
   released(reason: string): void;

@@ -79,22 +79,34 @@ describe('RtspServerSession', () => {
     expect(slow.clock.pending).toBe(0);
   });
 
-  test('disconnects a silent client after the time-out, and bytes in either direction start it anew', async () => {
+  test('disconnects a silent client after the time-out, and bytes that a reader takes start it anew', async () => {
     let taken = 0;
     const { clock, ask, calls } = setUp({ progress: () => taken });
-    await ask('ANNOUNCE', URL, {}, 'v=0\r\n');
+    await ask('SETUP', `${URL}/trackID=0`, { Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1' });
     clock.advance(59_000);
     await ask('GET_PARAMETER', URL);
     clock.advance(59_000);
     taken = 1000;
     clock.advance(59_000);
-    expect(calls).toEqual(['announce yard/gate']);
+    expect(calls).toHaveLength(1);
     clock.advance(2000);
     expect(calls.slice(1)).toEqual([
       'released: The client gave no sign of life for 60 s.',
       'disconnect: The client gave no sign of life for 60 s.',
     ]);
     expect(clock.pending).toBe(0);
+  });
+
+  test('disconnects a publisher that sends nothing, however many reports the system takes for it', async () => {
+    let taken = 0;
+    const { clock, ask, calls } = setUp({ progress: () => taken });
+    await ask('ANNOUNCE', URL, {}, 'v=0\r\n');
+    for (let s = 0; s < 60; s += 5) {
+      expect(calls).toHaveLength(1);
+      taken += 32;
+      clock.advance(5000);
+    }
+    expect(calls.at(-1)).toBe('disconnect: The client gave no sign of life for 60 s.');
   });
 
   test('keeps a session alive by what comes over UDP, and ends one from which nothing comes', async () => {

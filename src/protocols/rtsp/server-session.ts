@@ -52,7 +52,8 @@ export class RtspServerSession {
     this.#silence = new SilenceWatch({
       clock,
       timeoutMs,
-      progress: () => application.progress(),
+      // Many players say nothing while they play. A publisher has to send: the system takes reports for one that is gone.
+      progress: () => (this.#machine.publishes ? 0 : application.progress()),
       onSilent: disconnect,
     });
     this.#queue = new RequestQueue({

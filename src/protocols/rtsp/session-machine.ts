@@ -38,6 +38,11 @@ export class SessionMachine {
     this.#tracks = new TrackTransports(transports);
   }
 
+  /** The client has announced a stream of its own. */
+  get publishes(): boolean {
+    return this.#direction === 'record';
+  }
+
   get state(): RtspState {
     return this.#state;
   }

@@ -3,7 +3,7 @@ import type { Clock } from '#util/clock.ts';
 export interface SilenceWatchOptions {
   readonly clock: Clock;
   readonly timeoutMs: number;
-  /** Bytes that the client has taken so far; while they grow, it is alive. */
+  /** Bytes that the client's system has taken so far; while they grow, it is alive. */
   readonly progress: () => number;
   readonly onSilent: (reason: string) => void;
 }

@@ -5,6 +5,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { Hub } from '#hub/hub.ts';
 import { parseStreamName } from '#hub/name.ts';
 import { RateLimit } from '#util/rate-limit.ts';
+import { SocketWatch } from '#util/socket-watch.ts';
 import { MseSession } from './session.ts';
 import { CLOSE_MS, WebSocketTransport } from './transport.ts';
 
@@ -41,6 +42,7 @@ const SILENT: MseLog = { info() {}, debug() {} };
 export class MseServer {
   readonly #hub: Hub;
   readonly #log: MseLog;
+  readonly #watch: SocketWatch;
   readonly #webSockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -53,6 +55,7 @@ export class MseServer {
   constructor(options: MseServerOptions) {
     this.#hub = options.hub;
     this.#log = options.logger ?? SILENT;
+    this.#watch = new SocketWatch(options.hub.options.clock);
   }
 
   /**
@@ -78,6 +81,7 @@ export class MseServer {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#watch.stop();
     for (const webSocket of this.#webSockets.clients) {
       webSocket.close(GOING_AWAY, 'The server is stopping.');
       setTimeout(() => webSocket.terminate(), CLOSE_MS).unref();
@@ -98,6 +102,7 @@ export class MseServer {
     const id = `mse-${this.#nextId++}`;
     const remote = `${socket.remoteAddress}:${socket.remotePort}`;
     socket.setKeepAlive(true, 30_000);
+    this.#watch.add(webSocket, socket);
     const transport = new WebSocketTransport(webSocket, socket, () => {
       const stream = this.#hub.get(streamName);
       return stream && stream.state !== 'ended' ? TOO_SLOW : STREAM_GONE;
