@@ -24,6 +24,8 @@ export const requirements: readonly Requirement[] = [
   { package: 'gstreamer1.0-plugins-ugly', probe: element('x264enc') },
   { package: 'gstreamer1.0-libav', probe: element('avdec_h264') },
   { package: 'gstreamer1.0-rtsp', probe: element('rtspclientsink') },
+  { package: 'iproute2', probe: ['ip', '-V'] },
+  { package: 'nftables', probe: ['nft', '--version'] },
   { package: 'util-linux', probe: ['setpriv', '--pdeathsig', 'KILL', '--', 'setpriv', '--version'] },
   { package: 'fontconfig', probe: ['fc-list', '--version'] },
   // The page is looked at in Chinese too; without a face for it the screenshots show boxes.
