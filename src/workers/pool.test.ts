@@ -1,68 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { VirtualClock } from '#util/clock.ts';
-import { FakeChild } from '../../test/support/fake-child.ts';
-import { type TaskHandle, type TaskRequest, WorkerPool } from './pool.ts';
-
-/** A worker on the other side of a link: it records what it is told. */
-class FakeWorker {
-  readonly child = new FakeChild();
-  readonly heard: string[] = [];
-  readonly id: string;
-
-  constructor(id: string) {
-    this.id = id;
-  }
-
-  start({ id, epoch, spec }: { id: string; epoch: number; spec: string }) {
-    this.heard.push(`start ${id}#${epoch} ${spec}`);
-  }
-
-  stop(task: string) {
-    this.heard.push(`stop ${task}`);
-  }
-}
-
-function setUp({ max = 4 } = {}) {
-  const clock = new VirtualClock();
-  const workers: FakeWorker[] = [];
-  const pool = new WorkerPool<string>({
-    clock,
-    max,
-    spawn: ({ id }) => {
-      const worker = new FakeWorker(id);
-      workers.push(worker);
-      return worker.child;
-    },
-  });
-  const attach = (index = workers.length - 1) => pool.attach(workers[index]!.id, workers[index]!);
-  /** Lets time pass while all workers that live answer. */
-  const live = (ms: number) => {
-    for (let t = 0; t < ms; t += 250) {
-      clock.advance(Math.min(250, ms - t));
-      for (const { id } of workers) pool.heartbeat(id, 50e6);
-    }
-  };
-  const states: string[] = [];
-  const start = (spec: string, request: Partial<TaskRequest<string>> = {}): TaskHandle =>
-    pool.start({
-      role: 'pipeline',
-      affinity: spec,
-      spec,
-      onState: ({ state, reason }) => states.push(reason === undefined ? state : `${state}: ${reason}`),
-      ...request,
-    });
-  const say = (
-    worker: FakeWorker,
-    handle: TaskHandle,
-    state: 'running' | 'failed' | 'done',
-    reason?: string,
-  ) => pool.taskState(worker.id, { task: handle.id, epoch: handle.epoch, state, reason });
-  return { clock, workers, pool, attach, live, states, start, say };
-}
+import { setUpPool } from '../../test/support/pool.ts';
 
 describe('WorkerPool', () => {
   it('starts no worker before there is a task, and sends the task when the worker says hello', () => {
-    const { workers, start, attach, pool, say } = setUp();
+    const { workers, start, attach, pool, say } = setUpPool();
     expect(workers).toHaveLength(0);
     const task = start('people');
     expect(workers).toHaveLength(1);
@@ -77,7 +18,7 @@ describe('WorkerPool', () => {
   });
 
   it('refuses a worker that it did not start, that is dead, or that has a connection already', () => {
-    const { pool, start, attach, workers } = setUp();
+    const { pool, start, attach, workers } = setUpPool();
     start('people');
     expect(pool.attach('pipeline-9.1', workers[0]!)).toBe(false);
     attach();
@@ -87,7 +28,7 @@ describe('WorkerPool', () => {
   });
 
   it('gives every task of a killed worker to the next one, with a new epoch', () => {
-    const { workers, start, attach, clock, states, say } = setUp();
+    const { workers, start, attach, clock, states, say } = setUpPool();
     const a = start('people', { affinity: 'yard' });
     const b = start('smoke', { affinity: 'yard' });
     attach();
@@ -104,7 +45,7 @@ describe('WorkerPool', () => {
   });
 
   it('tells the owner of each state once, however often the worker says it', () => {
-    const { workers, start, attach, states, say } = setUp();
+    const { workers, start, attach, states, say } = setUpPool();
     const task = start('people');
     attach();
     for (let i = 0; i < 3; i++) say(workers[0]!, task, 'running');
@@ -112,7 +53,7 @@ describe('WorkerPool', () => {
   });
 
   it('ignores what comes under an older epoch or from another worker', () => {
-    const { workers, start, attach, clock, pool } = setUp();
+    const { workers, start, attach, clock, pool } = setUpPool();
     const task = start('people');
     attach();
     expect(pool.accepts('pipeline-1.1', task.id, 1)).toBe(true);
@@ -130,7 +71,7 @@ describe('WorkerPool', () => {
   });
 
   it('ends and restarts a worker that lost its connection', () => {
-    const { workers, start, attach, clock, pool } = setUp();
+    const { workers, start, attach, clock, pool } = setUpPool();
     const task = start('people');
     attach();
     pool.detach('pipeline-1.1', 'closed');
@@ -146,7 +87,7 @@ describe('WorkerPool', () => {
   });
 
   it('restarts a worker that fell silent within two seconds', () => {
-    const { workers, start, attach, clock, live } = setUp();
+    const { workers, start, attach, clock, live } = setUpPool();
     start('people');
     attach();
     live(5000);
@@ -156,7 +97,7 @@ describe('WorkerPool', () => {
   });
 
   it('replaces a worker that uses too much memory, and says how much', () => {
-    const { workers, start, attach, clock, pool } = setUp();
+    const { workers, start, attach, clock, pool } = setUpPool();
     const task = start('people');
     attach();
     pool.heartbeat('pipeline-1.1', 2 ** 30);
@@ -172,7 +113,7 @@ describe('WorkerPool', () => {
   });
 
   it('tries a failed task again after a back-off and says when', () => {
-    const { workers, start, attach, clock, say } = setUp();
+    const { workers, start, attach, clock, say } = setUpPool();
     const task = start('people');
     attach();
     say(workers[0]!, task, 'failed', 'The model is missing.');
@@ -185,7 +126,7 @@ describe('WorkerPool', () => {
   });
 
   it('sends a failed task once when its worker was restarted meanwhile', () => {
-    const { workers, start, attach, live, say } = setUp();
+    const { workers, start, attach, live, say } = setUpPool();
     const task = start('people');
     attach();
     say(workers[0]!, task, 'failed', 'The model is missing.');
@@ -197,7 +138,7 @@ describe('WorkerPool', () => {
   });
 
   it('does not try again what is not to be tried again', () => {
-    const { workers, start, attach, say, clock, states, pool } = setUp();
+    const { workers, start, attach, say, clock, states, pool } = setUpPool();
     const failed = start('probe a', { restart: false });
     attach();
     say(workers[0]!, failed, 'failed', 'No video in it.');
@@ -213,7 +154,7 @@ describe('WorkerPool', () => {
   });
 
   it('hands on the report of a task that is done', () => {
-    const { start, attach, pool } = setUp();
+    const { start, attach, pool } = setUpPool();
     const task = start('probe', { restart: false });
     attach();
     pool.taskState('pipeline-1.1', { task: task.id, epoch: 1, state: 'done', report: { container: 'mp4' } });
@@ -222,7 +163,7 @@ describe('WorkerPool', () => {
   });
 
   it('stops a task when its worker confirms it, and tells its owner nothing more', async () => {
-    const { workers, start, attach, say, states, pool } = setUp();
+    const { workers, start, attach, say, states, pool } = setUpPool();
     const task = start('people');
     attach();
     let over = false;
@@ -240,7 +181,7 @@ describe('WorkerPool', () => {
   });
 
   it('does not wait for ever for a worker that does not confirm', async () => {
-    const { start, attach, live, workers } = setUp();
+    const { start, attach, live, workers } = setUpPool();
     const silent = start('a', { affinity: 'yard' });
     const dead = start('b', { affinity: 'yard' });
     attach();
@@ -253,7 +194,7 @@ describe('WorkerPool', () => {
   });
 
   it('ends a worker that had nothing to do for ten seconds', async () => {
-    const { workers, start, attach, live, pool } = setUp();
+    const { workers, start, attach, live, pool } = setUpPool();
     const task = start('people');
     await task.stop();
     attach();
@@ -271,7 +212,7 @@ describe('WorkerPool', () => {
   });
 
   it('keeps streams apart up to its size and then shares', () => {
-    const { pool, start } = setUp({ max: 3 });
+    const { pool, start } = setUpPool({ max: 3 });
     start('cam', { role: 'source' });
     for (const affinity of ['a', 'b', 'c', 'a']) start('people', { affinity });
     expect(pool.list().map(({ id, tasks }) => `${id}: ${tasks.map((t) => t.affinity).join()}`)).toEqual([
@@ -281,112 +222,8 @@ describe('WorkerPool', () => {
     ]);
   });
 
-  describe('with a task that makes its worker crash again and again', () => {
-    /** Two workers at most, so that all tasks share one; it crashes whenever `guilty` is at work in it. */
-    function crashing(guilty: string) {
-      const world = setUp({ max: 2 });
-      const { workers, clock, pool, attach } = world;
-      const done = new Set<number>();
-      /** Every worker says hello as it comes; those with the guilty task crash a second later. */
-      const live = (ms: number) => {
-        for (let t = 0; t < ms; t += 250) {
-          clock.advance(250);
-          for (const [index, worker] of workers.entries()) {
-            if (worker.child.listenerCount('exit') === 0 || done.has(index)) continue;
-            attach(index);
-            pool.heartbeat(worker.id, 50e6);
-            const since = worker.heard.some((line) => line.includes(guilty)) ? clock.now() : undefined;
-            if (since === undefined) continue;
-            done.add(index);
-            clock.after(1000, () => worker.child.exit(null, 'SIGSEGV'));
-          }
-        }
-      };
-      const homes = () =>
-        pool
-          .list()
-          .map(
-            ({ quarantine, tasks }) =>
-              `${quarantine ? 'alone' : 'open'}: ${tasks.map((t) => t.affinity).join()}`,
-          );
-      return { ...world, live, homes };
-    }
-
-    it('gives it a worker of its own after the third crash, and leaves the others in peace', () => {
-      const { start, live, homes, workers, pool } = crashing('guilty');
-      const [a, b] = [start('a'), start('b')];
-      live(1000);
-      const guilty = start('guilty');
-      // It was there in all three crashes like the others, but it is the newest.
-      live(60_000);
-      expect(homes()).toEqual(['open: a,b', 'alone: guilty']);
-      expect(guilty.reason).toMatch(/worker/);
-      const [open] = pool.list();
-      const epochs = [a.epoch, b.epoch];
-      const incarnations = workers.length;
-      live(120_000);
-      expect([a.epoch, b.epoch]).toEqual(epochs);
-      expect(pool.list()[0]!.restarts).toBe(open!.restarts);
-      // Alone, it is tried less and less often: at most every half minute, shortened by the jitter.
-      expect(workers.length - incarnations).toBeLessThanOrEqual(9);
-    });
-
-    it('finds it among many, also when it was there before they came', () => {
-      const { start, live, homes, pool } = crashing('guilty');
-      for (const spec of ['a', 'guilty', 'b', 'c', 'd', 'e', 'f']) start(spec);
-      live(240_000);
-      const alone = pool.list().find(({ tasks }) => tasks.some(({ affinity }) => affinity === 'guilty'));
-      expect(alone!.tasks).toHaveLength(1);
-      expect(alone!.quarantine).toBe(true);
-      expect(
-        homes()
-          .join(' ')
-          .match(/\b[a-f]\b/g)!
-          .toSorted(),
-      ).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
-    });
-
-    it('keeps the tasks of one stream together, and new ones away from it', () => {
-      const { start, live, homes } = crashing('guilty');
-      start('a');
-      start('guilty one', { affinity: 'yard' });
-      start('guilty two', { affinity: 'yard' });
-      live(6000);
-      expect(homes()).toEqual(['open: a', 'alone: yard,yard']);
-      start('b');
-      start('c', { affinity: 'yard' });
-      expect(homes()[0]).toEqual('open: a,b,yard');
-    });
-
-    it('tells what happened, and ends its worker with it', async () => {
-      const { start, live, homes, states } = crashing('guilty');
-      start('a');
-      const guilty = start('guilty');
-      live(6000);
-      expect(states).toContain(
-        'waiting: Its worker pipeline-1 crashed again and again while it was at work; ' +
-          'it goes on in a worker of its own, pipeline-2.',
-      );
-      void guilty.stop();
-      live(15_000);
-      await Promise.resolve();
-      expect(homes()).toEqual(['open: a']);
-    });
-
-    it('accuses nobody when a worker never gets as far as its tasks', () => {
-      const { start, workers, clock, homes } = crashing('guilty');
-      start('a');
-      start('b');
-      for (let n = 0; n < 6; n++) {
-        workers.at(-1)!.child.exit(1);
-        clock.advance(5000);
-      }
-      expect(homes()).toEqual(['open: a,b']);
-    });
-  });
-
   it('starts more workers when it may have more, and lets those that are over a lower limit end by themselves', async () => {
-    const { pool, start, live } = setUp({ max: 2 });
+    const { pool, start, live } = setUpPool({ max: 2 });
     start('cam', { role: 'source' });
     const tasks = ['a', 'b'].map((affinity) => start('people', { affinity }));
     expect(pool.list()).toHaveLength(2);
@@ -404,7 +241,7 @@ describe('WorkerPool', () => {
   });
 
   it('tells the owners when it ends, and leaves no child and no timer', async () => {
-    const { pool, start, attach, workers, clock, states } = setUp();
+    const { pool, start, attach, workers, clock, states } = setUpPool();
     const task = start('people');
     attach();
     start('cam', { role: 'source' });
