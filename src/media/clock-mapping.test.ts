@@ -40,10 +40,19 @@ describe('the first sender report', () => {
     expect(video.lag).toBe(0);
   });
 
-  it('is reached by at most 10 ms per second of media when units came before it', () => {
+  it('holds at once when it comes within half a second of the first unit, before a player has begun', () => {
+    const video = new StreamClock().track(0, RATE);
+    video.ntpAt(0, START);
+    video.report(ticks(0.01), START + 310, START + 10);
+    expect(video.ntpAt(ticks(0.04), START + 40)).toBe(START + 340);
+    expect(video.lag).toBe(0);
+  });
+
+  it('is reached by at most 10 ms per second of media when it comes later', () => {
     const video = new StreamClock().track(0, RATE);
     let last = video.ntpAt(0, START);
-    video.report(ticks(0.01), START + 310, START + 10);
+    last = video.ntpAt(ticks(1), START + 1000) - 1000;
+    video.report(ticks(1), START + 1300, START + 1000);
     for (let second = 1; second <= 40; second++) {
       const ntp = video.ntpAt(ticks(second), START + second * 1000);
       expect(Math.abs(ntp - last - 1000)).toBeLessThanOrEqual(10);
@@ -84,6 +93,7 @@ describe('reports that go on', () => {
     for (const rate of [90_000, 48_000, 8000]) {
       const track = new StreamClock().track(0, rate);
       track.report(0, START, START);
+      track.ntpAt(0, START);
       for (let second = 0; second < 600; second += 5) {
         const at = second + 0.123_456;
         track.report(Math.floor(at * rate), START + at * 1000, START + at * 1000);

@@ -1,20 +1,14 @@
-import { type ClockSource, STEP, TrackClock } from './track-clock.ts';
+import { STEP } from './slewed-line.ts';
+import { type ClockSource, TrackClock } from './track-clock.ts';
 
 /**
  * Maps the RTP clocks of a stream's tracks to the wall clock of the capture (DESIGN rule R1).
  *
- * A track starts with a provisional mapping by the arrival of its first unit and gets the true one from sender reports.
- * Two things are kept apart: the *estimate*, the line that the reports describe, and the *lag*, by which what is handed
- * out still differs from it. A report moves the estimate and sets the lag so that the outcome is continuous; the lag
- * then shrinks by at most 10 ms for each second of media (1 %, below what is heard as a change of pitch).
- *
- * The estimate is a least-squares line over the reports (alpha-beta filter with growing, then fading memory), so jitter
- * of single reports is averaged and a constant skew of the clock, which no source is free of, leaves no error behind.
- * A track without reports follows the units that arrive earliest in the same way.
- *
- * A report that says something else than the ones before is not believed alone where it would tear sound and picture
- * apart: a source that sets its clock shows it in the reports of all tracks, which then move together; a report that
- * lies stays alone; a clock that really runs at another speed shows the same error again, as much larger as time went on.
+ * A track starts with a provisional mapping by the arrival of its earliest units and gets the true one from sender
+ * reports, as far as these are believed (`report-judge.ts`). The mapping is a line that is moved without a jump that
+ * could be heard (`slewed-line.ts`), by a filter over what is observed (`line-filter.ts`). A track without reports
+ * follows the units that arrive earliest (`arrival-watch.ts`); one whose timestamps are not the time is kept in step by
+ * its arrival beside the others (`pace-watch.ts`, `pace-lock.ts`).
  */
 
 export type { ClockState, TrackClock } from './track-clock.ts';
@@ -25,6 +19,7 @@ export class StreamClock {
   #offsets: number[] = [];
   #offset: number | undefined;
   #stepped = 0;
+  #began: number | undefined;
 
   /** The clock of a track, made at first use. `clockRate` in ticks per second. */
   track(id: number, clockRate: number): TrackClock {
@@ -33,6 +28,7 @@ export class StreamClock {
       track = new TrackClock(clockRate, {
         offset: () => this.#offset,
         others: (self) => [...this.#tracks.values()].filter((other) => other !== self),
+        began: (now) => (this.#began ??= now),
         reported: (offset, isOnly) => this.#reported(offset, isOnly),
         shift: (error) => this.#shift(error),
         stepped: () => this.#stepped,

@@ -1,42 +1,29 @@
-import { ArrivalWatch, type EarlyArrival } from './arrival-watch.ts';
+import { type Arrival, ArrivalWatch } from './arrival-watch.ts';
+import { LineFilter } from './line-filter.ts';
+import { PaceLock } from './pace-lock.ts';
+import { type Bin, PaceWatch } from './pace-watch.ts';
+import { type Party, ReportJudge, type Statement, type Verdict } from './report-judge.ts';
+import { SlewedLine } from './slewed-line.ts';
 
-/** Lag consumed, in ms per ms of media; with the skew limit below together 10 ms per second. */
-const SLEW = 0.0095;
-/** Largest skew believed without further ado: ten times what a bad crystal has. */
-const MAX_SKEW = 0.0005;
-/** An error of this many ms is a step: the source has set its clock, and slewing would take minutes. */
-export const STEP = 2000;
-/**
- * Errors below this many ms, or below one tick (a report is rounded to a tick), are what exact reports differ by;
- * following them would only move the mapping to and fro.
- */
+/** Memory of the filter, in reports: a minute at the usual interval of 5 s. */
+const MEMORY = 12;
+/** Errors of reports below this many ms, or below one tick to which they are rounded, are not followed. */
 const HOLD = 0.05;
 /** The same for arrivals, ms: the earliest of ten seconds are not earlier by the same each time. */
 const ARRIVAL_HOLD = 0.5;
-/** Memory of the filter, in reports: a minute at the usual interval of 5 s. */
-const MEMORY = 12;
-/** Reports before the skew is believed: from fewer, jitter of 1 ms looks like hundreds of ppm. */
-const SKEW_FROM = 4;
-/** Ms of media between two reports from which they say something about the skew. */
-const SKEW_INTERVAL = 1000;
-/** A report that is off by this many ms says something new, which has to be confirmed. */
-const NEWS = 20;
-/** Where reports jitter, so many times their jitter; larger errors than this are no jitter, ms. */
-const NEWS_JITTER = 1.5;
-const MAX_JITTER = 200;
-/** Share of the jitter that is remembered from one report to the next. */
-const JITTER_MEMORY = 0.95;
-/** The same for the first report of a track, against what the reports of the others showed. */
-const FIRST_NEWS = 1000;
-/** Reports that say something new and disagree with each other, until the last is taken as it is. */
-const PATIENCE = 4;
-/** Errors that differ by no more than this many ms, or this share, are the same. */
-const SAME = 20;
-const SAME_SHARE = 0.2;
-/** Speeds that differ by less are left to the filter. */
-const GROSS_SPEED = 0.03;
+/** An error in the earliest arrivals of a window, ms, that no clock can have. */
+const OTHER_WAY = 40;
+/**
+ * So many ms after its first unit a track may still be put at once to where its first report or an earlier arrival shows
+ * it: players have hardly begun, and a slew would leave sound and picture apart for half a minute.
+ */
+const SETTLE = 500;
+/** So many ms any earlier arrival is followed; after them, the windows show more than one unit does. */
+const BEGINNING = 10_000;
 /** Timestamps that get ahead of arrival by this many ms from one unit to the next have jumped. */
 const JUMP = 500;
+/** Ms for which a pace that arrivals have shown says something about the reports that follow. */
+const PACE_MEMORY = 10_000;
 
 /**
  * A report speaks of about the moment at which it is sent. One whose RTP time is further than this many seconds from
@@ -60,117 +47,104 @@ export interface ClockState {
 export interface StreamOffset {
   offset(): number | undefined;
   others(self: TrackClock): readonly TrackClock[];
-  /** A report was believed: by it the source's clock is so many ms ahead of ours. `isOnly`: no other track has any. */
-  reported(offset: number, isOnly: boolean): void;
+  /** When the stream's first unit came. */
+  began(now: number): number;
+  /** By its reports the source's clock is so many ms ahead of ours. `isStep`: they may show that it was set. */
+  reported(offset: number, isStep: boolean): void;
   shift(error: number): void;
   stepped(): number;
 }
 
-/** A report that says something new. */
-interface Doubt {
-  readonly ticks: number;
-  readonly now: number;
-  readonly error: number;
-  /** How many in a row, this one included. */
-  readonly count: number;
-}
-
 /** The clock of one track; made by `StreamClock.track`. */
-export class TrackClock {
+export class TrackClock implements Party {
   readonly clockRate: number;
   readonly #stream: StreamOffset;
+  readonly #line: SlewedLine;
+  readonly #filter: LineFilter;
+  readonly #judge = new ReportJudge();
   readonly #watch: ArrivalWatch;
-  /** The estimate: wall clock `#ntp` at `#ticks`, running `1 + #skew` times as fast as its rate says. */
-  #ticks = 0;
-  #ntp: number | undefined;
-  #skew = 0;
-  /** The part of the skew that is no crystal's: pictures that are not as many as their timestamps say. */
-  #gross = 0;
-  /** What is handed out is the estimate plus the lag; it was `#lag` at `#lagTicks`. */
-  #lag = 0;
-  #lagTicks = 0;
-  /** Latest position handed out. */
-  #latest: number | undefined;
-  /** When it arrived. */
-  #latestNow = 0;
-  #reports = 0;
-  /** Reports or, without them, windows of arrival that the estimate was made from. */
-  #observations = 0;
-  /** The last report, and the last observation that the estimate was made from. */
-  #lastReport = { ticks: 0, now: 0 };
-  #lastTicks = 0;
-  #doubt: Doubt | undefined;
-  /** Largest error of a single report lately, ms. */
-  #jitter = 0;
-  /** Speed that arrival showed last, and when. */
-  #arriving: { speed: number; now: number } | undefined;
+  readonly #pace: PaceWatch;
+  #lock: PaceLock | undefined;
+  /** Slope that arrivals showed last, and when. */
+  #pacing = { slope: 0, now: Number.NEGATIVE_INFINITY };
+  /** Our clock at the first unit. */
+  #began: number | undefined;
+  /** The latest unit by its timestamp. */
+  #latest: Arrival | undefined;
+  #lastReport: Arrival | undefined;
+  /** A report that came before the first unit. */
+  #waiting: { readonly ticks: number; readonly ntp: number; readonly now: number } | undefined;
   /** Offset of the stream in the provisional mapping. */
   #followed = 0;
   /** What arrivals are later than the provisional mapping says, by the network and not by the clock. */
   #delay = 0;
-  #steps = 0;
-  #ignored = 0;
 
   constructor(clockRate: number, stream: StreamOffset) {
     this.clockRate = clockRate;
     this.#stream = stream;
+    this.#line = new SlewedLine(clockRate);
+    this.#filter = new LineFilter(this.#line);
     this.#watch = new ArrivalWatch(clockRate);
+    this.#pace = new PaceWatch(clockRate);
   }
 
   get source(): ClockSource {
-    return this.#reports > 0 ? 'sender-report' : 'arrival';
+    return this.reports > 0 ? 'sender-report' : 'arrival';
   }
 
   get state(): ClockState {
-    return { source: this.source, skewPpm: this.#skew * 1e6, lagMs: this.lag };
+    return { source: this.source, skewPpm: this.skew * 1e6, lagMs: this.lag };
   }
 
   /** Jumps of the mapping so far: errors of 2 s or more. */
   get steps(): number {
-    return this.#steps;
+    return this.#line.steps;
   }
 
   /** Reports that were not believed. */
   get ignored(): number {
-    return this.#ignored;
+    return this.#judge.ignored;
   }
 
   /** Error of the mapping in ms still to be slewed away at the latest position. */
   get lag(): number {
-    return this.#latest === undefined ? 0 : this.#lagAt(this.#latest);
+    return this.#latest ? this.#line.lagAt(this.#latest.ticks) : 0;
   }
 
   /** Skew of the source's clock against its own reports (without them: our clock), e.g. 0.0002 for 200 ppm slow. */
   get skew(): number {
-    return this.#skew;
+    return this.#line.skew;
+  }
+
+  /** Whether the time of a unit was handed out yet. */
+  get hasBegun(): boolean {
+    return this.#line.latest !== undefined;
+  }
+
+  /** Reports that were believed. */
+  get reports(): number {
+    return this.#judge.reports;
+  }
+
+  /** The report that waits to be confirmed. For the other tracks of the stream only. */
+  get doubt(): Statement | undefined {
+    return this.#judge.doubt;
+  }
+
+  /** Ms by which the capture clock is ahead of the earliest arrivals. For the other tracks of the stream only. */
+  get lead(): number | undefined {
+    const unit = this.#lock ? this.#latest : (this.#watch.earliest ?? this.#latest);
+    return unit && this.#line.estimate(unit.ticks) - unit.now;
   }
 
   /**
    * Wall clock of capture, ms since 1970, of a unit at `ticks` that arrived at `now` (our clock, ms since 1970).
-   * The first call begins the provisional mapping where no report came before.
+   * The first call begins the provisional mapping.
    */
   ntpAt(ticks: number, now: number): number {
-    const first = this.#latest === undefined;
-    if (first && this.#reports > 0) {
-      if (this.#isNear(ticks, now, this.#lastReport)) this.#tellOffset(ticks, now);
-      else {
-        this.#ntp = undefined;
-        this.#reports = 0;
-        this.#ignored++;
-      }
-    }
-    if (this.#ntp === undefined) {
-      this.#followed = this.#stream.offset() ?? 0;
-      this.#ticks = ticks;
-      this.#lastTicks = ticks;
-      this.#ntp = now + this.#followed;
-    }
-    if (first) {
-      this.#lag = this.#stream.others(this).find((other) => other.hasBegun)?.lag ?? 0;
-      this.#lagTicks = ticks;
-    }
-    if (this.#latest === undefined || ticks > this.#latest) this.#arrived(ticks, now);
-    return this.#estimate(ticks) + this.#lagAt(ticks);
+    if (!this.#latest) this.#begin({ ticks, now });
+    else if (ticks > this.#latest.ticks) this.#arrived({ ticks, now }, this.#latest);
+    return this.#line.at(ticks);
   }
 
   /**
@@ -181,250 +155,220 @@ export class TrackClock {
     return this.ntpAt(ticks, now) - this.#stream.stepped();
   }
 
-  /** Whether a unit of the track came yet. */
-  get hasBegun(): boolean {
-    return this.#latest !== undefined;
-  }
-
   /** A sender report: at `ticks` the source's wall clock was `ntp` (ms since 1970); it arrived at `now`. */
   report(ticks: number, ntp: number, now: number): void {
-    const latest = this.#latest;
-    const isNear = latest === undefined || this.#isNear(ticks, now, { ticks: latest, now: this.#latestNow });
-    if (!Number.isFinite(ntp) || !isNear) {
-      this.#ignored++;
+    const last = this.#waiting ?? this.#lastReport;
+    if (!Number.isFinite(ntp) || (this.#latest && !this.#isNear(ticks, now, this.#latest))) {
+      this.#judge.ignore();
       return;
     }
-    if (this.#reports > 0 && ticks <= this.#lastReport.ticks) {
+    if (last && ticks <= last.ticks) {
       // A report from before the last one says nothing new; much earlier means that the source began anew.
-      if (this.#lastReport.ticks - ticks < 10 * this.clockRate) return;
-      this.#reports = 0;
+      if (last.ticks - ticks < 10 * this.clockRate) return;
+      this.#judge.restart();
+    }
+    if (!this.#latest) {
+      this.#waiting = { ticks, ntp, now };
+      return;
     }
     this.#lastReport = { ticks, now };
-    if (this.#isNews(ticks, ntp)) {
-      this.#consider(ticks, ntp, now);
-      return;
-    }
-    if (this.#doubt) {
-      this.#ignored += this.#doubt.count;
-      this.#jittered(this.#doubt.error);
-    }
-    this.#doubt = undefined;
-    if (this.#ntp !== undefined && this.#reports > 0) this.#jittered(ntp - this.#estimate(ticks));
-    if (this.#ntp === undefined || this.#reports === 0) this.#begin(ticks, ntp);
-    else this.#refine(ticks, ntp);
-    this.#believed(ticks);
+    const report = { ticks, ntp, error: ntp - this.#line.estimate(ticks) };
+    const verdict = this.#judge.judge(report, this.lead, this.#stream.others(this), {
+      sinceLast: (at) => this.#line.ms(at - this.#filter.lastTicks),
+      arriving: this.#arriving(now),
+    });
+    this.#follow(report, verdict, now);
   }
 
   /** The stream's offset is now `offset`: a provisional mapping moves along. For StreamClock only. */
   follow(offset: number): void {
-    if (this.#reports > 0 || this.#ntp === undefined) return;
-    this.#move(this.#ticks, this.#ntp + offset - this.#followed, this.#skew);
+    if (this.reports > 0 || !this.#latest) return;
+    const error = offset - this.#followed;
+    this.#line.shift(error, this.#isSettling(this.#latest.now));
+    this.#lock?.moved(error);
     this.#followed = offset;
   }
 
   /** The source has set its clock by `error` ms. For StreamClock only. */
   shift(error: number): void {
     this.#followed += error;
-    if (this.#doubt) this.#lastTicks = this.#doubt.ticks;
-    this.#doubt = undefined;
-    if (this.#ntp !== undefined) this.#move(this.#ticks, this.#ntp + error, this.#skew);
+    this.#line.shift(error);
+    if (this.#lock?.isAlone) this.#lock.moved(error);
+    const { doubt } = this.#judge;
+    if (doubt && this.reports === 0) this.#takeFirst(doubt, this.#latest?.now ?? 0);
+    else if (doubt) {
+      this.#filter.skip(doubt.ticks);
+      this.#judge.settle(false);
+    }
   }
 
   /** Whether a moment lies where the clock must be by then, counted from an earlier moment. */
-  #isNear(ticks: number, now: number, from: { readonly ticks: number; readonly now: number }): boolean {
+  #isNear(ticks: number, now: number, from: Arrival): boolean {
     const expected = from.ticks + ((now - from.now) * this.clockRate) / 1000;
     return Math.abs(ticks - expected) <= PLAUSIBLE * this.clockRate;
   }
 
-  /** The estimate follows the report just taken. */
-  #believed(ticks: number): void {
-    this.#lastTicks = ticks;
-    if (this.#latest !== undefined) this.#tellOffset(this.#latest, this.#latestNow);
+  #isSettling(now: number): boolean {
+    return now - (this.#began ?? now) < SETTLE;
   }
 
-  #tellOffset(ticks: number, now: number): void {
-    const isOnly = this.#stream.others(this).every((other) => other.#reports === 0);
-    this.#stream.reported(this.#estimate(ticks) - now, isOnly);
+  /** The first unit came. */
+  #begin(unit: Arrival): void {
+    const { ticks, now } = unit;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    this.#followed = this.#stream.offset() ?? 0;
+    this.#line.move(ticks, now + this.#followed, 0);
+    this.#line.begin(ticks, this.#stream.others(this).find((other) => other.hasBegun)?.lag ?? 0);
+    this.#filter.restart(ticks, 0);
+    this.#began = now;
+    this.#take(unit);
+    if (waiting && !this.#isNear(ticks, now, waiting)) this.#judge.ignore();
+    else if (waiting) this.report(waiting.ticks, waiting.ntp, waiting.now);
+    this.#line.latest = ticks;
   }
 
   /** A unit came, later than all before it by its timestamp. */
-  #arrived(ticks: number, now: number): void {
-    const latest = this.#latest;
-    if (latest !== undefined) {
-      const ahead = this.#ms(ticks - latest) - (now - this.#latestNow);
-      if (ahead > JUMP && this.#watch.isEarlier(ticks, now, JUMP)) this.#jumped(ahead);
-    }
-    this.#latest = ticks;
-    this.#latestNow = now;
-    const { early, speed } = this.#watch.observe(ticks, now);
-    if (speed !== undefined) this.#arrivesAt(speed, ticks, now);
-    if (early && this.#reports === 0) this.#arrivedEarly(early);
+  #arrived(unit: Arrival, latest: Arrival): void {
+    const ahead = this.#line.ms(unit.ticks - latest.ticks) - (unit.now - latest.now);
+    if (ahead > JUMP && this.#watch.isEarlier(unit, JUMP)) this.#leapt(ahead);
+    this.#line.latest = unit.ticks;
+    this.#take(unit);
+    this.#reconsider(unit.now);
+  }
+
+  #take(unit: Arrival): void {
+    const { now } = unit;
+    const isEarliest = now - (this.#began ?? now) < BEGINNING && this.#watch.isEarlier(unit, 0);
+    this.#latest = unit;
+    const early = this.#watch.observe(unit, this.#stream.began(now));
+    const bin = this.#pace.observe(unit);
+    if (bin) this.#binned(bin, now);
+    if (isEarliest) this.#arrivedEarlier(unit);
+    if (early && this.reports === 0 && !this.#lock) this.#arrivedEarly(early);
   }
 
   /** Timestamps jumped forward by `ms` while the capture went on. */
-  #jumped(ms: number): void {
+  #leapt(ms: number): void {
     const ticks = (ms * this.clockRate) / 1000;
-    this.#ticks += ticks;
-    this.#lagTicks += ticks;
-    this.#lastTicks += ticks;
-    this.#lastReport = { ...this.#lastReport, ticks: this.#lastReport.ticks + ticks };
+    this.#line.leap(ticks);
+    this.#filter.skip(this.#filter.lastTicks + ticks);
+    if (this.#lastReport) this.#lastReport = { ...this.#lastReport, ticks: this.#lastReport.ticks + ticks };
     this.#watch.restart();
+    this.#pace.restart();
   }
 
-  /** Takes over a speed that only this track shows; where all show it, the network is slow or a buffer empties. */
-  #arrivesAt(speed: number, ticks: number, now: number): void {
-    this.#arriving = { speed, now };
-    if (this.#reports > 1 || Math.abs(speed - this.#skew) < GROSS_SPEED || this.#ntp === undefined) return;
-    const others = this.#stream.others(this);
-    const isAlone = others.every(({ arriving }) => {
-      return arriving && now - arriving.now < 2000 && Math.abs(arriving.speed - speed) >= GROSS_SPEED;
-    });
-    if (!isAlone) return;
-    const pivot = Math.max(this.#ticks, ticks - 4 * this.clockRate);
-    this.#gross = speed;
-    this.#observations = 0;
-    this.#lastTicks = ticks;
-    this.#move(pivot, this.#estimate(pivot), speed);
-  }
-
-  /** Speed that arrival showed last. For the other tracks of the stream only. */
-  get arriving(): { readonly speed: number; readonly now: number } | undefined {
-    return this.#arriving;
-  }
-
-  /** The report that is waiting to be confirmed. For the other tracks of the stream only. */
-  get doubt(): Doubt | undefined {
-    return this.#doubt;
+  /** In the beginning, a unit that took a shorter way than all before it shows where the track stands. */
+  #arrivedEarlier({ ticks, now }: Arrival): void {
+    if (this.reports > 0) {
+      this.#stream.reported(this.#line.estimate(ticks) - now, false);
+      return;
+    }
+    const ntp = now + this.#followed - this.#delay;
+    if (this.#lock || ntp >= this.#line.estimate(ticks)) return;
+    this.#line.move(ticks, ntp, this.skew, this.#isSettling(now));
   }
 
   /** Without reports, the units that arrive earliest say how the clock runs. */
-  #arrivedEarly({ ticks, now }: EarlyArrival): void {
+  #arrivedEarly({ ticks, now }: Arrival): void {
     const ntp = now + this.#followed - this.#delay;
-    const error = ntp - this.#estimate(ticks);
-    // No clock is that wrong in ten seconds: the way has become longer or shorter, or the source has paused.
-    if (Math.abs(error) > NEWS * 2) this.#delay += error;
-    else this.#refine(ticks, ntp, ARRIVAL_HOLD);
-    this.#lastTicks = ticks;
+    const error = ntp - this.#line.estimate(ticks);
+    if (Math.abs(error) > OTHER_WAY) {
+      // The way has become longer or shorter, or the source has paused.
+      this.#delay += error;
+      this.#filter.skip(ticks);
+    } else this.#filter.take(ticks, ntp, { memory: MEMORY, hold: this.#hold(ARRIVAL_HOLD) });
   }
 
-  /** Whether a report contradicts what is known, in a stream where that would part the tracks. */
-  #isNews(ticks: number, ntp: number): boolean {
-    if (this.#ntp === undefined || this.#stream.others(this).length === 0) return false;
-    const error = Math.abs(ntp - this.#estimate(ticks));
-    if (this.#reports > 0) return error >= Math.max(NEWS, NEWS_JITTER * this.#jitter);
-    return this.#stream.offset() !== undefined && error >= FIRST_NEWS;
-  }
-
-  /** A report was off by so much, and the next one was not. */
-  #jittered(error: number): void {
-    const size = Math.abs(error);
-    if (size <= MAX_JITTER) this.#jitter = Math.max(this.#jitter * JITTER_MEMORY, size);
-  }
-
-  /** Waits until a report that says something new is confirmed, and by it finds out what has happened. */
-  #consider(ticks: number, ntp: number, now: number): void {
-    const error = ntp - this.#estimate(ticks);
-    const doubt = this.#doubt;
-    const reporting = this.#stream.others(this).filter((other) => other.#reports > 0 || other.#doubt);
-    const agree = reporting.every((other) => other.#doubt && isSame(other.#doubt.error, error));
-    const again = doubt !== undefined && isSame(doubt.error, error);
-    if (this.#isSpeed(doubt, ticks, error)) {
-      const skew = this.#skew + error / this.#ms(ticks - this.#lastTicks);
-      this.#gross = skew;
-      this.#move(ticks, ntp, skew);
-    } else if (agree && (reporting.length > 0 || again)) {
-      this.#stream.shift(error);
-    } else if (again || (doubt?.count ?? 0) + 1 >= PATIENCE) {
-      this.#move(ticks, ntp, this.#skew);
-    } else {
-      this.#doubt = { ticks, now, error, count: (doubt?.count ?? 0) + 1 };
+  /** The earliest unit of a bin is known: is the track as late against another one as before? */
+  #binned(bin: Bin, now: number): void {
+    const others = this.#stream.others(this);
+    const other = others.find((one) => one.#pace.at(bin.index));
+    if (!other && others.some((one) => one.#pace.isAlive(now))) return;
+    const reference = other && other.#pace.at(bin.index);
+    const lateOf = ({ ticks, now: at }: Bin) => (other ? at - other.#line.estimate(ticks) : 0);
+    if (this.#lock) {
+      if (this.#lock.keep(bin, reference, lateOf)) return;
+      this.#lock = undefined;
+      this.#line.gross = 0;
+      this.#pace.restart();
       return;
     }
-    this.#doubt = undefined;
-    this.#reports = Math.max(this.#reports, 1);
-    this.#observations = 1;
-    this.#believed(ticks);
+    const pace = this.#pace.compare(bin, reference);
+    if (!pace) return;
+    this.#pacing = { slope: pace.slope, now };
+    // Reports that agree with the timestamps show that these are the time, and that something holds the track up.
+    if (this.reports <= 1) this.#lock = new PaceLock(this.#line, this.#filter, pace, lateOf);
   }
 
-  /** Two reports in a row are off by as much as time has passed since the last that was not. */
-  #isSpeed(doubt: Doubt | undefined, ticks: number, error: number): boolean {
-    if (doubt?.count !== 1 || this.#reports === 0) return false;
-    const [before, after] = [this.#ms(doubt.ticks - this.#lastTicks), this.#ms(ticks - this.#lastTicks)];
-    if (before < SKEW_INTERVAL || after - before < SKEW_INTERVAL) return false;
-    const [first, second] = [doubt.error / before, error / after];
-    if (Math.abs(first - second) > SAME_SHARE * Math.abs(second)) return false;
-    // A speed that is so wrong shows in the arrivals as well; two lies in a row do not.
-    const arriving = this.#arriving?.speed ?? 0;
-    return (
-      Math.abs(second) < GROSS_SPEED ||
-      Math.abs(arriving - this.#skew - second) <= SAME_SHARE * Math.abs(second)
-    );
+  /** Share by which arrivals show another speed than the line has. */
+  #arriving(now: number): number {
+    const { slope, now: at } = this.#pacing;
+    return this.#lock || now - at > PACE_MEMORY ? 0 : 1 / (1 - slope) - 1 - this.skew;
   }
 
-  #begin(ticks: number, ntp: number): void {
-    if (this.#ntp === undefined) {
-      this.#ticks = ticks;
-      this.#ntp = ntp;
-    } else this.#move(ticks, ntp, this.#gross);
-    this.#reports = 1;
-    this.#observations = 1;
-  }
-
-  #refine(ticks: number, ntp: number, hold = HOLD): void {
-    const predicted = this.#estimate(ticks);
-    const error = ntp - predicted;
-    if (this.#reports > 0) this.#reports++;
-    if (Math.abs(error) >= STEP) {
-      this.#move(ticks, ntp, this.#skew);
-      this.#observations = 1;
-      return;
+  /** Takes a first report over that waits, when by now it agrees with arrival; the other tracks' may, too. */
+  #reconsider(now: number): void {
+    for (const track of [this, ...this.#stream.others(this)]) {
+      const { doubt } = track;
+      if (!doubt || track.reports > 0) continue;
+      const error = doubt.ntp - track.#line.estimate(doubt.ticks);
+      if (track.#judge.isAcceptable(error, track.lead, track.#stream.others(track)))
+        track.#takeFirst(doubt, now);
     }
-    const k = Math.min(++this.#observations, MEMORY);
-    if (Math.abs(error) < Math.max(hold, 1000 / this.clockRate)) return;
-    const elapsed = this.#ms(ticks - this.#lastTicks);
-    const alpha = (2 * (2 * k - 1)) / (k * (k + 1));
-    const beta = k < SKEW_FROM || elapsed < SKEW_INTERVAL ? 0 : 6 / (k * (k + 1));
-    const skew = this.#skew + (beta === 0 ? 0 : (beta * error) / elapsed);
-    const limit = MAX_SKEW + Math.abs(this.#gross) * SAME_SHARE;
-    const within = Math.max(this.#gross - limit, Math.min(skew, this.#gross + limit));
-    this.#move(ticks, predicted + alpha * error, within);
   }
 
-  /** Sets the estimate; what is handed out stays continuous, unless the error is a step. */
-  #move(ticks: number, ntp: number, skew: number): void {
-    const at = this.#latest;
-    const before = at === undefined ? undefined : this.#estimate(at) + this.#lagAt(at);
-    this.#ticks = ticks;
-    this.#ntp = ntp;
-    this.#skew = skew;
-    this.#lag = 0;
-    if (at === undefined || before === undefined) return;
-    const lag = before - this.#estimate(at);
-    if (Math.abs(lag) >= STEP) {
-      this.#steps++;
-      return;
+  #takeFirst({ ticks, ntp }: Statement, now: number): void {
+    this.#moveBy(ntp - this.#line.estimate(ticks), ticks, this.#isSettling(now));
+  }
+
+  #follow(report: Statement, verdict: Verdict, now: number): void {
+    const { ticks, ntp, error } = report;
+    switch (verdict.kind) {
+      case 'wait':
+        return;
+      case 'set':
+        this.#judge.settle(this.reports === 0);
+        this.#stream.shift(error);
+        this.#filter.restart(ticks, 1);
+        return this.#tellOffset();
+      case 'move':
+        return this.#moveBy(verdict.error, ticks);
+      case 'pace':
+        this.#line.gross = this.skew + verdict.skew;
+        this.#line.move(ticks, ntp, this.#line.gross);
+        this.#filter.restart(ticks, 1);
+        this.#judge.settle();
+        return this.#tellOffset();
+      case 'believe':
+        if (this.reports === 0) return this.#takeFirst(report, now);
+        this.#judge.settle();
+        if (this.#lock) {
+          // Half of what the two differ by is taken for the jitter of arrivals.
+          this.#line.shift(error);
+          this.#lock.moved(error / 2);
+        } else this.#filter.take(ticks, ntp, { memory: MEMORY, hold: this.#hold(HOLD) });
+        return this.#tellOffset();
     }
-    this.#lag = lag;
-    this.#lagTicks = at;
   }
 
-  #ms(ticks: number): number {
-    return (ticks * 1000) / this.clockRate;
+  /** A report was believed that puts the track elsewhere. */
+  #moveBy(error: number, ticks: number, atOnce = false): void {
+    const { gross } = this.#line;
+    this.#line.move(ticks, this.#line.estimate(ticks) + error, gross || this.skew, atOnce);
+    this.#lock?.moved(error);
+    if (!this.#lock) this.#filter.restart(ticks, 1);
+    this.#judge.settle();
+    this.#tellOffset();
   }
 
-  #estimate(ticks: number): number {
-    return (this.#ntp ?? 0) + this.#ms(ticks - this.#ticks) * (1 + this.#skew);
+  #hold(ms: number): number {
+    return Math.max(ms, 1000 / this.clockRate);
   }
 
-  #lagAt(ticks: number): number {
-    if (this.#lag === 0) return 0;
-    const media = Math.max(this.#ms(ticks - this.#lagTicks), 0);
-    // Where the speed itself is so wrong, sound is cut or stretched by that anyhow.
-    const left = Math.max(Math.abs(this.#lag) - media * (SLEW + Math.abs(this.#gross) / 2), 0);
-    return this.#lag < 0 ? -left : left;
+  #tellOffset(): void {
+    if (!this.#latest) return;
+    const isOnly = this.#stream.others(this).every((other) => other.reports === 0);
+    this.#stream.reported(this.#line.estimate(this.#latest.ticks) - this.#latest.now, isOnly);
   }
-}
-
-function isSame(a: number, b: number): boolean {
-  return Math.abs(a - b) <= SAME;
 }

@@ -54,6 +54,7 @@ interface Lane {
   /** Most ticks from decoding to presentation: a picture cannot be sent before it is captured. */
   reorderTicks: number;
   nextReport: number;
+  reports: number;
   changes: { atMs: number; clip: CameraClip }[];
 }
 
@@ -144,6 +145,7 @@ export class FaultCamera {
       number: 0,
       reorderTicks: 0,
       nextReport: (reports.firstMs ?? 0) + (kind === 'audio' ? (reports.audioShiftMs ?? 0) : 0),
+      reports: 0,
       changes: [...(media.changes ?? [])],
     };
     if (!(reports.tracks ?? ['video', 'audio']).includes(kind)) lane.nextReport = Number.POSITIVE_INFINITY;
@@ -243,7 +245,14 @@ export class FaultCamera {
     while (lane.nextReport <= due) lane.nextReport += interval;
     const wall = (faults.wallOffsetMs ?? 0) + jumped(faults.wallJumps, due, lane.kind);
     const jitter = (this.#random() * 2 - 1) * (faults.jitterMs ?? 0);
-    const truth = { ntp: this.startedAt + captured + wall + jitter, rtpTimestamp: rtpTimestamp(stamped) };
+    const lie = faults.lies?.[lane.kind]?.[lane.reports++] ?? 0;
+    const ticks = faults.nominal
+      ? lane.start + Math.round((captured * lane.track.clockRate) / 1000)
+      : stamped;
+    const truth = {
+      ntp: this.startedAt + captured + wall + jitter + lie,
+      rtpTimestamp: rtpTimestamp(ticks),
+    };
     const bytes = buildSenderReport({
       ssrc: lane.sender.ssrc,
       ...truth,

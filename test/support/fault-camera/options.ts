@@ -27,6 +27,14 @@ export interface PacketFaults {
   readonly delayMs?: number;
   /** Packets of sound take so much longer. */
   readonly audioDelayMs?: number;
+  /** Packets of the picture take so much longer: a camera that encodes slowly. */
+  readonly videoDelayMs?: number;
+  /** Key pictures take so much longer, and what stands behind them waits. */
+  readonly keyframeMs?: number;
+  /** All packets keep one order, as in one TCP connection: what delays one delays those behind it. */
+  readonly oneWay?: boolean;
+  /** Pictures of the first so many ms come all at once at their end, and sound begins there, as from a relay. */
+  readonly replayMs?: number;
   /** Each packet takes between 0 and so many ms longer; order is kept. */
   readonly jitterMs?: number;
   /** A packet is cut at a random place behind its first byte. */
@@ -72,6 +80,10 @@ export interface ReportFaults {
   readonly wallJumps?: readonly ClockJump[];
   /** The wall clock in a report is off by up to so many ms, at random. */
   readonly jitterMs?: number;
+  /** Their RTP time goes on with the wall clock, whatever the timestamps of the units do (ffmpeg). */
+  readonly nominal?: boolean;
+  /** The wall clock of single reports is off by so many ms: of the picture's first, second … and of the sound's. */
+  readonly lies?: Partial<Readonly<Record<CameraTrack, readonly number[]>>>;
   /** Probability that a report lies… */
   readonly falseShare?: number;
   /** …and how: NTP 0, RTP time 0, both random, or a wall clock that is off by some seconds. */

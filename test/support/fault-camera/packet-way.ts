@@ -11,7 +11,7 @@ export class PacketWay {
   /** Sorted by arrival; of equal ones, the first sent is first. */
   readonly #travelling: Packet[] = [];
   #losing = 0;
-  /** By track, as sound may be slower than the picture: packets that are not reordered do not overtake each other. */
+  /** By track unless there is one way, as sound may be slower than the picture: packets do not overtake each other. */
   readonly #latest = new Map<number, number>();
 
   constructor(faults: PacketFaults, random: Random) {
@@ -30,6 +30,8 @@ export class PacketWay {
     let bytes = packet.bytes;
     if (this.#chance(truncate))
       bytes = bytes.subarray(0, 1 + Math.floor(this.#random() * (bytes.length - 1)));
+    const { replayMs = 0 } = this.#faults;
+    if (track === 'audio' && packet.at < replayMs) return;
     const sent = { ...packet, bytes, at: this.#arrival(packet, track) };
     this.#insert(this.#chance(reorder) ? { ...sent, at: sent.at + reorderMs } : sent);
     if (this.#chance(duplicate)) this.#insert(sent);
@@ -51,12 +53,16 @@ export class PacketWay {
   }
 
   #arrival(packet: Packet, track: CameraTrack): number {
-    const { delayMs = 0, audioDelayMs = 0, jitterMs = 0 } = this.#faults;
+    const { delayMs = 0, audioDelayMs = 0, videoDelayMs = 0, jitterMs = 0, replayMs = 0 } = this.#faults;
+    const { keyframeMs = 0, oneWay = false } = this.#faults;
     const jitter = jitterMs > 0 ? this.#random() * jitterMs : 0;
-    const own = packet.at + delayMs + (track === 'audio' ? audioDelayMs : 0) + jitter;
-    if (packet.kind === 'rtcp') return own;
-    const at = Math.max(own, this.#latest.get(packet.track) ?? own);
-    this.#latest.set(packet.track, at);
+    const size = packet.unit?.keyframe && track === 'video' ? keyframeMs : 0;
+    const delay = delayMs + (track === 'audio' ? audioDelayMs : videoDelayMs + size);
+    const own = Math.max(packet.at, replayMs) + delay + jitter;
+    if (packet.kind === 'rtcp' && !oneWay) return own;
+    const way = oneWay ? 0 : packet.track;
+    const at = Math.max(own, this.#latest.get(way) ?? own);
+    this.#latest.set(way, at);
     return at;
   }
 
