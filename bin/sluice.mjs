@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The command `sluice`, for any Node from 20 on. Sluice itself runs on Node 24, which strips types from the sources
 // as they are; where the machine's Node is older, the one that came as a dependency takes over.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -19,7 +19,11 @@ if (Number.parseInt(process.versions.node, 10) >= 24) {
     );
     process.exitCode = 1;
   } else {
-    const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
+    // Where the kernel can, it tells the server when this process was killed and could not do so itself.
+    const bound = ['--pdeathsig', 'TERM', '--'];
+    const binds = spawnSync('setpriv', [...bound, 'true'], { stdio: 'ignore' }).status === 0;
+    const command = [...(binds ? ['setpriv', ...bound] : []), node, main, ...process.argv.slice(2)];
+    const child = spawn(command[0], command.slice(1), { stdio: 'inherit' });
     // A terminal sends SIGINT to both; everybody else sends it to this process only.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
     child.on('error', (error) => {
