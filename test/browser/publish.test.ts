@@ -106,6 +106,46 @@ describe('a stream that somebody publishes', () => {
     await page.context().close();
   });
 
+  it('plays the picture alone while its sound cannot be made, and joins the sound on the same connection', async () => {
+    const clip = await barcodeClip({ seconds: 60, audio: 'pcma', container: 'mkv' });
+    await using _publisher = publish(clip, `${server.rtsp}/late-sound`);
+    const page = await browser.open('about:blank', { probes: ['frames'] });
+    const sockets: string[] = [];
+    page.on('websocket', (socket) => socket.url().endsWith('/mse') && sockets.push(socket.url()));
+    // Whichever worker is to make the sound stands still, until the page has gone without it.
+    const stopped = new Set<number>();
+    const standStill = async () => {
+      const { workers } = await server.get<{ workers: { pid?: number; tasks: { affinity: string }[] }[] }>(
+        '/api/workers',
+      );
+      for (const { pid, tasks } of workers) {
+        if (!pid || stopped.has(pid) || !tasks.some(({ affinity }) => affinity === 'late-sound')) continue;
+        stopped.add(pid);
+        process.kill(pid, 'SIGSTOP');
+      }
+    };
+    await page.goto(`${server.http}/?stream=late-sound`);
+    await expect
+      .poll(
+        async () => {
+          await standStill();
+          return page.evaluate<number>('frameProbe.frames.length');
+        },
+        { timeout: 20_000, interval: 50 },
+      )
+      .toBeGreaterThan(20);
+    expect(stopped.size).toBeGreaterThan(0);
+    await page.waitForFunction(
+      "document.querySelector('video').webkitAudioDecodedByteCount > 1000",
+      undefined,
+      { timeout: 30_000 },
+    );
+    await page.evaluate('frameProbe.reset()');
+    await page.waitForFunction('frameProbe.frames.length > 50', undefined, { timeout: 20_000 });
+    expect(sockets).toHaveLength(1);
+    await page.context().close();
+  });
+
   it('plays on when another publisher takes over with another size and another sound', async () => {
     const clip = await barcodeClip({ seconds: 60 });
     await using _first = publish(clip, `${server.rtsp}/switch`);

@@ -42,6 +42,8 @@ export class MseSource {
   readonly #events: MseSourceEvents;
   readonly #socket: ReconnectingSocket;
   #buffer: MseBuffer | undefined;
+  /** Kinds of the tracks that the buffer was made for. */
+  #kinds = '';
   /** Set between a `stream` message and the init segment that follows it. */
   #announced: StreamMessage | undefined;
   /** The stream cannot be played: binary messages that are on their way are ignored. */
@@ -161,6 +163,10 @@ export class MseSource {
     // What was waited for has come.
     if (this.#state.kind === 'waiting') this.#tell({ kind: 'open' });
     if (this.#announced) {
+      // A source buffer keeps the kinds it began with, and sound may join later: then another one is needed.
+      const kinds = this.#announced.tracks.map(({ kind }) => kind).join();
+      if (this.#buffer && kinds !== this.#kinds) this.#renew();
+      this.#kinds = kinds;
       this.#buffer ??= new MseBuffer(this.#video, {
         appended: (ranges) => this.#events.appended(ranges),
         broken: () => this.#socket.restart(),
