@@ -137,9 +137,11 @@ export class LinkConnection {
     const stream = this.#hub.get(name);
     if (!stream && this.#hub.onDemand.has(name)) return this.#fetch(message, end);
     if (!stream) return end(`There is no stream "${name}".`);
-    const tracks = stream.tracks.filter(
+    const fitting = stream.tracks.filter(
       ({ id, format }) => (!ids || ids.includes(id)) && (!kind || format.kind === kind),
     );
+    // What is wanted next is said of one track.
+    const tracks = held ? fitting.slice(0, 1) : fitting;
     const socket = this.#socket;
     const reader = new Reader({
       id: `${this.#worker}/${channel}`,

@@ -105,7 +105,7 @@ export type WorkerToHub =
       readonly epoch: number;
       readonly statistics: unknown;
     }
-  /** Wants the access units of a stream, from its last keyframe on; with `held` only when it says `want`. */
+  /** Wants the access units of a stream, from its last keyframe on; with `held` those of the first track, by `want`. */
   | ({
       readonly type: 'subscribe';
       readonly subscription: number;

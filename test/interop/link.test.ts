@@ -127,6 +127,46 @@ describe('a worker on the link', () => {
     expect(order[6]).toBe('camera off');
   });
 
+  it('gets the pictures of a held subscription when it wants one, whole and marked where they end', async () => {
+    const publication = hub.publish('live', { id: 'p', door: 'test', remote: '' }, [video, audio], {
+      onClose: () => {},
+    });
+    for (let n = 0; n < 30; n++) publication.write(picture(n));
+    const order: string[] = [];
+    const subscription = client.subscribe(
+      'live',
+      {
+        tracks: (tracks) => order.push(`${tracks.length} track`),
+        unit: ({ pts }, { more, leftOut }) =>
+          order.push(`${pts / 3600}${more ? ' more' : ''}${leftOut > 0 ? ` behind ${leftOut}` : ''}`),
+        end: () => {},
+      },
+      { kind: 'video', held: true },
+    );
+    await until(() => order.length === 1);
+    subscription.want({ pts: 31 * 3600 });
+    // The answer of a later request shows that nothing came for this one.
+    const other = client.subscribe('live', {
+      tracks: () => order.push('other'),
+      unit: () => {},
+      end: () => {},
+    });
+    await until(() => order.includes('other'));
+    other.close();
+    expect(order).toEqual(['1 track', 'other']);
+    publication.write(picture(30));
+    publication.write(picture(31));
+    publication.write(picture(32));
+    await until(() => order.length > 8);
+    expect(order.slice(2)).toEqual(['25 more', '26 more', '27 more', '28 more', '29 more', '30 more', '31']);
+    // A keyframe comes before anything is wanted again: what stands before it does not go.
+    for (let n = 33; n < 52; n++) publication.write(picture(n));
+    subscription.want({});
+    await until(() => order.length > 10);
+    expect(order.slice(9)).toEqual(['50 more behind 18', '51']);
+    publication.close('camera off');
+  });
+
   it('is told at once when there is no such stream', async () => {
     const reason = await new Promise<string>((end) => client.subscribe('nowhere', { unit: () => {}, end }));
     expect(reason).toBe('There is no stream "nowhere".');
