@@ -24,7 +24,7 @@ export async function startServer(configuration = ''): Promise<BenchServer> {
     `http: { port: ${httpPort} }\nrtsp: { port: ${rtspPort}, udpPort: 0 }\nlog: { level: warn }\n${configuration}`,
   );
   const begun = performance.now();
-  const child = spawn(process.execPath, ['src/cli/main.ts', 'serve', '--config', file], {
+  const child = spawn(process.execPath, ['bin/sluice.mjs', 'serve', '--config', file], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const http = `http://127.0.0.1:${httpPort}`;
