@@ -9,18 +9,18 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const main = join(dirname(fileURLToPath(import.meta.url)), '..', 'src', 'cli', 'main.ts');
 
-// With glibc, the largest block that was ever given back raises the size from which on blocks are, so that what a burst
-// took would stay for good. A threshold that is set stays where it is; the library reads it when a process begins.
-const environment = { MALLOC_MMAP_THRESHOLD_: '131072', ...process.env };
+// V8 lets its young generation grow to 192 MB on machines with much memory, and a burst makes it so for a long time. Sluice
+// moves bytes that live outside of the heap: it needs little room there, and as much of it for ten cameras as for one.
+const HEAP = '--max-semi-space-size=16';
+const isSet = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((option) =>
+  option.includes('max-semi-space-size'),
+);
+const command = [...process.execArgv, ...(isSet ? [] : [HEAP]), main, ...process.argv.slice(2)];
 
 if (Number.parseInt(process.versions.node, 10) >= 24) {
-  if (process.platform === 'linux' && process.env.MALLOC_MMAP_THRESHOLD_ === undefined && process.execve) {
-    process.execve(
-      process.execPath,
-      [process.execPath, ...process.execArgv, main, ...process.argv.slice(2)],
-      environment,
-    );
-  }
+  // Only a new start takes options of V8; this one keeps process, terminal and descriptors.
+  if (!isSet && process.platform !== 'win32')
+    process.execve?.(process.execPath, [process.execPath, ...command]);
   await import(pathToFileURL(main).href);
 } else {
   const node = bundledNode();
@@ -33,8 +33,8 @@ if (Number.parseInt(process.versions.node, 10) >= 24) {
     // Where the kernel can, it tells the server when this process was killed and could not do so itself.
     const bound = ['--pdeathsig', 'TERM', '--'];
     const binds = spawnSync('setpriv', [...bound, 'true'], { stdio: 'ignore' }).status === 0;
-    const command = [...(binds ? ['setpriv', ...bound] : []), node, main, ...process.argv.slice(2)];
-    const child = spawn(command[0], command.slice(1), { stdio: 'inherit', env: environment });
+    const [program, ...args] = [...(binds ? ['setpriv', ...bound] : []), node, ...command];
+    const child = spawn(program, args, { stdio: 'inherit' });
     // A terminal sends SIGINT to both; everybody else sends it to this process only.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
     child.on('error', (error) => {
