@@ -46,8 +46,8 @@ export class StreamDecoder {
   /** Units whose pictures are still inside the decoder, by pts. */
   readonly #inside = new Map<number, Arrived>();
   #keyframePts = 0;
-  /** Ticks between the latest keyframe of the stream and the one before; 0 while unknown. */
-  #keyframeInterval = 0;
+  /** The latest keyframe that came, and ticks between it and the one before it in the stream, once they are known. */
+  #keyframes: { readonly pts: number; readonly interval: number } | undefined;
   /** What the hub was asked for and has not sent yet. */
   #asked: Want | undefined;
   #nextIndex = 0;
@@ -89,7 +89,7 @@ export class StreamDecoder {
       },
     });
     this.#readers.add(reader);
-    if (this.#keyframeInterval > 0) reader.keyframesEvery(this.#keyframeInterval);
+    if (this.#keyframes) reader.keyframesAt(this.#keyframes.pts, this.#keyframes.interval);
     this.#ask();
     return reader;
   }
@@ -140,7 +140,7 @@ export class StreamDecoder {
     const arrival = performance.now() - heldMs;
     this.#window.push({ ...unit, arrival, index: this.#nextIndex++ }, leftOut > 0);
     for (const reader of this.#readers) reader.offer(leftOut + 1);
-    if (keyframeInterval > 0) this.#keyframesEvery(keyframeInterval);
+    if (keyframeInterval > 0) this.#keyframesAt(unit.pts, keyframeInterval);
     const every = this.#everyReaders();
     if (every.length > 0) {
       if (this.#window.length > EVERY_LIMIT) this.#window.skipToKeyframe(this.#window.length - EVERY_LIMIT);
@@ -230,9 +230,9 @@ export class StreamDecoder {
     return first?.keyframe ? first.pts : undefined;
   }
 
-  #keyframesEvery(ticks: number): void {
-    this.#keyframeInterval = ticks;
-    for (const reader of this.#readers) reader.keyframesEvery(ticks);
+  #keyframesAt(pts: number, interval: number): void {
+    this.#keyframes = { pts, interval };
+    for (const reader of this.#readers) reader.keyframesAt(pts, interval);
   }
 
   async #decode(unit: Arrived, fresh: boolean): Promise<void> {

@@ -116,8 +116,9 @@ export class PictureReader {
     return this.#keyframesOnly;
   }
 
-  /** The stream has a keyframe every `ticks` (90 kHz). */
-  keyframesEvery(ticks: number): void {
+  /** The stream has a keyframe at `pts` and every `ticks` (90 kHz). */
+  keyframesAt(pts: number, ticks: number): void {
+    this.#gate.keyframesAt(pts, ticks);
     if (this.mode === 'freshest') this.#keyframesOnly = this.#fps > 0 && 90_000 / this.#fps >= ticks;
   }
 
