@@ -11,7 +11,7 @@ const main = join(dirname(fileURLToPath(import.meta.url)), '..', 'src', 'cli', '
 
 // V8 lets its young generation grow to 192 MB on machines with much memory, and a burst makes it so for a long time. Sluice
 // moves bytes that live outside of the heap: it needs little room there, and as much of it for ten cameras as for one.
-const HEAP = '--max-semi-space-size=16';
+const HEAP = '--max-semi-space-size=8';
 const isSet = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((option) =>
   option.includes('max-semi-space-size'),
 );
