@@ -59,11 +59,13 @@ export async function runs(server: BenchServer): Promise<RunView[]> {
 /** What one camera with person detection costs, at several sizes and rates. */
 export async function measureDetection(seconds: number): Promise<DetectionFigures[]> {
   const full = await cameraClip({ width: 1920, height: 1080, kbits: 3000 });
+  const rich = await cameraClip({ width: 1920, height: 1080, kbits: 8000 });
   const sub = await cameraClip({ width: 640, height: 360, kbits: 600 });
   const figures: DetectionFigures[] = [];
   for (const [what, clip, parameters] of [
     ['1080p25 3 Mbit/s, 5 frames per second', full, { fps: 5 }],
     ['1080p25 3 Mbit/s, keyframes only', full, { fps: 5, mode: 'keyframes' }],
+    ['1080p25 8 Mbit/s, 5 frames per second', rich, { fps: 5 }],
     ['640×360 25 fps 0.6 Mbit/s, 5 frames per second', sub, { fps: 5 }],
   ] as const) {
     await using server = await startServer('demo: false');

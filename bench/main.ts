@@ -72,11 +72,13 @@ async function detection(): Promise<void> {
       'all',
       'all without inference',
       'ffmpeg decodes the clip',
+      'times that',
       'memory',
     ],
     figures.map(({ what, hub, worker, host, ffmpegDecode, rssMb }) => [
       what,
       ...[hub, worker, host, hub + worker + host, hub + worker, ffmpegDecode].map((cpu) => cpu.toFixed(3)),
+      ((hub + worker) / ffmpegDecode).toFixed(2),
       `${rssMb.toFixed(0)} MB`,
     ]),
   );
