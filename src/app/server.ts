@@ -8,8 +8,10 @@ import { createApi } from '#api/server.ts';
 import { MemoryBus } from '#bus/memory-bus.ts';
 import { RunManager } from '#cameras/runs.ts';
 import type { Config } from '#config/schema.ts';
+import { openAccess } from '#hub/access.ts';
 import { Hub } from '#hub/hub.ts';
 import { MseServer } from '#servers/mse/server.ts';
+import { PicturesServer } from '#servers/pictures/server.ts';
 import { RtspServer } from '#servers/rtsp/server.ts';
 import { ConfiguredSources } from '#sources/configured.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
@@ -18,11 +20,13 @@ import { TcpPort } from '#util/tcp-port.ts';
 import { ConfigurationFile, type ConfigurationSource } from './configuration-file.ts';
 import { checkDetection, configuredStreams } from './configured-streams.ts';
 import { type BusTopics, connectRuns } from './connect-runs.ts';
+import { routeDoors } from './http-doors.ts';
 import { createLog, type Logger } from './logger.ts';
 import { Rooms } from './rooms.ts';
 import { rtspMedia } from './rtsp-media.ts';
 import { configuredAlgorithms, httpAddress, hubSettings, ROOT, workerLimits } from './settings.ts';
 import { SourceLog } from './source-log.ts';
+import { picturesStarter } from './start-pictures.ts';
 import { routeUpgrades } from './upgrades.ts';
 import { version } from './version.ts';
 import { createWorkerRoom } from './worker-room.ts';
@@ -106,6 +110,13 @@ export async function createServer(
     onFault: (error, where) => log.error({ err: error }, where),
   });
   const mse = new MseServer({ hub, logger: log });
+  const pictures = new PicturesServer({
+    hub,
+    access: openAccess,
+    startPictures: picturesStarter(workers),
+    onFault: (error) => log.error({ err: error }, 'a picture could not be given'),
+  });
+  routeDoors(api, { files: { 'snapshot.jpg': pictures.snapshot, mjpeg: pictures.mjpeg }, folders: {} });
   const results = new ResultsSocket({ runs, bus });
   const events = new EventsSocket({ hub, runs });
   routeUpgrades(api.server, {
@@ -139,6 +150,7 @@ export async function createServer(
       const tasks = [sources?.[Symbol.asyncDispose](), runs.close(reason)];
       hub.close(reason);
       mse.close();
+      pictures.close();
       const doors = [rtsp.close(reason), results.close(), events.close()];
       await Promise.all([...tasks, ...doors, workers[Symbol.asyncDispose]()]);
       await api.close();

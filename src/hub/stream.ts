@@ -109,6 +109,11 @@ export class Stream {
     return this.#held && { since: this.#held.since, ms: this.#holdMs };
   }
 
+  /** `pts` of the latest keyframe, from which a decoder can begin at once; undefined while none is kept. */
+  get lastKeyframePts(): number | undefined {
+    return this.#gop[0]?.pts;
+  }
+
   get feeds(): readonly Feed[] {
     return [...this.#feeds.values()];
   }

@@ -4,6 +4,7 @@ import type { Track } from '#media/track.ts';
 import { Emitter } from '#util/emitter.ts';
 import { decodeMessage, decodeUnit, encodeMessage, encodeUnit, type Passage, sameTrack } from './framing.ts';
 import type { HubToWorker, Selection, Task, Want, WorkerToHub } from './messages.ts';
+import { encodePicture, type FramedPicture } from './picture.ts';
 
 export type { Passage } from './framing.ts';
 export type { ProbeReport, Task, TaskSpec, TaskState, Want } from './messages.ts';
@@ -134,6 +135,11 @@ export class LinkClient {
         if (this.#publications.delete(publication)) this.send({ type: 'unpublish', publication, reason });
       },
     };
+  }
+
+  /** Sends a picture that a task made. */
+  sendPicture(picture: FramedPicture): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(encodePicture(picture));
   }
 
   /** Resolves when the socket has room again; a source that can wait awaits it between units. */

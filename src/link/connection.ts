@@ -11,6 +11,7 @@ import type { Accepts, LinkServerEvents } from './events.ts';
 import { decodeUnit, encodeMessage, sameTrack } from './framing.ts';
 import { LinkFeedWriter } from './from-stream.ts';
 import type { HubToWorker, WorkerToHub } from './messages.ts';
+import { decodePicture } from './picture.ts';
 import { parseWorkerMessage } from './worker-messages.ts';
 
 type Subscribe = Extract<WorkerToHub, { type: 'subscribe' }>;
@@ -58,7 +59,9 @@ export class LinkConnection {
     socket.on('drain', () => {
       for (const drained of this.#drained.values()) drained();
     });
-    ws.on('message', (data: Buffer, binary) => (binary ? this.#unit(data) : this.#message(data.toString())));
+    ws.on('message', (data: Buffer, binary) =>
+      binary ? this.#binary(data) : this.#message(data.toString()),
+    );
     ws.on('close', () => this.#closed('The worker is gone.'));
     ws.on('error', () => ws.terminate());
     this.#hello = setTimeout(() => !this.#worker && ws.terminate(), HELLO_MS);
@@ -74,6 +77,12 @@ export class LinkConnection {
   close(reason: string): void {
     this.#ws.close(1001, reason);
     setTimeout(() => this.#ws.terminate(), 1000).unref();
+  }
+
+  #binary(data: Buffer): void {
+    const picture = decodePicture(data);
+    if (!picture) this.#unit(data);
+    else if (this.#worker) this.#events.emit('picture', this.#worker, picture);
   }
 
   #unit(data: Buffer): void {

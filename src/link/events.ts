@@ -1,4 +1,5 @@
 import type { HubToWorker, ProbeReport, TaskState } from './messages.ts';
+import type { FramedPicture } from './picture.ts';
 
 /** Where tasks are sent to one worker. */
 export interface TaskLink {
@@ -27,5 +28,6 @@ export interface LinkServerEvents {
   taskState(report: TaskReport): void;
   result(worker: string, task: string, epoch: number, result: unknown): void;
   statistics(worker: string, task: string, epoch: number, statistics: unknown): void;
+  picture(worker: string, picture: FramedPicture): void;
   log(worker: string, level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
 }

@@ -5,7 +5,7 @@ import type { Track } from '#media/track.ts';
  * `ws://<hub>/api/link?token=…` and says `hello`; then either side speaks when it has something to say.
  *
  * Access units are binary messages (framing.ts) that name a channel: a `subscription` towards the worker, a
- * `publication` towards the hub. Buffers inside JSON (parameter sets, configurations) are base64, see framing.ts.
+ * `publication` towards the hub. Pictures (picture.ts) are binary too, towards the hub only, and name their task. Buffers inside JSON (parameter sets, configurations) are base64, see framing.ts.
  * Channel numbers are chosen by the worker and unique within one link, both kinds
  * together.
  */
@@ -25,6 +25,8 @@ export type TaskSpec =
     }
   /** Make track `track` of the stream available in another codec. */
   | { readonly kind: 'rendition'; readonly stream: string; readonly track: number; readonly codec: 'aac' }
+  /** Pictures of a stream as JPEG (picture.ts), `width` pixels wide or as they are: `fps` a second; without it one keyframe. */
+  | { readonly kind: 'pictures'; readonly stream: string; readonly width?: number; readonly fps?: number }
   /** Open an input, say what is in it (a `task.done` with a ProbeReport), and end. */
   | { readonly kind: 'probe'; readonly input: string };
 

@@ -5,7 +5,7 @@ import { isVideo, type Track, type VideoTrack } from '#media/track.ts';
 import { Backoff } from '#util/backoff.ts';
 import { Emitter } from '#util/emitter.ts';
 import { messageOf } from '#util/named-error.ts';
-import { canDecode, type Picture, VideoDecoder } from './av/video.ts';
+import { type Audience, canDecode, type Picture, VideoDecoder } from './av/video.ts';
 import { EVERY_LIMIT, PictureReader, type ReaderMode } from './picture-reader.ts';
 
 interface Arrived extends AccessUnit {
@@ -30,6 +30,7 @@ export class StreamDecoder {
   readonly events = new Emitter<{ status(status: DecoderStatus): void }>();
   readonly #link: LinkClient;
   readonly #stream: string;
+  readonly #audience: Audience;
   readonly #onIdle: () => void;
   readonly #log: (message: string) => void;
   readonly #readers = new Set<PictureReader>();
@@ -61,12 +62,14 @@ export class StreamDecoder {
   constructor(options: {
     link: LinkClient;
     stream: string;
+    audience: Audience;
     log: (message: string) => void;
     /** The last reader is gone, and the decoder closed. */
     onIdle: () => void;
   }) {
     this.#link = options.link;
     this.#stream = options.stream;
+    this.#audience = options.audience;
     this.#log = options.log;
     this.#onIdle = options.onIdle;
     this.#subscribe();
@@ -122,7 +125,7 @@ export class StreamDecoder {
     this.#trackId = track && canDecode(track.format.codec) ? track.id : undefined;
     if (this.#trackId !== undefined) return this.#setStatus({ state: 'live' });
     const reason = track
-      ? `The video of "${this.#stream}" is ${track.format.codec}; algorithms can look at h264 and h265.`
+      ? `The video of "${this.#stream}" is ${track.format.codec}; only h264 and h265 can be decoded.`
       : `The stream "${this.#stream}" has no video.`;
     this.#setStatus({ state: 'waiting', reason });
   }
@@ -258,7 +261,7 @@ export class StreamDecoder {
     }
     this.#inside.clear();
     this.#format = format;
-    if (canDecode(format.codec)) this.#decoder = await VideoDecoder.open(format.codec);
+    if (canDecode(format.codec)) this.#decoder = await VideoDecoder.open(format.codec, this.#audience);
   }
 
   #show(pictures: readonly Picture[]): void {
@@ -312,9 +315,12 @@ export class StreamDecoder {
   }
 }
 
-/** The decoders of a worker: one per stream, as long as somebody reads from it. */
+/** The decoders of a worker: one per stream and audience, as long as somebody reads from it. */
 export class StreamDecoders {
-  readonly #decoders = new Map<string, StreamDecoder>();
+  readonly #decoders = {
+    algorithms: new Map<string, StreamDecoder>(),
+    people: new Map<string, StreamDecoder>(),
+  };
   readonly #link: LinkClient;
   readonly #log: (message: string) => void;
 
@@ -323,13 +329,17 @@ export class StreamDecoders {
     this.#log = log;
   }
 
-  /** The decoder of a stream; the caller opens a reader on it at once. */
-  get(stream: string): StreamDecoder {
-    let decoder = this.#decoders.get(stream);
+  /**
+   * The decoder of a stream; the caller opens a reader on it at once.
+   * @param audience pictures that people see are decoded as the standard says, see {@link VideoDecoder.open}
+   */
+  get(stream: string, audience: Audience = 'algorithms'): StreamDecoder {
+    const decoders = this.#decoders[audience];
+    let decoder = decoders.get(stream);
     if (!decoder) {
-      const onIdle = () => this.#decoders.delete(stream);
-      decoder = new StreamDecoder({ link: this.#link, stream, log: this.#log, onIdle });
-      this.#decoders.set(stream, decoder);
+      const onIdle = () => decoders.delete(stream);
+      decoder = new StreamDecoder({ link: this.#link, stream, audience, log: this.#log, onIdle });
+      decoders.set(stream, decoder);
     }
     return decoder;
   }

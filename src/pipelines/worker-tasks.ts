@@ -3,6 +3,7 @@ import { messageOf, NamedError } from '#util/named-error.ts';
 import { StreamDecoders } from './decoder.ts';
 import { runFileSource } from './file-source.ts';
 import { AlgorithmHosts } from './host-client.ts';
+import { runPictures } from './pictures.ts';
 import { runProbe } from './probe.ts';
 import { runRendition } from './rendition.ts';
 import { type RunServices, runAlgorithm } from './run.ts';
@@ -111,6 +112,8 @@ export class WorkerTasks {
         return runAlgorithm(spec, context, this.#services);
       case 'rendition':
         return runRendition(spec, context);
+      case 'pictures':
+        return runPictures(spec, context, this.#services.decoders);
       case 'probe':
         return runProbe(spec, context);
     }

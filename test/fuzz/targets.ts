@@ -9,6 +9,7 @@ import { isDescribable } from '#containers/fmp4/sample-entry.ts';
 import { Hub } from '#hub/hub.ts';
 import { parseStreamName } from '#hub/name.ts';
 import { decodeMessage, decodeUnit, encodeMessage, encodeUnit } from '#link/framing.ts';
+import { decodePicture, encodePicture } from '#link/picture.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { StreamClock } from '#media/clock-mapping.ts';
 import { isVideo, type Track, type VideoTrack } from '#media/track.ts';
@@ -329,6 +330,16 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     name: 'link units',
     seeds: () => [...pictures, ...frames(aacTrack, 1024)].map((unit) => encodeUnit(3, unit)),
     open: () => ({ take: (input) => void decodeUnit(input) }),
+  },
+  {
+    name: 'link pictures',
+    seeds: () => [
+      encodePicture({
+        ...{ task: 'task-1', epoch: 2, pts: 90_000, ntp: 1_700_000_000_000, width: 640, height: 360 },
+        jpeg: Buffer.from('ffd8ffe000104a464946ffd9', 'hex'),
+      }),
+    ],
+    open: () => ({ take: (input) => void decodePicture(input) }),
   },
   {
     name: 'link texts',

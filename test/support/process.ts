@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { promisify } from 'node:util';
 
 export interface Finished {
   /** Exit code; null when a signal ended it. */
@@ -66,4 +67,10 @@ export function start(command: string, args: readonly string[], timeoutMs = 60_0
 /** Runs a program to its end and gives what it wrote. Does not throw on a bad exit code. */
 export function run(command: string, args: readonly string[], timeoutMs = 60_000): Promise<Finished> {
   return start(command, args, timeoutMs).finished;
+}
+
+/** Runs a program to its end and gives the bytes that it wrote. */
+export async function runBytes(command: string, args: readonly string[]): Promise<Buffer> {
+  const { stdout } = await promisify(execFile)(command, args, { encoding: 'buffer', maxBuffer: 64 << 20 });
+  return stdout;
 }
