@@ -26,6 +26,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   bus: ['util'],
   auth: ['util'],
   config: ['util'],
+  hooks: ['util'],
   // util and media are the words every room speaks; beyond them the API sees the domain and reads the hub.
   api: ['util', 'media', 'cameras', 'hub', 'store', 'bus', 'auth', 'config'],
 };

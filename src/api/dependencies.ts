@@ -12,6 +12,7 @@ export interface ApiDependencies {
   readonly sources: () => readonly SourceInfo[];
   readonly algorithms: () => readonly AlgorithmInfo[];
   readonly workers: () => readonly WorkerInfo[];
+  readonly hooks?: () => readonly HookInfo[];
   /** Undefined when the configuration comes from no file. */
   readonly configuration?: () => ConfigurationInfo | undefined;
   readonly place: Place;
@@ -21,6 +22,33 @@ export interface ApiDependencies {
   readonly pageFolder: string;
   /** Told of every fault that is answered with INTERNAL_ERROR. */
   readonly onFault?: (error: unknown, where: string) => void;
+}
+
+/** A hook, and how its last call went. Times in milliseconds since 1970. */
+export interface HookInfo {
+  readonly on?: readonly string[];
+  readonly while?: string;
+  readonly streams: string;
+  readonly target: string;
+  readonly queued: number;
+  readonly counters: {
+    readonly delivered: number;
+    readonly failed: number;
+    readonly retried: number;
+    readonly dropped: number;
+  };
+  readonly last?: {
+    readonly event: { readonly id: string; readonly type: string; readonly stream: string };
+    readonly outcome: { readonly ok: boolean; readonly status?: number; readonly message?: string };
+    readonly attempts: number;
+    readonly at: number;
+  };
+  readonly running: readonly {
+    readonly stream: string;
+    readonly pid?: number;
+    readonly since: number;
+    readonly restarts: number;
+  }[];
 }
 
 /** Where the server listens; asked anew at each request, since it may move. */

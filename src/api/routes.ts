@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { NamedError } from '#util/named-error.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import * as schemas from './schemas.ts';
-import { runView, streamViews, timeText, workerView } from './views.ts';
+import { hookView, runView, streamViews, timeText, workerView } from './views.ts';
 
 const failure = schemas.errorBody;
 
@@ -164,6 +164,18 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): voi
       await runs.stop(request.params.id);
       return reply.code(204).send();
     },
+  );
+
+  app.get(
+    '/api/hooks',
+    {
+      schema: {
+        tags: ['server'],
+        summary: 'Hooks of the configuration, and how they went',
+        response: { 200: z.object({ hooks: z.array(schemas.hook) }) },
+      },
+    },
+    () => ({ hooks: (deps.hooks?.() ?? []).map(hookView) }),
   );
 
   app.get(

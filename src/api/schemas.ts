@@ -223,6 +223,43 @@ export const runRequest = z
   })
   .meta({ id: 'RunRequest' });
 
+export const hook = z
+  .object({
+    on: z.array(z.string()).optional(),
+    while: z.string().optional(),
+    streams: z.string().meta({ description: 'Pattern of names.' }),
+    target: z.string().meta({ description: 'Address without credentials and query, or the program.' }),
+    queued: count('Events that wait or are being delivered.'),
+    delivered: count('Events that were taken, commands that ended well.'),
+    failed: count('Events that were given up, commands that ended otherwise.'),
+    retried: count('Attempts that failed and were made again.'),
+    dropped: count('Events that were lost because too many waited.'),
+    last: z
+      .object({
+        id: z.string(),
+        type: z.string(),
+        stream: z.string(),
+        time: time('When it was over.'),
+        ok: z.boolean(),
+        status: z.int().optional().meta({ description: 'HTTP status, or exit code.' }),
+        message: z.string().optional(),
+        attempts: count('Attempts that were made.'),
+      })
+      .optional()
+      .meta({ description: 'What was delivered or given up last.' }),
+    running: z
+      .array(
+        z.object({
+          stream: z.string(),
+          pid: z.int().optional(),
+          since: time('When it was started the last time.'),
+          restarts: count('Times it was started again.'),
+        }),
+      )
+      .meta({ description: 'Commands that run while their reason lasts.' }),
+  })
+  .meta({ id: 'Hook' });
+
 export const worker = z
   .object({
     id: z.string(),

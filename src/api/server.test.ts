@@ -81,6 +81,7 @@ describe('the server', () => {
     expect(Object.keys(document.paths).toSorted()).toEqual([
       '/api/algorithms',
       '/api/health',
+      '/api/hooks',
       '/api/runs',
       '/api/runs/{id}',
       '/api/streams',

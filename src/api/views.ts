@@ -3,7 +3,7 @@ import type { RunInfo } from '#cameras/contract.ts';
 import type { Reader } from '#hub/reader.ts';
 import type { Stream, TrackClockState, TrackReception } from '#hub/stream.ts';
 import type { Track } from '#media/track.ts';
-import type { ApiDependencies, SourceInfo, WorkerInfo } from './dependencies.ts';
+import type { ApiDependencies, HookInfo, SourceInfo, WorkerInfo } from './dependencies.ts';
 import type * as schemas from './schemas.ts';
 
 type StreamView = z.output<typeof schemas.stream>;
@@ -121,6 +121,26 @@ function readerView(reader: Reader): StreamView['readers'][number] {
 /** A worker as the API shows it. */
 export function workerView({ since, tasks, ...worker }: WorkerInfo): z.output<typeof schemas.worker> {
   return { ...worker, since: timeText(since), tasks: [...tasks] };
+}
+
+/** A hook as the API shows it. */
+export function hookView({ counters, last, running, on, ...hook }: HookInfo): z.output<typeof schemas.hook> {
+  return {
+    ...hook,
+    ...counters,
+    ...(on ? { on: [...on] } : {}),
+    ...(last
+      ? {
+          last: {
+            ...{ id: last.event.id, type: last.event.type, stream: last.event.stream },
+            ...{ time: timeText(last.at), attempts: last.attempts, ok: last.outcome.ok },
+            ...(last.outcome.status === undefined ? {} : { status: last.outcome.status }),
+            ...(last.outcome.message === undefined ? {} : { message: last.outcome.message }),
+          },
+        }
+      : {}),
+    running: running.map((one) => ({ ...one, since: timeText(one.since) })),
+  };
 }
 
 /** A run as the API shows it. */

@@ -3,6 +3,7 @@ import type { RunManager } from '#cameras/runs.ts';
 import { affectedParts, type Change, diffConfig } from '#config/diff.ts';
 import type { Config } from '#config/schema.ts';
 import type { Part } from '#config/settings.ts';
+import type { Hooks } from '#hooks/hooks.ts';
 import type { Hub } from '#hub/hub.ts';
 import type { PreparedMedia, RtspServer } from '#servers/rtsp/server.ts';
 import type { ConfiguredSources } from '#sources/configured.ts';
@@ -22,6 +23,7 @@ export interface RoomParts {
   readonly http: Server;
   readonly rtsp: RtspServer;
   readonly sources: ConfiguredSources;
+  readonly hooks: Hooks;
   readonly log: Log;
 }
 
@@ -54,6 +56,7 @@ export class Rooms {
     workers: (config) => this.#parts.workers.configure(workerLimits(config)),
     readers: (config) => this.#parts.hub.configure(hubSettings(config)),
     publishers: (config) => this.#parts.hub.configure(hubSettings(config)),
+    hooks: ({ hooks }) => this.#parts.hooks.configure(hooks),
     log: ({ log }) => this.#parts.log.configure(log),
   };
 

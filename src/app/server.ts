@@ -8,6 +8,7 @@ import { createApi } from '#api/server.ts';
 import { MemoryBus } from '#bus/memory-bus.ts';
 import { RunManager } from '#cameras/runs.ts';
 import type { Config } from '#config/schema.ts';
+import { Hooks } from '#hooks/hooks.ts';
 import { openAccess } from '#hub/access.ts';
 import { Hub } from '#hub/hub.ts';
 import { MseServer } from '#servers/mse/server.ts';
@@ -19,6 +20,7 @@ import { setListenerErrorHandler } from '#util/emitter.ts';
 import { TcpPort } from '#util/tcp-port.ts';
 import { ConfigurationFile, type ConfigurationSource } from './configuration-file.ts';
 import { checkDetection, configuredStreams } from './configured-streams.ts';
+import { connectHooks } from './connect-hooks.ts';
 import { type BusTopics, connectRuns } from './connect-runs.ts';
 import { routeDoors } from './http-doors.ts';
 import { createLog, type Logger } from './logger.ts';
@@ -89,6 +91,8 @@ export async function createServer(
     streamExists: (name) => hub.get(name)?.state === 'live',
     onDemand: { has: (name) => hub.onDemand.has(name), claim: (name) => hub.onDemand.claim(name) },
   });
+  const hooks = new Hooks({ settings: config.hooks, log: (level, message) => log[level](message) });
+  const sourceEvents = connectHooks(hub, hooks);
   const bus = new MemoryBus<BusTopics>();
   connectRuns({ hub, runs, bus, workers, log });
   for (const { stream, detect } of streams) if (detect.length > 0) runs.setDefaults(stream, detect);
@@ -103,6 +107,7 @@ export async function createServer(
         parameters: parameterSchema(manifest),
       })),
     workers: () => workers.pool.list(),
+    hooks: () => hooks.list(),
     configuration: () => file?.state,
     place,
     version,
@@ -152,7 +157,7 @@ export async function createServer(
       mse.close();
       pictures.close();
       const doors = [rtsp.close(reason), results.close(), events.close()];
-      await Promise.all([...tasks, ...doors, workers[Symbol.asyncDispose]()]);
+      await Promise.all([...tasks, ...doors, hooks.close(), workers[Symbol.asyncDispose]()]);
       await api.close();
     })();
     return closing;
@@ -184,6 +189,7 @@ export async function createServer(
         // Runs that wait for the stream show why it does not come.
         if (reason !== undefined && !hub.get(stream)) runs.streamEnded(stream, reason);
         sourceLog.state(status);
+        sourceEvents(status);
       },
       onDemand: hub.onDemand,
       onRemoved: (name, reason) => {
@@ -192,7 +198,7 @@ export async function createServer(
         if (stream && (stream.publisher?.door ?? 'source') === 'source') stream.end(reason);
       },
     });
-    rooms = new Rooms({ hub, workers, runs, http: api.server, rtsp, sources, log: logs }, config);
+    rooms = new Rooms({ hub, workers, runs, hooks, http: api.server, rtsp, sources, log: logs }, config);
     if (options.source) {
       file = new ConfigurationFile(options.source, {
         rooms,

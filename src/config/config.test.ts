@@ -168,9 +168,9 @@ describe('what is written about the configuration', () => {
     expect(new Set(configKeys().map((key) => key.path)).difference(new Set(written))).toEqual(new Set());
   });
 
-  it('the example parses, and but for its streams it says the defaults', () => {
+  it('the example parses, and but for its streams and hooks it says the defaults', () => {
     const config = parseConfig(example, join(root, 'sluice.example.yml'));
-    expect({ ...config, streams: {} }).toEqual(defaultConfig());
+    expect({ ...config, streams: {}, hooks: [] }).toEqual(defaultConfig());
     expect(Object.keys(config.streams)).toEqual(['hall', 'yard/gate-2', 'yard/gate-1']);
   });
 

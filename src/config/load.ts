@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { isLoopback } from './loopback.ts';
 import { nearest } from './nearest.ts';
-import { type Config, configSchema, defaultConfig, isRtspAddress, streamKeys } from './schema.ts';
+import { type Config, configSchema, defaultConfig, hookKeys, isRtspAddress, streamKeys } from './schema.ts';
 
 /** Taken when no path is given and it is there. */
 export const DEFAULT_FILE = 'sluice.yml';
@@ -178,6 +178,7 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
   if (path[0] === 'streams') {
     return path.length === 2 ? [...streamKeys] : ['algorithm', 'parameters'];
   }
+  if (path[0] === 'hooks') return [...hookKeys];
   const top = configSchema.shape;
   if (path.length === 0) return Object.keys(top);
   return Object.keys(defaultConfig()[path[0] as keyof Config] as object);

@@ -38,7 +38,7 @@ function keysOf(field: Field, path: string): Key[] {
   if (typeof field.additionalProperties === 'object' && field.additionalProperties.properties) {
     return keysOf(field.additionalProperties, below('<name>'));
   }
-  const items = (field.items?.anyOf ?? []).filter((one) => one.properties);
+  const items = (field.items?.anyOf ?? (field.items ? [field.items] : [])).filter((one) => one.properties);
   return [{ path, field }, ...items.flatMap((one) => keysOf(one, `${path}[]`))];
 }
 

@@ -19,6 +19,8 @@ export const parts = {
     'Only this source ends or begins; with another source its readers wait and go on. The stream of a source that is taken out ends.',
   detection:
     'Goes at once, also for those who watch already. Parameters that somebody asked for by name stay until that run ends.',
+  hooks:
+    'Goes for what happens from then on; a command with `while` begins at once where its reason is there. A hook that stays the same keeps what it has to deliver and its commands; one that is taken out has 1.5 s for what waits.',
   algorithms:
     'The folders are read anew, as at every reload. New algorithms can be used at once; runs of one that is gone go on until they end.',
   'algorithm.hosts': 'Goes for worker processes that start from then on.',
@@ -60,6 +62,7 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'streams.<name>.transport': ['sources'],
   'streams.<name>.loop': ['sources'],
   'streams.<name>.detect': ['detection'],
+  hooks: ['hooks'],
   'algorithms.folders': ['algorithms'],
   'algorithms.memoryMb': ['algorithm.hosts'],
   'workers.max': ['workers'],

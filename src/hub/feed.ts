@@ -46,6 +46,7 @@ export class Feed {
   readonly #clock: Clock;
   readonly #onEmpty: () => void;
   readonly #onSkip: () => void;
+  readonly #onReader: (reader: Reader, joined: boolean) => void;
   #config: Chunk | undefined;
   /** Video chunks since the last keyframe; empty until one came, and when they grew over the limits. */
   #gop: Chunk[] = [];
@@ -63,6 +64,8 @@ export class Feed {
     clock: Clock;
     onEmpty: () => void;
     onSkip: () => void;
+    /** A reader came (`joined`), or left. */
+    onReader: (reader: Reader, joined: boolean) => void;
   }) {
     this.key = options.key;
     this.tracks = new Set(options.tracks);
@@ -71,6 +74,7 @@ export class Feed {
     this.#clock = options.clock;
     this.#onEmpty = options.onEmpty;
     this.#onSkip = options.onSkip;
+    this.#onReader = options.onReader;
   }
 
   write(unit: AccessUnit): void {
@@ -92,11 +96,13 @@ export class Feed {
     }
     for (const chunk of this.#gop) reader.offer(chunk);
     this.readers.add(reader);
+    this.#onReader(reader, true);
   }
 
   /** Removes a reader; the feed ends with its last one. */
   detach(reader: Reader): void {
     if (!this.readers.delete(reader)) return;
+    this.#onReader(reader, false);
     if (this.readers.size === 0) this.#onEmpty();
   }
 
@@ -113,8 +119,10 @@ export class Feed {
     this.#closed = true;
     this.#cancelWait?.();
     this.#waiting = [];
-    for (const reader of [...this.readers]) reader.close(reason);
-    this.readers.clear();
+    for (const reader of [...this.readers]) {
+      reader.close(reason);
+      if (this.readers.delete(reader)) this.#onReader(reader, false);
+    }
     this.#gop = [];
     this.writer.close?.();
   }

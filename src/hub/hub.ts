@@ -5,7 +5,7 @@ import { NamedError } from '#util/named-error.ts';
 import { defaultFeedLimits, type FeedLimits } from './feed.ts';
 import { parseStreamName } from './name.ts';
 import { OnDemand } from './on-demand.ts';
-import { defaultReaderLimits, type ReaderLimits } from './reader.ts';
+import { defaultReaderLimits, type Reader, type ReaderLimits } from './reader.ts';
 import type { RenditionStarter } from './rendition.ts';
 import { type Publication, type PublisherHooks, type PublisherInfo, Stream } from './stream.ts';
 
@@ -27,6 +27,10 @@ export type HubSettings = Pick<HubOptions, 'readerLimits' | 'holdMs' | 'takeover
 interface HubEvents {
   streamAdded(stream: Stream): void;
   streamRemoved(stream: Stream, reason: string): void;
+  /** A publisher came to a stream; or it is gone, and why. One that is replaced is not told of before the next one. */
+  publisher(stream: Stream, publisher: PublisherInfo | undefined, reason: string): void;
+  /** A reader came to a stream (`joined`), or left. */
+  reader(stream: Stream, reader: Reader, joined: boolean): void;
   /** Its tracks, its publisher or its state changed. */
   streamChanged(stream: Stream): void;
 }
@@ -129,6 +133,10 @@ export class Hub {
     stream.events.on('tracks', changed);
     stream.events.on('held', changed);
     stream.events.on('live', changed);
+    stream.events.on('publisher', (publisher, reason) =>
+      this.events.emit('publisher', stream, publisher, reason),
+    );
+    stream.events.on('reader', (reader, joined) => this.events.emit('reader', stream, reader, joined));
     stream.events.on('feedClosed', () => this.onDemand.left(name));
     stream.events.on('ended', (reason) => this.events.emit('streamRemoved', stream, reason));
     this.#streams.set(name, stream);

@@ -13,6 +13,7 @@ import {
   type TrackClockState,
   type TrackReception,
 } from './publication.ts';
+import type { Reader } from './reader.ts';
 import { type Rendition, RenditionSet, type RenditionStarter } from './rendition.ts';
 
 export type { PublisherHooks, PublisherInfo, TrackClockState, TrackReception } from './publication.ts';
@@ -37,6 +38,10 @@ interface StreamEvents {
   held(ms: number): void;
   /** A publisher is there again. */
   live(): void;
+  /** A reader came (`joined`), or left. */
+  reader(reader: Reader, joined: boolean): void;
+  /** A publisher came, and why the one before it left. */
+  publisher(publisher: PublisherInfo | undefined, reason: string): void;
   /** A feed lost its last reader. */
   feedClosed(): void;
   /** A new publisher brought other tracks: readers that can choose anew. The others follow by what stays. */
@@ -141,6 +146,7 @@ export class Stream {
       clock: this.#options.clock,
       onEmpty: () => this.#dropFeed(feed),
       onSkip: () => this.requestKeyframe(),
+      onReader: (reader, joined) => this.events.emit('reader', reader, joined),
     });
     this.#feeds.set(key, feed);
     for (const unit of this.#gop) if (feed.tracks.has(unit.track.id)) feed.write(unit);
@@ -165,8 +171,11 @@ export class Stream {
     if (this.#ended) return;
     this.#ended = true;
     this.#cancelHold?.();
-    this.#publication?.terminate(reason);
-    this.#publication = undefined;
+    if (this.#publication) {
+      this.#publication.terminate(reason);
+      this.#publication = undefined;
+      this.events.emit('publisher', undefined, reason);
+    }
     this.renditions.close();
     for (const feed of this.feeds) feed.close(reason);
     this.#feeds.clear();
@@ -198,6 +207,7 @@ export class Stream {
       this.#options.clock.now(),
     );
     this.#publication = publication;
+    this.events.emit('publisher', publisher, 'Another publisher took over.');
     this.events.emit('tracks');
     if (returning) this.events.emit('live');
     if (before.length > 0 && before.join() !== [...this.#tracks.keys()].join()) this.#replaceTracks();
@@ -233,6 +243,7 @@ export class Stream {
   abandon(publication: Publication, reason: string): void {
     if (publication !== this.#publication) return;
     this.#publication = undefined;
+    this.events.emit('publisher', undefined, reason);
     if (this.readerCount === 0 || this.#holdMs === 0) {
       this.end(reason);
       return;
