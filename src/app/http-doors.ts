@@ -45,8 +45,10 @@ export function findDoor(
   const door = file ?? (Object.hasOwn(doors.folders, folder) ? doors.folders[folder] : undefined);
   if (!door) return undefined;
   try {
-    const name = segments.slice(0, file ? -1 : -2).join('/');
-    const stream = parseStreamName(decodeURIComponent(name));
+    const name = decodeURIComponent(segments.slice(1, file ? -1 : -2).join('/'));
+    const stream = parseStreamName(name);
+    // Slashes around a name are forgiven elsewhere; here each address would have others that mean the same.
+    if (stream !== name) return undefined;
     const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
     return { door, target: { stream, rest: file ? '' : decodeURIComponent(last), query } };
   } catch {
