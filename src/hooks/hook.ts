@@ -107,6 +107,7 @@ export class Hook {
 
   /** Has `graceMs` to deliver what waits and to end what runs. */
   async close(graceMs: number): Promise<void> {
+    for (const { command } of this.#kept.values()) if (command.pid !== undefined) this.#ending.add(command);
     const commands = [...this.#kept.values().map(({ command }) => command), ...this.#ending];
     this.#kept.clear();
     await Promise.all([this.#queue.close(graceMs), ...commands.map((command) => command.end(graceMs))]);
@@ -132,7 +133,8 @@ export class Hook {
       clock: this.#parts.clock,
       start: this.#parts.start,
       onEnd: (code, stderr, again) => {
-        const ok = code === 0 || this.#ending.delete(command);
+        const told = this.#ending.delete(command);
+        const ok = told || code === 0;
         const words = stderr === '' ? '' : ` Its last words: ${stderr.split('\n').at(-1)}`;
         const sentence = `It ended with code ${code ?? 'none'}${again ? ' and is started again' : ''}.${words}`;
         const status = code === undefined ? {} : { status: code };

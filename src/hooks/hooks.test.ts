@@ -140,10 +140,11 @@ describe('commands that last', () => {
       patience?: number;
       exit(code: number): void;
     }[] = [];
+    const warnings: string[] = [];
     const hooks = new Hooks({
       settings: [wanted],
       clock,
-      log() {},
+      log: (level, message) => void (level === 'warn' && warnings.push(message)),
       start: (_argv, environment) => {
         const { promise, resolve } = Promise.withResolvers<{ code: number; stderr: string }>();
         const group = { environment, exit: (code: number) => resolve({ code, stderr: '' }) };
@@ -159,7 +160,7 @@ describe('commands that last', () => {
         };
       },
     });
-    return { clock, groups, hooks };
+    return { clock, groups, hooks, warnings };
   }
 
   it('run once for all readers of a stream, and end with the last', async () => {
@@ -191,13 +192,14 @@ describe('commands that last', () => {
   });
 
   it('go on over a change of the configuration that leaves their hook as it is, and end with it', async () => {
-    const { groups, hooks } = commands();
+    const { groups, hooks, warnings } = commands();
     hooks.tell({ type: 'read', stream: 'a' });
     hooks.configure([{ ...settings, streams: 'other' }, { ...settings }]);
     expect(groups[0]!.patience).toBeUndefined();
     hooks.configure([]);
     expect(groups[0]!.patience).toBe(1500);
     await hooks.close();
+    expect(warnings).toEqual([]);
   });
 
   it('begin with a configuration that is new, for what began before it', () => {
