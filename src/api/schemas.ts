@@ -133,6 +133,10 @@ export const stream = z
         ...losses.partial().shape,
       })
       .optional(),
+    snapshot: z
+      .string()
+      .optional()
+      .meta({ description: 'Where its latest keyframe can be had as JPEG, of a stream with video.' }),
     tracks: z.array(track),
     received: z.object({
       units: count('Access units that came in.'),

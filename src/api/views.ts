@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { RunInfo } from '#cameras/contract.ts';
 import type { Reader } from '#hub/reader.ts';
 import type { Stream, TrackClockState, TrackReception } from '#hub/stream.ts';
-import type { Track } from '#media/track.ts';
+import { isVideo, type Track } from '#media/track.ts';
 import type { ApiDependencies, HookInfo, SourceInfo, WorkerInfo } from './dependencies.ts';
 import type * as schemas from './schemas.ts';
 
@@ -60,6 +60,7 @@ function streamView(stream: Stream, source: SourceInfo | undefined): StreamView 
     ...(publisher
       ? { publisher: { ...publisher, since: timeText(publisher.since), ...lossesOf(stream.reception) } }
       : {}),
+    ...(stream.tracks.some(isVideo) ? { snapshot: `/${stream.name}/snapshot.jpg` } : {}),
     tracks: trackViews(stream),
     received: { ...stream.counters },
     readers: stream.feeds.flatMap((feed) => [...feed.readers].map(readerView)),

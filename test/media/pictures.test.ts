@@ -103,7 +103,7 @@ test('50 who ask at a time for a snapshot get one picture, the frame of its time
   expect(streams).toEqual([{ codec_name: 'mjpeg', width: 640, height: 360, color_range: 'pc' }]);
   // Nobody asks any more, so nothing decodes.
   await eventually(async () => (await picturesTasks('cam')) === 0);
-  expect(await server.get('/api/streams/cam')).toMatchObject({ readers: [] });
+  expect(await server.get('/api/streams/cam')).toMatchObject({ readers: [], snapshot: '/cam/snapshot.jpg' });
 });
 
 test('black and white of the video are black and white of the JPEG', async () => {
