@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import type { FoundManifest } from '#algorithms/manifest.ts';
 import { checkDefault } from '#cameras/catalogue.ts';
-import { type Config, isRtspAddress } from '#config/schema.ts';
+import type { Config } from '#config/schema.ts';
+import { sourceKind } from '#config/source.ts';
 import { parseStreamName } from '#hub/name.ts';
 import type { SourceSettings } from '#sources/configured.ts';
 import { NamedError } from '#util/named-error.ts';
@@ -69,12 +70,19 @@ export function checkDetection(
 function sourceOf(stream: string, settings: Config['streams'][string]): SourceSettings | undefined {
   const { source, transport, loop } = settings;
   if (source === undefined) return undefined;
-  const isRtsp = isRtspAddress(source);
+  const kind = sourceKind(source);
   const onDemand =
-    (settings.onDemand ?? isRtsp)
+    (settings.onDemand ?? (kind === 'rtsp' || kind === 'network'))
       ? { startMs: settings.onDemandStartSeconds * 1000, closeMs: settings.onDemandCloseSeconds * 1000 }
       : undefined;
-  return isRtsp
-    ? { kind: 'rtsp', stream, url: source, transport, onDemand }
-    : { kind: 'file', stream, path: source, loop, onDemand };
+  switch (kind) {
+    case 'rtsp':
+      return { kind, stream, url: source, transport, onDemand };
+    case 'network':
+      return { kind, stream, url: source, onDemand };
+    case 'test':
+      return { kind, stream, onDemand };
+    default:
+      return { kind: 'file', stream, path: source, loop, onDemand };
+  }
 }

@@ -28,6 +28,7 @@ import { Rooms } from './rooms.ts';
 import { rtspMedia } from './rtsp-media.ts';
 import { configuredAlgorithms, httpAddress, hubSettings, ROOT, workerLimits } from './settings.ts';
 import { SourceLog } from './source-log.ts';
+import { sourceTask } from './source-task.ts';
 import { picturesStarter } from './start-pictures.ts';
 import { routeUpgrades } from './upgrades.ts';
 import { version } from './version.ts';
@@ -175,12 +176,7 @@ export async function createServer(
           : workers.pool.start({
               role: 'source',
               affinity: settings.stream,
-              spec: {
-                kind: 'file-source',
-                stream: settings.stream,
-                path: settings.path,
-                loop: settings.loop,
-              },
+              spec: sourceTask(settings),
               onState,
             }),
       onState: (status) => {

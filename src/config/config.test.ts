@@ -60,9 +60,10 @@ describe('the configuration', () => {
       'sluice.yml: this is no YAML: Unresolved alias (the anchor must be set before the alias): b.',
     );
     expect(refusal('- a').message).toBe('sluice.yml: The file must be a map of keys and values.');
-    expect(refusal('streams: { a: { source: "rtmp://x/y" } }').message).toContain(
-      'let them publish to Sluice',
-    );
+    for (const one of ['rtmp', 'file', 'pipe'])
+      expect(refusal(`streams: { a: { source: "${one}://x/y" } }`).message).toContain(
+        'let them publish to Sluice',
+      );
     expect(refusal('streams: { a: { source: "rtsp://u:p@x/y", transport: sctp } }').message).toContain(
       '"streams.a.transport" must be one of auto, tcp, udp.',
     );
@@ -171,7 +172,13 @@ describe('what is written about the configuration', () => {
   it('the example parses, and but for its streams and hooks it says the defaults', () => {
     const config = parseConfig(example, join(root, 'sluice.example.yml'));
     expect({ ...config, streams: {}, hooks: [] }).toEqual(defaultConfig());
-    expect(Object.keys(config.streams)).toEqual(['hall', 'yard/gate-2', 'yard/gate-1']);
+    expect(Object.keys(config.streams)).toEqual([
+      'hall',
+      'yard/gate-2',
+      'yard/gate-3',
+      'test',
+      'yard/gate-1',
+    ]);
   });
 
   it('every key has a title and a description', () => {

@@ -5,7 +5,8 @@ import type { z } from 'zod';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { isLoopback } from './loopback.ts';
 import { nearest } from './nearest.ts';
-import { type Config, configSchema, defaultConfig, hookKeys, isRtspAddress, streamKeys } from './schema.ts';
+import { type Config, configSchema, defaultConfig, hookKeys, streamKeys } from './schema.ts';
+import { sourceKind } from './source.ts';
 
 /** Taken when no path is given and it is there. */
 export const DEFAULT_FILE = 'sluice.yml';
@@ -97,7 +98,7 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
 function withAbsolutePaths(config: Config, folder: string): Config {
   const streams = Object.entries(config.streams).map(([name, stream]) => [
     name,
-    stream.source === undefined || isRtspAddress(stream.source)
+    stream.source === undefined || sourceKind(stream.source) !== 'path'
       ? stream
       : { ...stream, source: resolve(folder, stream.source) },
   ]);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sourceKind } from './source.ts';
 
 /**
  * The configuration file: one schema checks it, gives the defaults, and makes docs/configuration.md. Every field has a
@@ -56,25 +57,26 @@ const workersRule = 'must be a whole number from 2 to 64, or auto';
 
 const udpPortRule = 'must be an even whole number from 0 to 65534, or auto';
 
-const sourceRule = 'must be the path of a video file, or an rtsp:// address';
+const sourceRule =
+  'must be the path of a video file or a picture, an rtsp://, http://, https://, srt:// or udp:// address, or testsrc';
 
 const stream = section({
   source: z
     .string({ error: sourceRule })
     .min(1, { error: sourceRule })
-    .refine((value) => isRtspAddress(value) || !/^[a-z][a-z0-9+.-]*:\/\//i.test(value), {
+    .refine((value) => sourceKind(value) !== undefined, {
       error: `${sourceRule}: other kinds of addresses are no source yet, let them publish to Sluice instead`,
     })
     .optional()
     .meta({
       title: 'Source',
       description:
-        'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); or the path of a video file, relative to the configuration file, which is published at real-time pace. Without it somebody publishes the stream over RTSP.',
+        'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `http://` or `https://` of HLS, HTTP-FLV or MPEG-TS; `srt://` or `udp://` of MPEG-TS; the path of a video file or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream over RTSP.',
     }),
   onDemand: yesOrNo().optional().meta({
     title: 'On demand',
     description:
-      'The source is opened for the first reader (a viewer, a player, an algorithm) and closed after the last. Without this key: `true` for an `rtsp://` address, `false` for a file.',
+      'The source is opened for the first reader (a viewer, a player, an algorithm) and closed after the last. Without this key: `true` for an address, `false` for a file and `testsrc`.',
   }),
   onDemandStartSeconds: wholeNumber(1, 60).default(10).meta({
     title: 'Patience with the source, seconds',
@@ -167,11 +169,6 @@ export const hookKeys: readonly string[] = Object.keys(hook.shape);
 
 /** The keys of a stream. */
 export const streamKeys: readonly string[] = Object.keys(stream.shape);
-
-/** Whether a source is the address of an RTSP server and no path. */
-export function isRtspAddress(source: string): boolean {
-  return /^rtsp:\/\//i.test(source);
-}
 
 export const configSchema = section({
   host: z.string({ error: 'must be an address' }).default('127.0.0.1').meta({

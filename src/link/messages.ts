@@ -12,8 +12,15 @@ import type { Track } from '#media/track.ts';
 
 /** What a worker is asked to do. `epoch` grows with every restart of a task; what carries an older one is ignored. */
 export type TaskSpec =
-  /** Publish a file as stream `stream`, at real-time pace, keeping its timestamps. */
+  /**
+   * Publish a file as stream `stream`, at real-time pace, keeping its timestamps. The files of a folder follow each
+   * other in the order of their names; a picture stands still.
+   */
   | { readonly kind: 'file-source'; readonly stream: string; readonly path: string; readonly loop: boolean }
+  /** Publish what comes from `url` (http, https, srt, udp), with its timestamps, until it ends or is silent. */
+  | { readonly kind: 'network-source'; readonly stream: string; readonly url: string }
+  /** Publish a moving test picture with sound. */
+  | { readonly kind: 'test-source'; readonly stream: string }
   /** Run an algorithm on a stream; `manifest` is the path of the algorithm's manifest file. */
   | {
       readonly kind: 'run';

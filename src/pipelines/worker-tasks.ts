@@ -3,11 +3,14 @@ import { messageOf, NamedError } from '#util/named-error.ts';
 import { StreamDecoders } from './decoder.ts';
 import { runFileSource } from './file-source.ts';
 import { AlgorithmHosts } from './host-client.ts';
+import { isImage, runImageSource } from './image-source.ts';
+import { runNetworkSource } from './network-source.ts';
 import { runPictures } from './pictures.ts';
 import { runProbe } from './probe.ts';
 import { runRendition } from './rendition.ts';
 import { type RunServices, runAlgorithm } from './run.ts';
 import type { TaskContext, TaskOutcome } from './task.ts';
+import { runTestSource } from './test-source.ts';
 
 interface Running {
   readonly task: Task;
@@ -107,7 +110,11 @@ export class WorkerTasks {
     const { spec } = task;
     switch (spec.kind) {
       case 'file-source':
-        return runFileSource(spec, context);
+        return isImage(spec.path) ? runImageSource(spec, context) : runFileSource(spec, context);
+      case 'network-source':
+        return runNetworkSource(spec, context);
+      case 'test-source':
+        return runTestSource(spec, context);
       case 'run':
         return runAlgorithm(spec, context, this.#services);
       case 'rendition':

@@ -24,7 +24,7 @@ function setUp(settings: readonly SourceSettings[]) {
     clock,
     onDemand,
     start: (one) => {
-      const what = one.kind === 'file' ? one.path : one.url;
+      const what = one.kind === 'file' ? one.path : one.kind === 'test' ? 'testsrc' : one.url;
       said.push(`start ${what}`);
       return {
         status: { state: 'running', since: clock.now() },

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { OnDemand, OnDemandLimits } from '#hub/on-demand.ts';
-import { maskAddress } from '#protocols/rtsp/credentials.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
+import { maskAddress } from '#util/mask-address.ts';
 import type { SourceTask } from './contract.ts';
 
 /** One stream of the configuration that has a source of its own. */
-export type SourceSettings = FileSettings | RtspSettings;
+export type SourceSettings = FileSettings | NetworkSettings | TestSettings | RtspSettings;
 
 interface CommonSettings {
   readonly stream: string;
@@ -15,9 +15,20 @@ interface CommonSettings {
 
 export interface FileSettings extends CommonSettings {
   readonly kind: 'file';
-  /** Absolute path of the file. */
+  /** Absolute path of a file, a folder of files, or a picture. */
   readonly path: string;
   readonly loop: boolean;
+}
+
+export interface NetworkSettings extends CommonSettings {
+  /** What FFmpeg opens in a worker: http, https, srt, udp. */
+  readonly kind: 'network';
+  /** With credentials. */
+  readonly url: string;
+}
+
+export interface TestSettings extends CommonSettings {
+  readonly kind: 'test';
 }
 
 export interface RtspSettings extends CommonSettings {
@@ -166,7 +177,7 @@ export class ConfiguredSource implements AsyncDisposable {
 
   get status(): SourceStatus {
     const settings = this.#settings;
-    const address = settings.kind === 'file' ? settings.path : maskAddress(settings.url);
+    const address = addressOf(settings);
     const { stream } = settings;
     if (!this.#task)
       return { stream, address, state: this.#wanted ? 'starting' : 'idle', since: this.#since };
@@ -255,5 +266,18 @@ export class ConfiguredSource implements AsyncDisposable {
     if (!task) return;
     const before = this.#ending;
     this.#ending = task.stop(reason).then(() => before);
+  }
+}
+
+/** Where a source comes from, as people may see it. */
+function addressOf(settings: SourceSettings): string {
+  switch (settings.kind) {
+    case 'file':
+      return settings.path;
+    case 'test':
+      return 'testsrc';
+    case 'network':
+    case 'rtsp':
+      return maskAddress(settings.url);
   }
 }

@@ -1,8 +1,9 @@
 import { type Clock, systemClock } from '#util/clock.ts';
+import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
 import { resolveBase, resolveControl } from './address.ts';
 import type { ChannelPair } from './application.ts';
-import { maskAddress, splitCredentials } from './credentials.ts';
+import { splitCredentials } from './credentials.ts';
 import { parseSessionId, parseSessionTimeout, RtspHeaders } from './headers.ts';
 import type { RtspRequest, RtspResponse } from './message.ts';
 import { serializeInterleaved, serializeResponse } from './message.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { authorize, maskAddress } from './credentials.ts';
+import { maskAddress } from '#util/mask-address.ts';
+import { authorize } from './credentials.ts';
 
 describe('an address that people may see', () => {
   test.each([

@@ -17,17 +17,6 @@ export function splitCredentials(url: string): { url: string; credentials: Crede
 }
 
 /**
- * An address as people may see it: without credentials, and without the passwords that some cameras want in the path
- * or the query (`?user=admin&password=…`, `/user=admin_password=…_channel=1`).
- */
-export function maskAddress(url: string): string {
-  const secret = /((?:password|passwd|pass|pwd|token|secret|auth)=).*?(?=[&/?#;\s]|_channel=|_stream=|$)/gi;
-  // A password with a bare slash looks like a host with a port that is no number.
-  const broken = /^(rtsps?:\/\/)(?!\[)[^/?#]*:[^/?#]*[^/?#\d][^/?#]*[/?#].*@/i;
-  return splitCredentials(url).url.replace(broken, '$1***@').replace(secret, '$1***');
-}
-
-/**
  * The Authorization header that answers the challenges of a 401, the strongest first: Digest with SHA-256 or MD5
  * (RFC 7616, RFC 2617), else Basic (RFC 7617). Undefined when none of them can be answered.
  */

@@ -1,7 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import { RtspClient, type RtspClientHandlers, type RtspPlayPlan } from '#protocols/rtsp/client.ts';
-import { maskAddress, splitCredentials } from '#protocols/rtsp/credentials.ts';
+import { splitCredentials } from '#protocols/rtsp/credentials.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
+import { maskAddress } from '#util/mask-address.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { lookup } from './lookup.ts';
 import { isInner, parseTarget } from './target.ts';

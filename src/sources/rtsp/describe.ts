@@ -1,5 +1,5 @@
-import { maskAddress } from '#protocols/rtsp/credentials.ts';
 import { parseSdp, type SessionDescription } from '#protocols/sdp/sdp.ts';
+import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
 import { RtspConnection } from './connection.ts';
 

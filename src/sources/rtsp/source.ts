@@ -1,7 +1,7 @@
 import type { Hub } from '#hub/hub.ts';
-import { maskAddress } from '#protocols/rtsp/credentials.ts';
 import { Backoff } from '#util/backoff.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
+import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { SourceTask } from '../contract.ts';
 import { RtspConnection } from './connection.ts';

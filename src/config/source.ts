@@ -1,0 +1,24 @@
+/** What a `source` of the configuration is, by its text alone. */
+export type SourceKind = 'rtsp' | 'network' | 'test' | 'path';
+
+/** The moving test picture. A file of that name is written `./testsrc`. */
+export const TEST_SOURCE = 'testsrc';
+
+/** Undefined for kinds of addresses that cannot be a source. `network`: FFmpeg opens it, in a worker. */
+export function sourceKind(source: string): SourceKind | undefined {
+  if (source === TEST_SOURCE) return 'test';
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(source)?.[1]?.toLowerCase();
+  switch (scheme) {
+    case undefined:
+      return 'path';
+    case 'rtsp':
+      return 'rtsp';
+    case 'http':
+    case 'https':
+    case 'srt':
+    case 'udp':
+      return 'network';
+    default:
+      return undefined;
+  }
+}
