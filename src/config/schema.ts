@@ -58,7 +58,7 @@ const workersRule = 'must be a whole number from 2 to 64, or auto';
 const udpPortRule = 'must be an even whole number from 0 to 65534, or auto';
 
 const sourceRule =
-  'must be the path of a video file or a picture, an rtsp://, http://, https://, srt:// or udp:// address, or testsrc';
+  'must be the path of a video file, a folder of them or a picture, an rtsp://, http://, https://, srt:// or udp:// address, or testsrc';
 
 const stream = section({
   source: z
@@ -71,7 +71,7 @@ const stream = section({
     .meta({
       title: 'Source',
       description:
-        'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `http://` or `https://` of HLS, HTTP-FLV or MPEG-TS; `srt://` or `udp://` of MPEG-TS; the path of a video file or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream over RTSP.',
+        'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `http://` or `https://` of HLS, HTTP-FLV or MPEG-TS; `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream over RTSP.',
     }),
   onDemand: yesOrNo().optional().meta({
     title: 'On demand',

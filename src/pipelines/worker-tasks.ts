@@ -1,7 +1,9 @@
-import type { LinkClient, Task, TaskState } from '#link/client.ts';
+import { stat } from 'node:fs/promises';
+import type { LinkClient, Task, TaskSpec, TaskState } from '#link/client.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { StreamDecoders } from './decoder.ts';
 import { runFileSource } from './file-source.ts';
+import { runFolderSource } from './folder-source.ts';
 import { AlgorithmHosts } from './host-client.ts';
 import { isImage, runImageSource } from './image-source.ts';
 import { runNetworkSource } from './network-source.ts';
@@ -110,7 +112,7 @@ export class WorkerTasks {
     const { spec } = task;
     switch (spec.kind) {
       case 'file-source':
-        return isImage(spec.path) ? runImageSource(spec, context) : runFileSource(spec, context);
+        return publishPath(spec, context);
       case 'network-source':
         return runNetworkSource(spec, context);
       case 'test-source':
@@ -125,4 +127,14 @@ export class WorkerTasks {
         return runProbe(spec, context);
     }
   }
+}
+
+/** A path is that of a folder, of a picture, or of a file; what is not there is an error of the last. */
+async function publishPath(
+  spec: Extract<TaskSpec, { kind: 'file-source' }>,
+  context: TaskContext,
+): Promise<TaskOutcome> {
+  const facts = await stat(spec.path).catch(() => undefined);
+  if (facts?.isDirectory()) return runFolderSource(spec, context);
+  return facts && isImage(spec.path) ? runImageSource(spec, context) : runFileSource(spec, context);
 }

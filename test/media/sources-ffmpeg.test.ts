@@ -145,6 +145,42 @@ describe('a picture', () => {
   });
 });
 
+describe('a folder', () => {
+  it('plays its files in the order of their names, over and over, without a seam, and leaves a broken one out', async () => {
+    const films = await mkdtemp(join(folder, 'films-'));
+    const two = await barcodeClip({ seconds: 2, gop: 25 });
+    await run('cp', [two, join(films, '2.mp4')]);
+    await run('ffmpeg', ['-v', 'error', '-i', two, '-t', '1', '-c', 'copy', join(films, '1.ts')]);
+    await run('cp', ['/etc/hostname', join(films, '3.mp4')]);
+    await run('cp', ['/etc/hostname', join(films, 'notes.txt')]);
+    await using hub = await FakeHub.start();
+    const task = hub.task({ kind: 'file-source', stream: 'films', path: films, loop: true });
+    await hub.until(() => ofTrack(hub, 0).length >= 130, 'more than one pass', 30_000);
+    hub.stop(task);
+    await hub.state(task, 'done');
+    const video = ofTrack(hub, 0);
+    expect(new Set(video.slice(1).map(({ pts }, n) => pts - video[n]!.pts))).toEqual(new Set([3600]));
+    // One publication for all, and a keyframe where a file begins: after 25 pictures, and again after 50 more.
+    expect(new Set(hub.publications.map(({ publication }) => publication)).size).toBe(1);
+    for (const n of [0, 25, 50, 75, 100]) expect(video[n]!.keyframe, `picture ${n}`).toBe(true);
+    const audio = ofTrack(hub, 1).map(({ pts }) => pts);
+    const steps = audio.slice(1).map((pts, n) => pts - audio[n]!);
+    expect(Math.min(...steps)).toBeGreaterThan(0);
+    expect(Math.max(...steps)).toBeLessThan(4 * 1024);
+    expect(apart(hub)).toBeLessThan(0.1);
+    const left = hub.all('log').filter(({ message }) => message.includes('left out'));
+    expect(left.map(({ message }) => message.slice(0, 7))).toEqual(left.map(() => '"3.mp4"'));
+    expect(left.length).toBeGreaterThan(0);
+  });
+
+  it('without a media file is refused in a sentence', async () => {
+    const empty = await mkdtemp(join(folder, 'empty-'));
+    await using hub = await FakeHub.start();
+    const task = hub.task({ kind: 'file-source', stream: 'none', path: empty, loop: true });
+    expect(await hub.state(task, 'failed')).toMatchObject({ code: 'INPUT_MISSING' });
+  });
+});
+
 describe('a live stream that FFmpeg takes in', () => {
   /** Waits for three seconds of it, and looks whether it is what was sent. */
   async function expectClip(hub: FakeHub, url: string): Promise<void> {
