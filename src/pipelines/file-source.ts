@@ -5,9 +5,12 @@ import { AvError } from './av/library.ts';
 import { FileReader } from './file-reader.ts';
 import { openFile, unreadable } from './open-file.ts';
 import { Pacer } from './pacer.ts';
+import { publishing } from './publish.ts';
 import { sleep, type TaskContext, type TaskOutcome } from './task.ts';
 
 type FileSourceSpec = Extract<TaskSpec, { kind: 'file-source' }>;
+
+const END = 'The file is at its end.';
 
 /**
  * Publishes a file as a stream at the speed of time, once or in a loop without a seam. Timestamps are the file's own
@@ -16,7 +19,7 @@ type FileSourceSpec = Extract<TaskSpec, { kind: 'file-source' }>;
  * @throws {NamedError} INPUT_MISSING, INPUT_UNREADABLE, INPUT_NO_TRACK, or PUBLICATION_ENDED when the hub ended it
  */
 export async function runFileSource(spec: FileSourceSpec, context: TaskContext): Promise<TaskOutcome> {
-  const { link, task, signal } = context;
+  const { signal } = context;
   await using input = await openFile(spec.path, signal);
   const reader = FileReader.create(input, spec.loop);
   if (!reader) throw noTrack(spec.path, input);
@@ -27,15 +30,7 @@ export async function runFileSource(spec: FileSourceSpec, context: TaskContext):
     context.log('warn', `Stream ${index} of "${spec.path}" is left out: ${codecName} (${kind}).`);
   }
 
-  let ended: string | undefined;
-  const over = new AbortController();
-  const stop = AbortSignal.any([signal, over.signal]);
-  const publication = link.publish(task, spec.stream, reader.tracks, (reason) => {
-    ended = reason;
-    over.abort();
-  });
-  context.state('running');
-  try {
+  await publishing(context, spec.stream, reader.tracks, END, async (publication, stop) => {
     const pacer = new Pacer();
     const origin = performance.timeOrigin + performance.now() - reader.startSeconds * 1000;
     for (let unit: typeof first | undefined = first; unit; unit = await next(reader, spec.path)) {
@@ -43,16 +38,12 @@ export async function runFileSource(spec: FileSourceSpec, context: TaskContext):
       const wait = pacer.wait((unit.dts / clockRate) * 1000, performance.now());
       // Under a timer's resolution it is punctual enough, and a wake-up saved.
       if (wait >= 1) await sleep(wait, stop);
-      await link.drained();
-      if (stop.aborted) break;
+      await context.link.drained();
+      if (stop.aborted) return;
       publication.write({ ...unit, ntp: origin + (unit.pts / clockRate) * 1000 });
     }
-  } finally {
-    if (ended === undefined)
-      publication.close(signal.aborted ? 'The source was stopped.' : 'The file is at its end.');
-  }
-  if (ended !== undefined && !signal.aborted) throw new NamedError('PUBLICATION_ENDED', ended, 409);
-  return { reason: signal.aborted ? 'Stopped.' : 'The file is at its end.' };
+  });
+  return { reason: signal.aborted ? 'Stopped.' : END };
 }
 
 async function next(reader: FileReader, path: string) {

@@ -216,7 +216,7 @@ test('what cannot be played is refused with a code and a sentence that names the
   await using hub = await FakeHub.start();
   const cases = [
     [join(directory, 'nowhere.mp4'), 'INPUT_MISSING'],
-    [directory, 'INPUT_UNREADABLE'],
+    ['/dev/null', 'INPUT_UNREADABLE'],
     [noMedia, 'INPUT_UNREADABLE'],
     [noTrack, 'INPUT_NO_TRACK'],
   ] as const;
