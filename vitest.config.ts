@@ -15,6 +15,8 @@ export default defineConfig({
             'web/src/**/*.test.ts',
             'test/unit/**/*.test.ts',
           ],
+          // Hours of virtual time take seconds, and many of them on a busy machine.
+          testTimeout: 60_000,
         },
       },
       {
