@@ -16,6 +16,7 @@ import { PicturesServer } from '#servers/pictures/server.ts';
 import { RtspServer } from '#servers/rtsp/server.ts';
 import { ConfiguredSources } from '#sources/configured.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
+import { WorkingTransports } from '#sources/rtsp/working-transports.ts';
 import { setListenerErrorHandler } from '#util/emitter.ts';
 import { TcpPort } from '#util/tcp-port.ts';
 import { ConfigurationFile, type ConfigurationSource } from './configuration-file.ts';
@@ -146,6 +147,7 @@ export async function createServer(
     log,
   });
   const sourceLog = new SourceLog(log);
+  const working = new WorkingTransports();
   let sources: ConfiguredSources | undefined;
   let file: ConfigurationFile | undefined;
   let closing: Promise<void> | undefined;
@@ -172,7 +174,7 @@ export async function createServer(
       settings: streams.flatMap(({ source }) => source ?? []),
       start: (settings, onState) =>
         settings.kind === 'rtsp'
-          ? new RtspSource({ hub, ...settings, onState })
+          ? new RtspSource({ hub, ...settings, working, onState })
           : workers.pool.start({
               role: 'source',
               affinity: settings.stream,

@@ -89,7 +89,7 @@ const stream = section({
   transport: oneOf('auto', 'tcp', 'udp').default('auto').meta({
     title: 'Transport',
     description:
-      'How the media of an `rtsp://` address come: over `tcp`, inside the connection; over `udp`; `auto` is `tcp`.',
+      'How the media of an `rtsp://` address come: over `tcp`, inside the connection; over `udp`; `auto` is `udp`, and `tcp` where that is refused or nothing comes for 3 s. What worked is tried first the next time.',
   }),
   loop: yesOrNo()
     .default(true)

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Hub } from '#hub/hub.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
+import { WorkingTransports } from '#sources/rtsp/working-transports.ts';
 import { VirtualClock } from '#util/clock.ts';
 import { madeUpClip } from '../support/fault-camera/clip.ts';
 import type { FaultCameraOptions, ServerFaults } from '../support/fault-camera/options.ts';
@@ -19,21 +20,25 @@ interface Setting {
     | ((connection: number) => Omit<FaultCameraOptions, 'clip'>);
   readonly credentials?: string;
   readonly udp?: boolean;
+  /** The source chooses the transport. */
+  readonly auto?: boolean;
+  readonly working?: WorkingTransports;
 }
 
-async function pull({ camera = {}, credentials = '', udp = false }: Setting) {
+async function pull({ camera = {}, credentials = '', udp = false, auto = false, working }: Setting) {
   const server = await FaultServer.listen({
     udp,
     camera: (connection) => ({ clip, ...(typeof camera === 'function' ? camera(connection) : camera) }),
   });
   const hub = new Hub();
-  const transport = udp ? 'udp' : 'auto';
+  const transport = auto ? 'auto' : udp ? 'udp' : 'tcp';
   const states: { state: string; code?: string; reason?: string }[] = [];
   const source = new RtspSource({
     hub,
     stream: 'yard',
     url: server.url(credentials),
     transport,
+    ...(working && { working }),
     onState: ({ state, code, reason }) =>
       states.push({
         state,
@@ -85,7 +90,7 @@ describe('an RTSP source', () => {
       'CODEC_UNSUPPORTED',
     ],
     ['404', { refuse: { DESCRIBE: 404 } }, 'RTSP_NOT_FOUND'],
-    ['461 to every SETUP', { refuse: { SETUP: 461 } }, 'RTSP_REFUSED'],
+    ['461 to every SETUP', { refuse: { SETUP: 461 } }, 'RTSP_TRANSPORT_REFUSED'],
     ['503 to PLAY', { refuse: { PLAY: 503 } }, 'RTSP_REFUSED'],
     ['a reset', { resetAt: 'SETUP' }, 'RTSP_UNREACHABLE'],
   ])('names %s, and tries again', async (_name, server, code) => {
@@ -155,6 +160,41 @@ describe('an RTSP source', () => {
     // Those that came out of order are not among the lost ones.
     expect(video.lost / video.packets).toBeLessThan(0.08);
     expect(video.late).toBe(0);
+  });
+
+  it('that may choose takes UDP where it comes', async () => {
+    await using pulled = await pull({ udp: true, auto: true });
+    await pulled.running();
+    expect(pulled.server.cores).toHaveLength(1);
+    expect(pulled.server.cores[0]?.peerPorts).toHaveLength(2);
+  });
+
+  it('that may choose takes TCP at once where UDP is refused with 461, and first the next time', async () => {
+    const working = new WorkingTransports();
+    await using pulled = await pull({ auto: true, working });
+    await pulled.running();
+    expect(pulled.states.map(({ state }) => state)).toEqual(['running']);
+    expect(pulled.server.cores).toHaveLength(2);
+    pulled.server.reset();
+    await pulled.failure();
+    await eventually(() => pulled.server.cores.length === 3);
+    await pulled.running();
+    // The third connection asked for TCP only: a refusal would have cost a fourth.
+    expect(pulled.server.cores).toHaveLength(3);
+    expect(working.get('yard', pulled.server.url())).toBe('tcp');
+  });
+
+  it('that may choose takes TCP after 3 s in which nothing came over UDP', async () => {
+    await using pulled = await pull({
+      udp: true,
+      auto: true,
+      camera: (n) => (n === 0 ? { fate: { stallAtMs: 0 } } : {}),
+    });
+    await eventually(() => pulled.source.status.state === 'running', 9000);
+    expect(pulled.states.map(({ state }) => state)).toEqual(['running']);
+    const [silent, heard] = pulled.server.cores;
+    expect(silent?.peerPorts).toHaveLength(2);
+    expect(heard?.peerPorts).toEqual([]);
   });
 
   it('says that a firewall may keep UDP out', async () => {

@@ -16,6 +16,7 @@ export function talk(
     control?: string;
     redirects?: boolean;
     ports?: [number, number][];
+    firstMediaMs?: number;
   } = {},
 ) {
   const clock = new VirtualClock();
@@ -76,7 +77,7 @@ export function talk(
         },
       }),
     },
-    { clock },
+    { clock, ...(options.firstMediaMs !== undefined && { firstMediaMs: options.firstMediaMs }) },
   );
   const queue: Buffer[] = [];
   const run = () => {

@@ -77,6 +77,20 @@ describe('a client that plays', () => {
     expect(hung.clock.pending).toBe(0);
   });
 
+  test('waits for the first packet as long as it is told to, and then as long as ever', () => {
+    const never = talk(good, { firstMediaMs: 3000 });
+    never.clock.advance(2999);
+    expect(never.outcome.error).toBeUndefined();
+    never.clock.advance(1);
+    expect(never.outcome.error).toMatchObject({ message: 'rtsp://cam/live sent no media for 3 s.' });
+    const heard = talk(good, { firstMediaMs: 3000 });
+    heard.play(2);
+    heard.clock.advance(4999);
+    expect(heard.outcome.error).toBeUndefined();
+    heard.clock.advance(1);
+    expect(heard.outcome.error).toMatchObject({ message: 'rtsp://cam/live sent no media for 5 s.' });
+  });
+
   test('takes the channels that the server chose, and media before the answer to PLAY', () => {
     const { outcome } = talk(
       ({ method, headers, uri }) => {
@@ -109,7 +123,8 @@ describe('a client that plays', () => {
     expect(one.outcome).toMatchObject({ playing: true, refused: [1] });
     const none = talk(answer, { tracks: ['a'] });
     expect(none.outcome.error).toMatchObject({
-      message: 'rtsp://cam/live answered SETUP with 461 Unsupported Transport.',
+      code: 'RTSP_TRANSPORT_REFUSED',
+      message: 'rtsp://cam/live does not send over TCP (461). Try it with transport: udp.',
     });
   });
 

@@ -39,6 +39,8 @@ export interface RtspClientOptions {
   readonly answerMs?: number;
   /** How long no RTP may come while playing, ms. */
   readonly mediaMs?: number;
+  /** The same for the very first packet; `mediaMs` where nothing is said. */
+  readonly firstMediaMs?: number;
 }
 
 /** What of a presentation is played. */
@@ -78,6 +80,7 @@ export class RtspClient {
   readonly #handlers: RtspClientHandlers;
   readonly #clock: Clock;
   readonly #mediaMs: number;
+  readonly #firstMediaMs: number;
   readonly #answerMs: number;
   readonly #requests: RtspRequests;
   readonly #parser = new RtspParser();
@@ -89,6 +92,8 @@ export class RtspClient {
   #sessionMs = 60_000;
   #playing = false;
   #lastMedia = 0;
+  /** RTP has come. */
+  #heard = false;
   #over = false;
   #cancelKeepAlive = () => {};
   #cancelWatch = () => {};
@@ -102,6 +107,7 @@ export class RtspClient {
     this.#clock = options.clock ?? systemClock;
     this.#answerMs = options.answerMs ?? ANSWER_MS;
     this.#mediaMs = options.mediaMs ?? MEDIA_MS;
+    this.#firstMediaMs = options.firstMediaMs ?? this.#mediaMs;
     this.#requests = new RtspRequests({
       send: (bytes) => handlers.send(bytes),
       clock: this.#clock,
@@ -226,7 +232,7 @@ export class RtspClient {
     this.#ask('SETUP', url, [['Transport', transport]], (response) => {
       if (response.status !== 200) {
         const none = refused.length + 1 === tracks.urls.length;
-        if (none) return this.fail(this.#refused('SETUP', response));
+        if (none) return this.fail(this.#setUpRefused(response, ports !== undefined));
         return this.#setUp(tracks, index + 1, [...refused, index]);
       }
       const session = response.headers.get('session');
@@ -258,7 +264,7 @@ export class RtspClient {
       if (response.status !== 200) return this.fail(this.#refused('PLAY', response));
       this.#playing = true;
       this.#lastMedia = this.#clock.now();
-      this.#watch(this.#mediaMs);
+      this.#watch(this.#patienceMs);
       this.#keepAlive();
       this.#handlers.playing?.();
     });
@@ -270,16 +276,24 @@ export class RtspClient {
   }
 
   #media(track: number, kind: 'rtp' | 'rtcp', payload: Buffer): void {
-    if (kind === 'rtp') this.#lastMedia = this.#clock.now();
+    if (kind === 'rtp') {
+      this.#lastMedia = this.#clock.now();
+      this.#heard = true;
+    }
     this.#handlers.packet?.(track, kind, payload);
+  }
+
+  get #patienceMs(): number {
+    return this.#heard ? this.#mediaMs : this.#firstMediaMs;
   }
 
   /** Looks again when media could be missing for too long. */
   #watch(ms: number): void {
     this.#cancelWatch = this.#clock.after(ms, () => {
       const silence = this.#clock.now() - this.#lastMedia;
-      if (silence < this.#mediaMs) return this.#watch(this.#mediaMs - silence);
-      const seconds = this.#mediaMs / 1000;
+      const patience = this.#patienceMs;
+      if (silence < patience) return this.#watch(patience - silence);
+      const seconds = patience / 1000;
       const hint = this.#udp.size > 0 ? ' A firewall may keep UDP out; try transport: tcp.' : '';
       this.fail(new NamedError('RTSP_NO_MEDIA', `${this.url} sent no media for ${seconds} s.${hint}`, 504));
     });
@@ -316,6 +330,14 @@ export class RtspClient {
     this.#end();
     this.#handlers.redirected(location);
     return true;
+  }
+
+  /** 461: the tracks are there, but not by this transport (RFC 2326 section 11.3.14). */
+  #setUpRefused(response: RtspResponse, overUdp: boolean): NamedError {
+    if (response.status !== 461) return this.#refused('SETUP', response);
+    const [asked, other] = overUdp ? ['UDP', 'tcp'] : ['TCP', 'udp'];
+    const sentence = `${this.url} does not send over ${asked} (461). Try it with transport: ${other}.`;
+    return new NamedError('RTSP_TRANSPORT_REFUSED', sentence, 502);
   }
 
   #refused(method: string, response: RtspResponse): NamedError {

@@ -14,6 +14,12 @@ const LINGER_MS = 1000;
 
 export type RtspConnectionHandlers = Omit<RtspClientHandlers, 'send' | 'redirected' | 'udp' | 'sendDatagram'>;
 
+export interface RtspConnectionOptions {
+  readonly clock?: Clock;
+  /** How long the first packet may take, ms; as long as every other where nothing is said. */
+  readonly firstMediaMs?: number | undefined;
+}
+
 /**
  * A client's connection to an RTSP server: the socket, its time limit, and one redirect. Ends by `failed`, or by
  * `close`.
@@ -21,6 +27,7 @@ export type RtspConnectionHandlers = Omit<RtspClientHandlers, 'send' | 'redirect
 export class RtspConnection {
   readonly #handlers: RtspConnectionHandlers;
   readonly #clock: Clock;
+  readonly #firstMediaMs: number | undefined;
   #client: RtspClient;
   #socket: Socket | undefined;
   #udp: UdpTracks | undefined;
@@ -28,9 +35,10 @@ export class RtspConnection {
   #cancelConnect = () => {};
 
   /** @throws NamedError RTSP_ADDRESS_INVALID */
-  constructor(url: string, handlers: RtspConnectionHandlers, clock: Clock = systemClock) {
+  constructor(url: string, handlers: RtspConnectionHandlers, options: RtspConnectionOptions = {}) {
     this.#handlers = handlers;
-    this.#clock = clock;
+    this.#clock = options.clock ?? systemClock;
+    this.#firstMediaMs = options.firstMediaMs;
     this.#client = this.#open(url, (location, from) => this.#redirect(url, location, from));
   }
 
@@ -113,7 +121,10 @@ export class RtspConnection {
           redirected: (location: string) => redirected(location, socket.remoteAddress ?? ''),
         }),
       },
-      { clock: this.#clock },
+      {
+        clock: this.#clock,
+        ...(this.#firstMediaMs !== undefined && { firstMediaMs: this.#firstMediaMs }),
+      },
     );
     const unreachable = (why: string) => {
       const sentence = `${client.url} cannot be reached: ${why}. Check address and port, and that the camera is on.`;

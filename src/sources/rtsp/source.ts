@@ -7,9 +7,13 @@ import type { SourceTask } from '../contract.ts';
 import { RtspConnection } from './connection.ts';
 import { parseTarget } from './target.ts';
 import { RtspPulling } from './to-stream.ts';
+import { type MediaTransport, WorkingTransports } from './working-transports.ts';
 
 /** After so many milliseconds of media an attempt counts as a success. */
 const HEALTHY_MS = 30_000;
+
+/** With `auto`: after so many milliseconds without a packet over UDP the way there counts as closed. */
+const UDP_SILENCE_MS = 3000;
 
 export interface RtspSourceOptions {
   readonly hub: Hub;
@@ -17,8 +21,13 @@ export interface RtspSourceOptions {
   readonly stream: string;
   /** With credentials where they are needed. */
   readonly url: string;
-  /** How the media come; `auto` is `tcp`. Default `auto`. */
+  /**
+   * How the media come. `auto`, the default, is what worked last, at first UDP; where that is refused or nothing comes
+   * for 3 s, TCP at once.
+   */
   readonly transport?: 'auto' | 'tcp' | 'udp';
+  /** What worked last, where that is to outlive this source. */
+  readonly working?: WorkingTransports;
   readonly onState: (status: SourceTask['status']) => void;
   readonly clock?: Clock;
   /** Random numbers in [0, 1) of the back-off; a test gives its own. */
@@ -33,9 +42,12 @@ export class RtspSource implements SourceTask {
   readonly #options: RtspSourceOptions;
   readonly #clock: Clock;
   readonly #backoff: Backoff;
+  readonly #working: WorkingTransports;
   #status: SourceTask['status'];
   #connection: RtspConnection | undefined;
   #pulling: RtspPulling | undefined;
+  /** Of the present attempt. */
+  #transport: MediaTransport = 'tcp';
   #attempt = 0;
   #stopped = false;
   #cancel = () => {};
@@ -44,6 +56,7 @@ export class RtspSource implements SourceTask {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#backoff = new Backoff({ ...(options.random && { random: options.random }) });
+    this.#working = options.working ?? new WorkingTransports();
     this.#status = { state: 'starting', since: this.#clock.now() };
     try {
       parseTarget(options.url);
@@ -53,7 +66,7 @@ export class RtspSource implements SourceTask {
       this.#status = { state: 'failed', reason, code, final: true, since: this.#clock.now() };
       return;
     }
-    this.#connect();
+    this.#connect(this.#firstChoice());
   }
 
   get status(): SourceTask['status'] {
@@ -67,9 +80,14 @@ export class RtspSource implements SourceTask {
     await this.#release(reason);
   }
 
-  #connect(): void {
+  #firstChoice(): MediaTransport {
+    const { transport = 'auto', stream, url } = this.#options;
+    return transport === 'auto' ? (this.#working.get(stream, url) ?? 'udp') : transport;
+  }
+
+  #connect(transport: MediaTransport): void {
     const { hub, stream, url } = this.#options;
-    const transport = this.#options.transport === 'udp' ? 'udp' : 'tcp';
+    this.#transport = transport;
     const attempt = ++this.#attempt;
     const current = () => attempt === this.#attempt && !this.#stopped;
     const failed = (error: NamedError) => {
@@ -105,24 +123,39 @@ export class RtspSource implements SourceTask {
         },
         failed,
       },
-      this.#clock,
+      {
+        clock: this.#clock,
+        firstMediaMs: this.#isFree && transport === 'udp' ? UDP_SILENCE_MS : undefined,
+      },
     );
     this.#connection = connection;
   }
 
+  /** Which transport is taken is our choice. */
+  get #isFree(): boolean {
+    return (this.#options.transport ?? 'auto') === 'auto';
+  }
+
   #published(): void {
+    this.#working.worked(this.#options.stream, this.#options.url, this.#transport);
     this.#change({ state: 'running' });
     this.#cancel = this.#clock.after(HEALTHY_MS, () => this.#backoff.reset());
   }
 
   #failed(error: NamedError): void {
+    const running = this.#status.state === 'running';
     void this.#release(error.message);
+    if (this.#isFree && !running && isTransportTrouble(error)) {
+      // What worked once does not any more.
+      this.#working.forget(this.#options.stream);
+      if (this.#transport === 'udp') return this.#connect('tcp');
+    }
     const ms = this.#backoff.next();
     const reason = `${error.message} The next attempt is in ${(ms / 1000).toFixed(1)} s.`;
     this.#cancel = this.#clock.after(ms, () => {
       // What was wrong stays to be seen until it is right.
       this.#change({ state: 'starting', reason: error.message, code: error.code });
-      this.#connect();
+      this.#connect(this.#firstChoice());
     });
     this.#change({ state: 'waiting', reason, trouble: error.message, code: error.code });
   }
@@ -142,4 +175,9 @@ export class RtspSource implements SourceTask {
     this.#status = { ...status, since: this.#clock.now() };
     this.#options.onState(this.#status);
   }
+}
+
+/** Another transport may help. */
+function isTransportTrouble({ code }: NamedError): boolean {
+  return code === 'RTSP_NO_MEDIA' || code === 'RTSP_TRANSPORT_REFUSED';
 }
