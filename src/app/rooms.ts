@@ -6,13 +6,22 @@ import type { Part } from '#config/settings.ts';
 import type { Hooks } from '#hooks/hooks.ts';
 import type { Hub } from '#hub/hub.ts';
 import type { PreparedMedia, RtspServer } from '#servers/rtsp/server.ts';
+import type { PreparedTls } from '#servers/rtsp/tls-door.ts';
 import type { ConfiguredSources } from '#sources/configured.ts';
 import { NamedError } from '#util/named-error.ts';
 import { listensOn, type TcpAddress, TcpPort } from '#util/tcp-port.ts';
+import type { CertificateWatch } from './certificate-watch.ts';
 import { type ConfiguredStream, checkDetection, configuredStreams } from './configured-streams.ts';
 import type { Log } from './logger.ts';
 import { rtspMedia } from './rtsp-media.ts';
-import { configuredAlgorithms, httpAddress, hubSettings, rtspAddress, workerLimits } from './settings.ts';
+import {
+  configuredAlgorithms,
+  httpAddress,
+  hubSettings,
+  rtspAddress,
+  rtspTls,
+  workerLimits,
+} from './settings.ts';
 import type { WorkerRoom } from './worker-room.ts';
 
 /** The parts of a running server that take up a change of the configuration. */
@@ -24,6 +33,7 @@ export interface RoomParts {
   readonly rtsp: RtspServer;
   readonly sources: ConfiguredSources;
   readonly hooks: Hooks;
+  readonly certificates: CertificateWatch;
   readonly log: Log;
 }
 
@@ -35,6 +45,8 @@ interface Prepared {
   readonly rtsp: TcpPort | undefined;
   /** UDP ports, as far as they change. */
   readonly media: PreparedMedia | undefined;
+  /** The port of RTSPS, as far as it changes. */
+  readonly tls: PreparedTls | undefined;
 }
 
 /** A server at work, and the configuration it works by. */
@@ -47,6 +59,10 @@ export class Rooms {
     'http.listener': (_, { http }) => http?.giveTo(this.#parts.http),
     'rtsp.listener': (_, { rtsp }) => rtsp && this.#parts.rtsp.moveTo(rtsp),
     'rtsp.media': (_, { media }) => media && this.#parts.rtsp.setMedia(media),
+    'rtsp.tls': (config, { tls }) => {
+      if (tls) this.#parts.rtsp.tls.take(tls);
+      this.#parts.certificates.watch(config.tls);
+    },
     'rtsp.sessions': ({ rtsp }) => this.#parts.rtsp.setSessionTimeout(rtsp.sessionTimeout * 1000),
     sources: (_, { streams }) => this.#parts.sources.apply(streams.flatMap(({ source }) => source ?? [])),
     // Both are checked and taken up together, in `apply`.
@@ -102,9 +118,11 @@ export class Rooms {
       ? await this.#parts.rtsp.prepareMedia(rtspMedia(config), config.host)
       : undefined;
     taken.defer(() => media?.release());
+    const tls = affected.has('rtsp.tls') ? await this.#parts.rtsp.tls.prepare(rtspTls(config)) : undefined;
+    taken.defer(() => tls?.release());
     this.#parts.runs.configure(algorithms, new Map(streams.map(({ stream, detect }) => [stream, detect])));
     // From here on nothing fails.
-    for (const part of affected) this.#takeUp[part](config, { streams, http, rtsp, media });
+    for (const part of affected) this.#takeUp[part](config, { streams, http, rtsp, media, tls });
     this.#config = config;
     return changes;
   }

@@ -19,6 +19,7 @@ import { RtspSource } from '#sources/rtsp/source.ts';
 import { WorkingTransports } from '#sources/rtsp/working-transports.ts';
 import { setListenerErrorHandler } from '#util/emitter.ts';
 import { TcpPort } from '#util/tcp-port.ts';
+import { CertificateWatch } from './certificate-watch.ts';
 import { ConfigurationFile, type ConfigurationSource } from './configuration-file.ts';
 import { checkDetection, configuredStreams } from './configured-streams.ts';
 import { connectHooks } from './connect-hooks.ts';
@@ -27,7 +28,7 @@ import { routeDoors } from './http-doors.ts';
 import { createLog, type Logger } from './logger.ts';
 import { Rooms } from './rooms.ts';
 import { rtspMedia } from './rtsp-media.ts';
-import { configuredAlgorithms, httpAddress, hubSettings, ROOT, workerLimits } from './settings.ts';
+import { configuredAlgorithms, httpAddress, hubSettings, ROOT, rtspTls, workerLimits } from './settings.ts';
 import { SourceLog } from './source-log.ts';
 import { sourceTask } from './source-task.ts';
 import { picturesStarter } from './start-pictures.ts';
@@ -37,7 +38,12 @@ import { createWorkerRoom } from './worker-room.ts';
 
 export interface SluiceServer extends AsyncDisposable {
   /** As they are now: a change of the configuration may move them. */
-  readonly addresses: { readonly http: string; readonly rtsp: string };
+  readonly addresses: {
+    readonly http: string;
+    readonly rtsp: string;
+    /** Where there is a certificate. */
+    readonly rtsps?: string;
+  };
   /** Ends everything: readers learn the reason, workers end, ports are free when it resolves. Idempotent. */
   close(reason?: string): Promise<void>;
 }
@@ -148,12 +154,18 @@ export async function createServer(
   });
   const sourceLog = new SourceLog(log);
   const working = new WorkingTransports();
+  const certificates = new CertificateWatch({
+    log,
+    signals: options.source?.signals,
+    onChange: () => void rtsp.tls.reload(),
+  });
   let sources: ConfiguredSources | undefined;
   let file: ConfigurationFile | undefined;
   let closing: Promise<void> | undefined;
   const close = (reason = 'The server stops.'): Promise<void> => {
     closing ??= (async () => {
       await file?.[Symbol.asyncDispose]();
+      certificates[Symbol.dispose]();
       // All at a time: each has its own patience with what hangs, and together they have less than five seconds.
       const tasks = [sources?.[Symbol.asyncDispose](), runs.close(reason)];
       hub.close(reason);
@@ -169,6 +181,7 @@ export async function createServer(
   try {
     await api.ready();
     await rtsp.listen();
+    rtsp.tls.take(await rtsp.tls.prepare(rtspTls(config)));
     (await TcpPort.take(httpAddress(config))).giveTo(api.server);
     sources = new ConfiguredSources({
       settings: streams.flatMap(({ source }) => source ?? []),
@@ -196,7 +209,9 @@ export async function createServer(
         if (stream && (stream.publisher?.door ?? 'source') === 'source') stream.end(reason);
       },
     });
-    rooms = new Rooms({ hub, workers, runs, hooks, http: api.server, rtsp, sources, log: logs }, config);
+    certificates.watch(config.tls);
+    const parts = { hub, workers, runs, hooks, http: api.server, rtsp, sources, certificates, log: logs };
+    rooms = new Rooms(parts, config);
     if (options.source) {
       file = new ConfigurationFile(options.source, {
         rooms,
@@ -212,6 +227,7 @@ export async function createServer(
         return {
           http: urlOf('http', place.host, api.server),
           rtsp: urlOf('rtsp', place.host, rtsp.tcp),
+          ...(rtsp.tls.port !== undefined && { rtsps: urlOf('rtsps', place.host, rtsp.tls.server) }),
         };
       },
       close,

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { type FoundManifest, findManifests } from '#algorithms/manifest.ts';
 import type { Config } from '#config/schema.ts';
 import type { HubSettings } from '#hub/hub.ts';
+import type { TlsWish } from '#servers/rtsp/tls-door.ts';
 import type { TcpAddress } from '#util/tcp-port.ts';
 import type { WorkerLimits } from './worker-room.ts';
 
@@ -32,6 +33,11 @@ export function httpAddress({ host, http }: Config): TcpAddress {
 
 export function rtspAddress({ host, rtsp }: Config): TcpAddress {
   return { host, port: rtsp.port, setting: 'rtsp.port' };
+}
+
+/** The port of RTSPS; undefined where there is no certificate. */
+export function rtspTls({ host, rtsp, tls }: Config): TlsWish | undefined {
+  return tls.cert === '' ? undefined : { host, port: rtsp.tlsPort, files: tls };
 }
 
 /**

@@ -22,7 +22,7 @@ describe('what changed in a configuration', () => {
   });
 
   it.each([
-    ['host: localhost', 'host', ['http.listener', 'rtsp.listener', 'rtsp.media']],
+    ['host: localhost', 'host', ['http.listener', 'rtsp.listener', 'rtsp.media', 'rtsp.tls']],
     ['http: { port: 9000 }', 'http.port', ['http.listener']],
     ['rtsp: { port: 9000 }', 'rtsp.port', ['rtsp.listener']],
     ['rtsp: { sessionTimeout: 9 }', 'rtsp.sessionTimeout', ['rtsp.sessions']],

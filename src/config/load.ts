@@ -105,6 +105,10 @@ function withAbsolutePaths(config: Config, folder: string): Config {
   return {
     ...config,
     streams: Object.fromEntries(streams) as Config['streams'],
+    tls: {
+      cert: config.tls.cert && resolve(folder, config.tls.cert),
+      key: config.tls.key && resolve(folder, config.tls.key),
+    },
     algorithms: {
       ...config.algorithms,
       folders: config.algorithms.folders.map((path) => resolve(folder, path)),

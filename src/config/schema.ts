@@ -180,6 +180,11 @@ export const configSchema = section({
       title: 'RTSP port',
       description: 'TCP port where streams are published and read over RTSP; 0 takes any free one.',
     }),
+    tlsPort: port().default(8322).meta({
+      title: 'RTSPS port',
+      description:
+        'TCP port of RTSP over TLS, open where `tls.cert` and `tls.key` are given; 0 takes any free one. Media travel inside the connection.',
+    }),
     sessionTimeout: wholeNumber(5, 3600).default(60).meta({
       title: 'RTSP session time-out, seconds',
       description: 'A session from which nothing came for so long is closed.',
@@ -223,6 +228,22 @@ export const configSchema = section({
   })
     .prefault({})
     .meta({ title: 'HTTP', description: 'Everything that is not RTSP.' }),
+  tls: section({
+    cert: z.string({ error: 'must be the path of a PEM file' }).default('').meta({
+      title: 'Certificate',
+      description:
+        'Path of a PEM file, relative to the configuration file: the certificate, and behind it those up to the root. Read anew when it changes. Empty: no port speaks TLS.',
+    }),
+    key: z.string({ error: 'must be the path of a PEM file' }).default('').meta({
+      title: 'Key of the certificate',
+      description: 'Path of a PEM file, relative to the configuration file.',
+    }),
+  })
+    .refine(({ cert, key }) => (cert === '') === (key === ''), {
+      error: 'must have both `cert` and `key`, or neither',
+    })
+    .prefault({})
+    .meta({ title: 'TLS', description: 'The certificate of the ports that speak TLS.' }),
   demo: yesOrNo().default(true).meta({
     title: 'Demonstration camera',
     description:

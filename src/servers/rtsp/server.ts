@@ -8,6 +8,7 @@ import { TcpPort } from '#util/tcp-port.ts';
 import type { RtspLog } from './log.ts';
 import { RtpSequences } from './rtp-sequences.ts';
 import { RtspConnection } from './session.ts';
+import { TlsDoor } from './tls-door.ts';
 import { UdpPorts } from './udp-ports.ts';
 
 export interface RtspServerOptions {
@@ -69,6 +70,8 @@ export class RtspServer implements AsyncDisposable {
   readonly #log: RtspLog;
   readonly #server: Server;
   readonly #connections = new Set<RtspConnection>();
+  /** RTSPS; closed until it is given a port and a certificate. */
+  readonly tls: TlsDoor;
   readonly #sequences = new RtpSequences();
   /** UDP ports that new sessions do not get any more. */
   readonly #retired = new Set<UdpPorts>();
@@ -84,7 +87,13 @@ export class RtspServer implements AsyncDisposable {
     this.#media = options.media ?? TCP_ONLY;
     this.#sessionTimeoutMs = options.sessionTimeoutMs ?? 60_000;
     this.#server = createServer(SOCKETS, (socket) => this.#accept(socket));
-    this.#server.maxConnections = options.maxConnections ?? 4096;
+    const maxConnections = options.maxConnections ?? 4096;
+    this.#server.maxConnections = maxConnections;
+    this.tls = new TlsDoor({
+      log: this.#log,
+      maxConnections,
+      accept: (socket) => this.#accept(socket, true),
+    });
     this.#server.on('drop', (data) =>
       this.#log.warn(
         `RTSP: ${data?.remoteAddress ?? 'a client'} was turned away, too many connections are open.`,
@@ -179,7 +188,7 @@ export class RtspServer implements AsyncDisposable {
       const listening = new Promise<void>((resolve) => this.#server.close(() => resolve()));
       for (const connection of this.#connections) connection.close(reason);
       const ports = [...this.#retired, ...(this.#udp ? [this.#udp.ports] : [])];
-      await Promise.all([listening, ...ports.map((one) => one.close())]);
+      await Promise.all([listening, this.tls.close(), ...ports.map((one) => one.close())]);
     })();
     return this.#closing;
   }
@@ -188,7 +197,8 @@ export class RtspServer implements AsyncDisposable {
     return this.close();
   }
 
-  #accept(socket: Socket): void {
+  /** @param secure over TLS: media that travelled beside the connection would be open to all */
+  #accept(socket: Socket, secure = false): void {
     const connection = new RtspConnection({
       socket,
       id: `rtsp-${this.#nextId++}`,
@@ -197,8 +207,8 @@ export class RtspServer implements AsyncDisposable {
       timeoutMs: this.#sessionTimeoutMs,
       log: this.#log,
       sequences: this.#sequences,
-      tcp: this.#media.tcp,
-      udp: this.#udp?.ports,
+      tcp: secure || this.#media.tcp,
+      udp: secure ? undefined : this.#udp?.ports,
       reorderMs: this.#media.reorderMs,
       onClose: () => {
         this.#connections.delete(connection);
