@@ -68,7 +68,7 @@ export function checkDetection(
 }
 
 function sourceOf(stream: string, settings: Config['streams'][string]): SourceSettings | undefined {
-  const { source, transport, loop } = settings;
+  const { source, transport, loop, fingerprint, insecure } = settings;
   if (source === undefined) return undefined;
   const kind = sourceKind(source);
   const onDemand =
@@ -77,7 +77,7 @@ function sourceOf(stream: string, settings: Config['streams'][string]): SourceSe
       : undefined;
   switch (kind) {
     case 'rtsp':
-      return { kind, stream, url: source, transport, onDemand };
+      return { kind, stream, url: source, transport, onDemand, trust: { fingerprint, insecure } };
     case 'network':
       return { kind, stream, url: source, onDemand };
     case 'test':

@@ -23,7 +23,9 @@ const RTSP_TIMEOUT_MS = 10_000;
  */
 export async function probe(address: string): Promise<ProbeReport> {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(address)?.[1]?.toLowerCase();
-  if (scheme === 'rtsp') return fromDescription(await describeRtsp(address, { timeoutMs: RTSP_TIMEOUT_MS }));
+  if (scheme === 'rtsp' || scheme === 'rtsps') {
+    return fromDescription(await describeRtsp(address, { timeoutMs: RTSP_TIMEOUT_MS }));
+  }
   if (scheme !== undefined) {
     throw new NamedError(
       'ADDRESS_UNSUPPORTED',

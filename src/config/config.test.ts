@@ -107,6 +107,18 @@ describe('the configuration', () => {
     expect(parseConfig('rtsp: { port: 0 }\nhttp: { port: 0 }', 'sluice.yml').http.port).toBe(0);
   });
 
+  it('takes rtsps:// sources with a fingerprint, and none of them over UDP', () => {
+    const source = 'source: "rtsps://cam/live"';
+    const hex = 'ab'.repeat(32);
+    const { streams } = parseConfig(`streams: { a: { ${source}, fingerprint: ${hex} } }`, 'sluice.yml');
+    expect(streams['a']).toMatchObject({ source: 'rtsps://cam/live', fingerprint: hex, insecure: false });
+    expect(refusal(`streams: { a: { ${source}, transport: udp } }`).message).toContain(
+      '"streams.a.transport" cannot be `udp` for an rtsps:// source',
+    );
+    expect(refusal(`streams: { a: { ${source}, fingerprint: abc } }`).message).toContain('64 hexadecimal');
+    expect(refusal('tls: { cert: a.pem }').message).toContain('"tls" must have both `cert` and `key`');
+  });
+
   it('asks the hub whether a stream may have its name', () => {
     const streamName = (name: string) => {
       if (name === 'api') throw new NamedError('STREAM_NAME_INVALID', '"api" is reserved.');
@@ -125,6 +137,7 @@ describe('the configuration', () => {
       onDemandStartSeconds: 10,
       onDemandCloseSeconds: 10,
       transport: 'auto',
+      insecure: false,
       loop: true,
       detect: [
         { algorithm: 'nanodet', parameters: {} },
@@ -177,6 +190,7 @@ describe('what is written about the configuration', () => {
       'yard/gate-2',
       'yard/gate-3',
       'test',
+      'yard/gate-4',
       'yard/gate-1',
     ]);
   });

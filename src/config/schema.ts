@@ -57,8 +57,11 @@ const workersRule = 'must be a whole number from 2 to 64, or auto';
 
 const udpPortRule = 'must be an even whole number from 0 to 65534, or auto';
 
+const fingerprintRule =
+  'must be the SHA-256 of a certificate: 64 hexadecimal digits, colons between pairs allowed';
+
 const sourceRule =
-  'must be the path of a video file, a folder of them or a picture, an rtsp://, http://, https://, srt:// or udp:// address, or testsrc';
+  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, http://, https://, srt:// or udp:// address, or testsrc';
 
 const stream = section({
   source: z
@@ -91,6 +94,20 @@ const stream = section({
     description:
       'How the media of an `rtsp://` address come: over `tcp`, inside the connection; over `udp`; `auto` is `udp`, and `tcp` where that is refused or nothing comes for 3 s. What worked is tried first the next time.',
   }),
+  fingerprint: z
+    .string({ error: fingerprintRule })
+    .regex(/^(?:[0-9a-f]{2}:?){31}[0-9a-f]{2}$/i, { error: fingerprintRule })
+    .optional()
+    .meta({
+      title: 'Fingerprint',
+      description:
+        'SHA-256 of the certificate that an `rtsps://` source has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
+    }),
+  insecure: yesOrNo().default(false).meta({
+    title: 'Any certificate',
+    description:
+      'Takes every certificate of an `rtsps://` source. Whoever stands between can then read and change everything; `fingerprint` is better.',
+  }),
   loop: yesOrNo()
     .default(true)
     .meta({ title: 'Loop', description: 'Starts the file again at its end, with timestamps that go on.' }),
@@ -99,9 +116,14 @@ const stream = section({
     description:
       'Algorithms that look at the stream while somebody watches it; each an id, or a map with `algorithm` and `parameters`.',
   }),
-}).refine((value) => value.source !== undefined || value.detect.length > 0, {
-  error: 'must have a `source`, or algorithms in `detect` for what somebody publishes',
-});
+})
+  .refine(({ source, transport }) => transport !== 'udp' || !/^rtsps:/i.test(source ?? ''), {
+    error: 'cannot be `udp` for an rtsps:// source, whose media come inside the encrypted connection',
+    path: ['transport'],
+  })
+  .refine((value) => value.source !== undefined || value.detect.length > 0, {
+    error: 'must have a `source`, or algorithms in `detect` for what somebody publishes',
+  });
 
 const eventsRule = 'must be a list of publish, unpublish, read, unread, ready, lost';
 const hookUrlRule = 'must be an http:// or https:// address';

@@ -65,6 +65,8 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'streams.<name>.onDemandStartSeconds': ['sources'],
   'streams.<name>.onDemandCloseSeconds': ['sources'],
   'streams.<name>.transport': ['sources'],
+  'streams.<name>.fingerprint': ['sources'],
+  'streams.<name>.insecure': ['sources'],
   'streams.<name>.loop': ['sources'],
   'streams.<name>.detect': ['detection'],
   hooks: ['hooks'],

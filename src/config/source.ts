@@ -12,6 +12,7 @@ export function sourceKind(source: string): SourceKind | undefined {
     case undefined:
       return 'path';
     case 'rtsp':
+    case 'rtsps':
       return 'rtsp';
     case 'http':
     case 'https':

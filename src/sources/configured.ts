@@ -36,6 +36,8 @@ export interface RtspSettings extends CommonSettings {
   /** With credentials. */
   readonly url: string;
   readonly transport: 'auto' | 'tcp' | 'udp';
+  /** How the certificate of an `rtsps://` server is judged. */
+  readonly trust?: { readonly fingerprint: string | undefined; readonly insecure: boolean };
 }
 
 export interface SourceStatus {

@@ -101,6 +101,30 @@ describe('RTSPS', () => {
     }
   });
 
+  test('is pulled from a server whose fingerprint is known, and from no other', async () => {
+    await using secure = await secureSluice();
+    const path = await clipPath('h264-aac');
+    await using publisher = start('ffmpeg', [
+      ...['-v', 'error', '-re', '-stream_loop', '-1', '-i', path, '-c', 'copy'],
+      ...['-f', 'rtsp', '-rtsp_transport', 'tcp', `${secure.server.rtsp}/cam`],
+    ]);
+    await secure.server.live('cam');
+    const source = (more: string) =>
+      `demo: false\nstreams: { yard: { source: "${secure.url}/cam", onDemand: false${more} } }\n`;
+    await using puller = await sluice(source(''));
+    const status = () => puller.get<{ source: { code?: string; reason?: string } }>('/api/streams/yard');
+    const refused = await eventually(async () => {
+      const { source: state } = await status();
+      return state.code === 'RTSP_CERTIFICATE_REFUSED' ? state : undefined;
+    });
+    const fingerprint = /fingerprint: "([0-9A-F:]+)"/.exec(refused.reason ?? '')?.[1];
+    await puller.rewrite(source(`, fingerprint: "${fingerprint}"`));
+    await puller.live('yard');
+    await puller.rewrite(source(`, fingerprint: "${fingerprint?.replace(/^../, '00')}"`));
+    await eventually(async () => (await status()).source.code === 'RTSP_CERTIFICATE_REFUSED');
+    expect(publisher.stderr).toBe('');
+  });
+
   test('closes its port when the certificate is taken out of the configuration', async () => {
     await using secure = await secureSluice();
     await secure.server.rewrite('demo: false\n', PORTS);

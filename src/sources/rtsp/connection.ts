@@ -1,10 +1,10 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { RtspClient, type RtspClientHandlers, type RtspPlayPlan } from '#protocols/rtsp/client.ts';
 import { splitCredentials } from '#protocols/rtsp/credentials.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
-import { lookup } from './lookup.ts';
+import { openSocket, type ServerTrust } from './socket.ts';
 import { isInner, parseTarget } from './target.ts';
 import { UdpTracks } from './udp-tracks.ts';
 
@@ -18,6 +18,8 @@ export interface RtspConnectionOptions {
   readonly clock?: Clock;
   /** How long the first packet may take, ms; as long as every other where nothing is said. */
   readonly firstMediaMs?: number | undefined;
+  /** Of an `rtsps://` server; by default its certificate has to be trusted by the system. */
+  readonly trust?: ServerTrust | undefined;
 }
 
 /**
@@ -28,6 +30,7 @@ export class RtspConnection {
   readonly #handlers: RtspConnectionHandlers;
   readonly #clock: Clock;
   readonly #firstMediaMs: number | undefined;
+  readonly #trust: ServerTrust;
   #client: RtspClient;
   #socket: Socket | undefined;
   #udp: UdpTracks | undefined;
@@ -39,6 +42,7 @@ export class RtspConnection {
     this.#handlers = handlers;
     this.#clock = options.clock ?? systemClock;
     this.#firstMediaMs = options.firstMediaMs;
+    this.#trust = options.trust ?? {};
     this.#client = this.#open(url, (location, from) => this.#redirect(url, location, from));
   }
 
@@ -101,7 +105,20 @@ export class RtspConnection {
    */
   #open(url: string, redirected?: (location: string, from: string) => void, from?: string): RtspClient {
     const target = parseTarget(url);
-    const socket = connect({ ...target, lookup, autoSelectFamily: true, noDelay: true, keepAlive: true });
+    const socket = openSocket({
+      target,
+      trust: this.#trust,
+      url: maskAddress(url),
+      connected: () => {
+        if (!current()) return;
+        this.#cancelConnect();
+        if (from !== undefined && !isInner(from) && isInner(socket.remoteAddress ?? '')) {
+          return client.fail(redirectRefused(client.url, 'to an address of this machine or its cable'));
+        }
+        client.start();
+      },
+      refused: (error) => client.fail(error),
+    });
     const current = () => this.#socket === socket && !this.#over;
     const client = new RtspClient(
       url,
@@ -134,14 +151,6 @@ export class RtspConnection {
     this.#cancelConnect = this.#clock.after(CONNECT_MS, () =>
       unreachable(`nobody took the connection within ${CONNECT_MS / 1000} s`),
     );
-    socket.on('connect', () => {
-      if (!current()) return;
-      this.#cancelConnect();
-      if (from !== undefined && !isInner(from) && isInner(socket.remoteAddress ?? '')) {
-        return client.fail(redirectRefused(client.url, 'to an address of this machine or its cable'));
-      }
-      client.start();
-    });
     socket.on('data', (bytes: Buffer) => client.receive(bytes));
     socket.on('error', (error) => unreachable(explain(error)));
     socket.on('close', () => unreachable('the server closed the connection'));
@@ -162,14 +171,17 @@ export class RtspConnection {
     const shown = maskAddress(asked);
     try {
       const absolute = location.startsWith('/')
-        ? `${/^rtsp:\/\/[^/?#]*/i.exec(splitCredentials(asked).url)?.[0] ?? ''}${location}`
+        ? `${/^rtsps?:\/\/[^/?#]*/i.exec(splitCredentials(asked).url)?.[0] ?? ''}${location}`
         : location;
       const target = parseTarget(absolute);
-      const userinfo = /^rtsp:\/\/([^/?#]*@)/i.exec(asked)?.[1] ?? '';
+      const userinfo = /^rtsps?:\/\/([^/?#]*@)/i.exec(asked)?.[1] ?? '';
+      if (parseTarget(asked).secure && !target.secure) {
+        return this.#fail(redirectRefused(shown, 'to an address without TLS'));
+      }
       const own =
         splitCredentials(absolute).credentials === undefined && target.host === parseTarget(asked).host;
       this.#client = this.#open(
-        own ? absolute.replace(/^rtsp:\/\//i, `rtsp://${userinfo}`) : absolute,
+        own ? absolute.replace(/^rtsps?:\/\//i, (scheme) => scheme + userinfo) : absolute,
         undefined,
         from,
       );

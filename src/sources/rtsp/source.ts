@@ -5,6 +5,7 @@ import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { SourceTask } from '../contract.ts';
 import { RtspConnection } from './connection.ts';
+import type { ServerTrust } from './socket.ts';
 import { parseTarget } from './target.ts';
 import { RtspPulling } from './to-stream.ts';
 import { type MediaTransport, WorkingTransports } from './working-transports.ts';
@@ -28,6 +29,8 @@ export interface RtspSourceOptions {
   readonly transport?: 'auto' | 'tcp' | 'udp';
   /** What worked last, where that is to outlive this source. */
   readonly working?: WorkingTransports;
+  /** How the certificate of an `rtsps://` server is judged. */
+  readonly trust?: ServerTrust | undefined;
   readonly onState: (status: SourceTask['status']) => void;
   readonly clock?: Clock;
   /** Random numbers in [0, 1) of the back-off; a test gives its own. */
@@ -82,6 +85,8 @@ export class RtspSource implements SourceTask {
 
   #firstChoice(): MediaTransport {
     const { transport = 'auto', stream, url } = this.#options;
+    // Beside the connection nothing would be encrypted.
+    if (parseTarget(url).secure) return 'tcp';
     return transport === 'auto' ? (this.#working.get(stream, url) ?? 'udp') : transport;
   }
 
@@ -125,6 +130,7 @@ export class RtspSource implements SourceTask {
       },
       {
         clock: this.#clock,
+        trust: this.#options.trust,
         firstMediaMs: this.#isFree && transport === 'udp' ? UDP_SILENCE_MS : undefined,
       },
     );

@@ -1,25 +1,29 @@
 import { BlockList, isIPv6 } from 'node:net';
 import { NamedError } from '#util/named-error.ts';
 
-const DEFAULT_PORT = 554;
+/** RFC 7826 section 22.14. */
+const DEFAULT_PORTS = { rtsp: 554, rtsps: 322 };
 
-/** Where an `rtsp://` address leads. */
+/** Where an `rtsp://` or `rtsps://` address leads. */
 export interface RtspTarget {
   readonly host: string;
   readonly port: number;
+  /** Over TLS. */
+  readonly secure: boolean;
 }
 
 /** @throws NamedError RTSP_ADDRESS_INVALID */
 export function parseTarget(url: string): RtspTarget {
-  const match = /^rtsp:\/\/(?:[^/?#]*@)?(\[[^\]]+\]|[^:/?#]+)(?::(\d{1,5}))?(?:[/?#]|$)/i.exec(url);
-  const port = Number(match?.[2] ?? DEFAULT_PORT);
+  const match = /^(rtsps?):\/\/(?:[^/?#]*@)?(\[[^\]]+\]|[^:/?#]+)(?::(\d{1,5}))?(?:[/?#]|$)/i.exec(url);
+  const secure = match?.[1]?.toLowerCase() === 'rtsps';
+  const port = Number(match?.[3] ?? DEFAULT_PORTS[secure ? 'rtsps' : 'rtsp']);
   if (!match || port < 1 || port > 65_535) {
     throw new NamedError(
       'RTSP_ADDRESS_INVALID',
-      'The address is no RTSP address such as rtsp://host:554/stream; in a user or a password, characters such as / and @ are written %2F and %40.',
+      'The address is no RTSP address such as rtsp://host:554/stream or rtsps://host:322/stream; in a user or a password, characters such as / and @ are written %2F and %40.',
     );
   }
-  return { host: (match[1] ?? '').replace(/^\[|\]$/g, ''), port };
+  return { host: (match[2] ?? '').replace(/^\[|\]$/g, ''), port, secure };
 }
 
 const inner = new BlockList();

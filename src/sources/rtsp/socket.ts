@@ -1,0 +1,68 @@
+import { isIP, connect as plainConnect, type Socket } from 'node:net';
+import { connect as tlsConnect } from 'node:tls';
+import { NamedError } from '#util/named-error.ts';
+import { lookup } from './lookup.ts';
+import type { RtspTarget } from './target.ts';
+
+/** How the certificate of an `rtsps://` server is judged. */
+export interface ServerTrust {
+  /** SHA-256 of the one certificate that is taken, whoever signed it; hexadecimal, with or without colons. */
+  readonly fingerprint?: string | undefined;
+  /** Any certificate is taken. */
+  readonly insecure?: boolean | undefined;
+}
+
+export interface ConnectOptions {
+  readonly target: RtspTarget;
+  readonly trust: ServerTrust;
+  /** For errors. */
+  readonly url: string;
+  /** The connection stands; over TLS, with a server that is trusted. */
+  readonly connected: () => void;
+  readonly refused: (error: NamedError) => void;
+}
+
+/** Opens a connection to an RTSP server. Until `connected` is called nothing may be sent. */
+export function openSocket(options: ConnectOptions): Socket {
+  const { target, connected } = options;
+  const { host, port } = target;
+  if (!target.secure) {
+    const where = { host, port, lookup, autoSelectFamily: true };
+    return plainConnect({ ...where, noDelay: true, keepAlive: true }).on('connect', connected);
+  }
+  const socket = tlsConnect({
+    host,
+    port,
+    lookup,
+    // Addresses are no server names (RFC 6066 section 3).
+    ...(isIP(host) === 0 && { servername: host }),
+    // Judged below, where the error can tell the fingerprint.
+    rejectUnauthorized: false,
+  });
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true);
+  socket.on('secureConnect', () => {
+    const shown = socket.getPeerCertificate().fingerprint256;
+    const why = distrust(options.trust, shown, socket.authorized ? undefined : socket.authorizationError);
+    if (why === undefined) connected();
+    else options.refused(new NamedError('RTSP_CERTIFICATE_REFUSED', `${options.url} ${why}`, 502));
+  });
+  return socket;
+}
+
+/** Why a certificate is not taken; undefined when it is. */
+export function distrust(
+  { fingerprint, insecure = false }: ServerTrust,
+  shown: string | undefined,
+  authorizationError: Error | string | undefined,
+): string | undefined {
+  if (insecure) return undefined;
+  const plain = (text: string) => text.replaceAll(':', '').toLowerCase();
+  if (fingerprint !== undefined) {
+    if (shown !== undefined && plain(shown) === plain(fingerprint)) return undefined;
+    return `shows a certificate with the fingerprint ${shown ?? '(none)'}, and "fingerprint" of the stream is another one. If it was renewed, write the new one there.`;
+  }
+  if (authorizationError === undefined) return undefined;
+  const reason = authorizationError instanceof Error ? authorizationError.message : authorizationError;
+  return `shows a certificate that is not trusted (${reason}). If it is the right one, set fingerprint: "${shown ?? ''}" for the stream.`;
+}
