@@ -33,6 +33,7 @@ import { apiTargets } from './api-targets.ts';
 import { clientTarget } from './client-target.ts';
 import { linkTarget } from './link-target.ts';
 import type { FuzzTarget } from './run.ts';
+import { tunnelTarget } from './tunnel-target.ts';
 
 const text = (...lines: string[]) => Buffer.from(lines.join('\n'));
 const hex = (digits: string) => Buffer.from(digits, 'hex');
@@ -350,6 +351,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   },
   linkTarget,
   clientTarget,
+  tunnelTarget,
   {
     name: 'MSE messages',
     seeds: () =>

@@ -5,6 +5,7 @@ import { DEFAULT_REORDER_MS } from '#protocols/rtp/reorder.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
 import { TcpPort } from '#util/tcp-port.ts';
+import { HttpTunnels } from './http-tunnels.ts';
 import type { RtspLog } from './log.ts';
 import { RtpSequences } from './rtp-sequences.ts';
 import { RtspConnection } from './session.ts';
@@ -73,6 +74,7 @@ export class RtspServer implements AsyncDisposable {
   /** RTSPS; closed until it is given a port and a certificate. */
   readonly tls: TlsDoor;
   readonly #sequences = new RtpSequences();
+  readonly #tunnels = new HttpTunnels();
   /** UDP ports that new sessions do not get any more. */
   readonly #retired = new Set<UdpPorts>();
   #media: RtspMedia;
@@ -207,6 +209,7 @@ export class RtspServer implements AsyncDisposable {
       timeoutMs: this.#sessionTimeoutMs,
       log: this.#log,
       sequences: this.#sequences,
+      tunnels: this.#tunnels,
       tcp: secure || this.#media.tcp,
       udp: secure ? undefined : this.#udp?.ports,
       reorderMs: this.#media.reorderMs,

@@ -9,10 +9,12 @@ import type {
   SetupAnswer,
   SetupRequest,
 } from '#protocols/rtsp/application.ts';
+import { TUNNEL_ANSWER, TunnelGreeting, tunnelRefusal } from '#protocols/rtsp/http-tunnel.ts';
 import { RtspServerSession } from '#protocols/rtsp/server-session.ts';
 import type { Clock } from '#util/clock.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { describeStream, findStream, RtspReading } from './from-stream.ts';
+import type { HttpTunnels } from './http-tunnels.ts';
 import type { RtspLog } from './log.ts';
 import { MediaPaths } from './media-paths.ts';
 import type { RtpSequences } from './rtp-sequences.ts';
@@ -30,6 +32,7 @@ export interface RtspConnectionOptions {
   readonly timeoutMs: number;
   readonly log: RtspLog;
   readonly sequences: RtpSequences;
+  readonly tunnels: HttpTunnels;
   /** Media may travel in the connection. */
   readonly tcp: boolean;
   /** Media may travel over UDP, through these ports. */
@@ -52,6 +55,10 @@ export class RtspConnection implements RtspApplication {
   readonly #gone = new AbortController();
   #cancelLinger: (() => void) | undefined;
   #drained: () => void = () => {};
+  /** Until it is known what the connection is. */
+  #greeting: TunnelGreeting | undefined = new TunnelGreeting();
+  /** Of the tunnel through HTTP whose GET this connection is; what the client says comes by the POST then. */
+  #cookie: string | undefined;
   /** Why publishing was refused last. */
   #refusal: string | undefined;
 
@@ -69,13 +76,14 @@ export class RtspConnection implements RtspApplication {
       send: (bytes) => this.#write(bytes),
     });
     let why = 'The connection was closed by the client.';
-    socket.on('data', (bytes: Buffer) => this.#session.receive(bytes));
+    socket.on('data', (bytes: Buffer) => this.#greet(bytes));
     socket.on('drain', () => this.#drained());
     socket.on('error', (error) => {
       why = `The connection broke: ${error.message}.`;
     });
     socket.on('close', () => {
       this.#cancelLinger?.();
+      if (this.#cookie !== undefined) options.tunnels.leave(this.#cookie);
       this.#gone.abort();
       this.#session.close(why);
       this.#paths?.close();
@@ -93,6 +101,41 @@ export class RtspConnection implements RtspApplication {
   close(reason: string): void {
     this.#session.close(reason);
     this.disconnect(reason);
+  }
+
+  #greet(bytes: Buffer): void {
+    if (this.#cookie !== undefined) return;
+    if (!this.#greeting) return this.#session.receive(bytes);
+    const heard = this.#greeting.push(bytes);
+    if (heard.kind === 'more') return;
+    this.#greeting = undefined;
+    if (heard.kind === 'rtsp') this.#session.receive(heard.bytes);
+    else if (heard.kind === 'get') this.#openTunnel(heard.cookie);
+    else this.#becomePost(heard.cookie, heard.body);
+  }
+
+  #openTunnel(cookie: string): void {
+    const opened = this.#options.tunnels.open(cookie, {
+      address: plainAddress(this.#socket.remoteAddress ?? ''),
+      receive: (bytes) => this.#session.receive(bytes),
+      close: (reason) => this.close(reason),
+    });
+    if (opened) {
+      this.#cookie = cookie;
+      this.#write(TUNNEL_ANSWER);
+      return;
+    }
+    this.#write(tunnelRefusal('409 Conflict'));
+    this.close('The session cookie of the tunnel belongs to another one.');
+  }
+
+  /** The connection is the other half of a tunnel, and no session of its own. */
+  #becomePost(cookie: string, body: Buffer): void {
+    const { tunnels, onClose } = this.#options;
+    for (const event of ['data', 'drain', 'error', 'close']) this.#socket.removeAllListeners(event);
+    this.#session.close('It is a half of a tunnel.');
+    onClose();
+    tunnels.post(cookie, this.#socket, body);
   }
 
   async describe(address: RtspAddress): Promise<DescribeAnswer> {
