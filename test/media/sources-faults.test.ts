@@ -117,6 +117,34 @@ describe('an RTSP source', () => {
     }
   });
 
+  it.each<[string, (sdp: string) => string]>([
+    [
+      'describes another payload type than it announces',
+      (sdp) => sdp.replace(/^(m=video \d+ \S+) \d+/m, '$1 121'),
+    ],
+    ['says nothing of its parameter sets', (sdp) => sdp.replace(/^a=fmtp:96.*\r\n/m, '')],
+    ['ends its lines by CR alone', (sdp) => sdp.replaceAll('\r\n', '\r')],
+    ['ends its lines by LF alone, with blank ones between', (sdp) => sdp.replaceAll('\r\n', '\n\n')],
+    ['has letters in its name that are no UTF-8', (sdp) => sdp.replace(/^s=.*$/m, 's=\xfc\ufffd\x01')],
+    ['puts spaces around its controls', (sdp) => sdp.replaceAll(/a=control:(\S+)/g, 'a=control: $1 ')],
+    ['begins its controls with a slash', (sdp) => sdp.replaceAll('a=control:trackID', 'a=control:/trackID')],
+    [
+      'offers further pictures',
+      (sdp) => `${sdp}${sdp.slice(sdp.indexOf('m=video')).replace(/m=audio[^]*$/, '')}`,
+    ],
+  ])('takes picture and sound of a camera that %s', async (_quirk, sdp) => {
+    await using pulled = await pull({ camera: { server: { sdp } } });
+    await pulled.running();
+    const stream = pulled.hub.get('yard')!;
+    expect(stream.tracks.map(({ format }) => format.kind)).toEqual(['video', 'audio']);
+    const right = pulled.server.cores[0]?.camera.sdp ?? '';
+    expect(sdp(right)).not.toBe(right);
+    const seen = new Set<number>();
+    const { reader } = fakeReader();
+    stream.feed('units', [0, 1], () => ({ write: ({ track }) => void seen.add(track.id) })).attach(reader);
+    await eventually(() => seen.size === 2);
+  });
+
   it.each([
     ['before the first packet', 0],
     ['in the midst', 1000],

@@ -87,7 +87,8 @@ function readMedia(section: Section, direction: Direction): SdpMedia | undefined
   const payloadType = Number.parseInt(formats[0] ?? '', 10);
   if (!(payloadType >= 0 && payloadType <= 127)) return undefined;
   const known = STATIC_TYPES[payloadType];
-  const rtpmap = readRtpmap(section, payloadType);
+  const described = describedType(section, payloadType);
+  const rtpmap = readRtpmap(section, described);
   const kind = (['video', 'audio', 'application'] as const).find((k) => k === type.toLowerCase()) ?? 'other';
   return {
     kind,
@@ -95,11 +96,26 @@ function readMedia(section: Section, direction: Direction): SdpMedia | undefined
     encodingName: rtpmap?.encodingName ?? known?.encodingName ?? '',
     clockRate: rtpmap?.clockRate ?? known?.clockRate ?? (kind === 'audio' ? 8000 : 90_000),
     channels: rtpmap?.channels ?? known?.channels ?? 1,
-    fmtp: readFmtp(section, payloadType),
+    fmtp: readFmtp(section, described),
     control: find(section, 'control'),
     direction: directionOf(section) ?? direction,
     feedback: readFeedback(section, payloadType),
   };
+}
+
+/**
+ * The number under which a dynamic payload type is described: its own, or where nothing is said of that, the only one
+ * that is. Some cameras announce 96 and describe 97.
+ */
+function describedType(section: Section, payloadType: number): number {
+  const described = new Set(
+    section.attributes.flatMap(({ name, value }) =>
+      name === 'rtpmap' && /^\d+\s/.test(value) ? Number.parseInt(value, 10) : [],
+    ),
+  );
+  const [only = payloadType] = described;
+  const isStatic = STATIC_TYPES[payloadType] !== undefined;
+  return described.size === 1 && !isStatic ? only : payloadType;
 }
 
 function readFeedback(section: Section, payloadType: number): string[] {
