@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { clipPath } from '../support/clips.ts';
+import { readPictures } from '../support/gst-pictures.ts';
 import { run } from '../support/process.ts';
 import { publish, published, startRtsp } from '../support/rtsp.ts';
 import { eventually } from '../support/sluice.ts';
@@ -18,16 +19,11 @@ test('ffprobe and GStreamer read through HTTP, and nothing of their tunnels is l
       ...['-v', 'error', '-rtsp_transport', 'http', '-show_entries', 'stream=codec_name', '-of', 'csv=p=0'],
       server.url('cam'),
     ]),
-    run('gst-launch-1.0', [
-      ...['-q', 'rtspsrc', `location=${server.url('cam').replace('rtsp:', 'rtsph:')}`],
-      ...['!', 'application/x-rtp,media=video', '!', 'rtph264depay', '!', 'h264parse', '!'],
-      ...['identity', 'eos-after=40', '!', 'fakesink', 'sync=false'],
-    ]),
+    readPictures([`location=${server.url('cam').replace('rtsp:', 'rtsph:')}`]),
   ]);
   expect(probe.stderr).toBe('');
   expect(probe.stdout.trim().split('\n').sort()).toEqual(['aac', 'h264']);
-  expect(gst.stderr).not.toMatch(/ERROR/);
-  expect(gst).toMatchObject({ code: 0 });
+  expect(gst).not.toMatch(/ERROR/);
   await eventually(() => server.server.connections === before);
   expect(publisher.stderr).toBe('');
 });

@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { selfSigned } from '../support/certificate.ts';
 import { clipPath } from '../support/clips.ts';
+import { readPictures } from '../support/gst-pictures.ts';
 import { run, start } from '../support/process.ts';
 import { eventually, sluice } from '../support/sluice.ts';
 
@@ -60,16 +61,11 @@ describe('RTSPS', () => {
         ...['-v', 'error', '-rtsp_transport', 'tcp', '-show_entries', 'stream=codec_name', '-of', 'csv=p=0'],
         `${secure.url}/cam`,
       ]),
-      run('gst-launch-1.0', [
-        ...['-q', 'rtspsrc', `location=${secure.url}/cam`, 'tls-validation-flags=0', 'protocols=tcp+tls'],
-        ...['!', 'application/x-rtp,media=video', '!', 'rtph264depay', '!', 'h264parse', '!'],
-        ...['identity', 'eos-after=40', '!', 'fakesink', 'sync=false'],
-      ]),
+      readPictures([`location=${secure.url}/cam`, 'tls-validation-flags=0', 'protocols=tcp+tls']),
     ]);
     expect(probe.stderr).toBe('');
     expect(probe.stdout.trim().split('\n').sort()).toEqual(['aac', 'h264']);
-    expect(gst).toMatchObject({ code: 0 });
-    expect(gst.stderr).not.toMatch(/ERROR/);
+    expect(gst).not.toMatch(/ERROR/);
     expect(publisher.stderr).toBe('');
   });
 
