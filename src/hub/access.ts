@@ -3,7 +3,8 @@
  * who answers is not its business (`auth/`, wired in by `app/`).
  */
 
-export type Action = 'publish' | 'read';
+/** `manage` is for what changes the server or looks into it; it concerns the whole server where the stream is empty. */
+export type Action = 'publish' | 'read' | 'manage';
 
 /** What somebody shows to say who they are. */
 export type Credentials =
@@ -11,6 +12,8 @@ export type Credentials =
   | { readonly kind: 'password'; readonly user: string; readonly password: string }
   /** A bearer token, or one that stands in the address: a JSON Web Token, an API token, a signed address. */
   | { readonly kind: 'token'; readonly token: string }
+  /** The cookie of the page. */
+  | { readonly kind: 'session'; readonly session: string }
   /** The answer to a challenge of HTTP or RTSP (RFC 7616); `password` of the user is never sent. */
   | {
       readonly kind: 'digest';
@@ -35,13 +38,19 @@ export interface AccessRequest {
 export interface Identity {
   /** Name of the user; undefined where no user is set and everybody may do everything. */
   readonly user: string | undefined;
+  /**
+   * Calls once when they may no longer do what they were let in for, because the users of the server changed; call the
+   * returned function when they have left. Absent where that cannot happen.
+   */
+  readonly onRevoked?: (callback: (reason: string) => void) => () => void;
 }
 
 export interface Access {
   /**
    * Resolves when they may.
-   * @throws NamedError ACCESS_UNAUTHENTICATED (401: credentials are missing or wrong; ask for them), ACCESS_FORBIDDEN
-   *   (403: these credentials are good, but not for this), ACCESS_THROTTLED (429: too many wrong ones from there)
+   * @throws AccessRefusal (`util/access-refusal.ts`) ACCESS_UNAUTHENTICATED (401: credentials are missing or wrong; ask
+   *   for them), ACCESS_FORBIDDEN (403: these credentials are good, but not for this), ACCESS_THROTTLED (429: too many
+   *   wrong ones from there)
    */
   check(request: AccessRequest): Promise<Identity>;
 }
