@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { refusalHeaders } from '#hub/http-credentials.ts';
 import { NamedError } from '#util/named-error.ts';
 
 interface ErrorBody {
@@ -21,7 +22,10 @@ export function errorBody(
 /** Answers every failure with `{ error: { code, message, details? } }`. */
 export function answerErrors(app: FastifyInstance, onFault: (error: unknown, where: string) => void): void {
   app.setErrorHandler((error: FastifyError | NamedError, request, reply) => {
-    if (error instanceof NamedError) return reply.code(error.status).send(errorBody(error));
+    if (error instanceof NamedError) {
+      reply.headers(refusalHeaders(error, request.headers));
+      return reply.code(error.status).send(errorBody(error));
+    }
     if (hasZodFastifySchemaValidationErrors(error)) {
       const details = error.validation.map((issue) => ({
         field: [error.validationContext, ...issue.instancePath.split('/').filter(Boolean)].join('.'),
@@ -33,7 +37,8 @@ export function answerErrors(app: FastifyInstance, onFault: (error: unknown, whe
     if (error.statusCode !== undefined && error.statusCode < 500) {
       return reply.code(error.statusCode).send(errorBody(badRequest(error.message)));
     }
-    onFault(error, `${request.method} ${request.url}`);
+    // What stands behind the mark may be a token.
+    onFault(error, `${request.method} ${request.url.split('?', 1)[0]}`);
     return reply.code(500).send(errorBody(internalError()));
   });
 }

@@ -1,5 +1,6 @@
 import type { RunManager } from '#cameras/runs.ts';
 import type { Hub } from '#hub/hub.ts';
+import type { ApiAccess } from './gate.ts';
 
 /**
  * What the API needs of the server, given to it by whoever wires the rooms. Everything here is only looked at, but for
@@ -15,6 +16,7 @@ export interface ApiDependencies {
   readonly hooks?: () => readonly HookInfo[];
   /** Undefined when the configuration comes from no file. */
   readonly configuration?: () => ConfigurationInfo | undefined;
+  readonly access: ApiAccess;
   readonly place: Place;
   /** Version of Sluice. */
   readonly version: string;
@@ -55,6 +57,10 @@ export interface HookInfo {
 export interface Place {
   /** The address of the configuration. */
   readonly host: string;
+  /** Names by which it may be reached besides. */
+  readonly names: readonly string[];
+  /** Everybody is asked who they are; else only this machine is served. */
+  readonly asksWho: boolean;
 }
 
 /** The configuration file, and how the last reading of it went. */

@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { isIP } from 'node:net';
 import { isLoopback } from '#config/loopback.ts';
 import { NamedError } from '#util/named-error.ts';
+import type { Place } from './dependencies.ts';
 
 /**
  * Why a request must not be answered, or undefined.
@@ -9,19 +11,22 @@ import { NamedError } from '#util/named-error.ts';
  * in `Host` must be one of this machine (else a foreign name was pointed at it: DNS rebinding), and what changes
  * something, WebSockets included, must come from our own page (`Origin` equal to `Host`) or from no page at all.
  *
- * @param host the address of the configuration, allowed beside the names and addresses of loopback
+ * Where everybody is asked who they are, a foreign name brings no cookie along, but would still read what anybody may;
+ * so names stay as they are, and any address may be used, which nobody can point elsewhere.
+ *
+ * @param place the address of the configuration and the names beside it, allowed beside those of loopback
  * @param changes true for methods that change something and for WebSockets
  */
 export function requestRefusal(
   headers: IncomingHttpHeaders,
-  host: string,
+  place: Place,
   changes: boolean,
 ): NamedError | undefined {
   const asked = parseHost(headers.host);
-  if (!asked || !(isLoopback(asked.name) || asked.name === host.toLowerCase())) {
+  if (!asked || !isOurs(asked.name, place)) {
     return new NamedError(
       'HOST_FORBIDDEN',
-      `The request names the host "${headers.host ?? ''}", and only names and addresses of this machine are served. A proxy in front has to send "Host: 127.0.0.1".`,
+      `The request names the host "${headers.host ?? ''}", and only names and addresses of this machine are served. Add the name to "http.allowedHosts" if it is one; a proxy in front may send "Host: 127.0.0.1" instead.`,
       403,
     );
   }
@@ -34,6 +39,11 @@ export function requestRefusal(
     );
   }
   return undefined;
+}
+
+function isOurs(name: string, { host, names, asksWho }: Place): boolean {
+  const ours = [host, ...names].some((one) => one.toLowerCase() === name);
+  return ours || isLoopback(name) || (asksWho && isIP(name) !== 0);
 }
 
 /** Name or address of a Host header, and both with the port; undefined when it is no host. */

@@ -1,29 +1,45 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { Action } from '#hub/access.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { ApiDependencies } from './dependencies.ts';
+import type { Gate, RouteAccess } from './gate.ts';
 import * as schemas from './schemas.ts';
 import { hookView, runView, streamViews, timeText, workerView } from './views.ts';
 
 const failure = schemas.errorBody;
 
 /** Everything under `/api` that is asked for and answered. */
-export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): void {
+export function addRoutes(instance: FastifyInstance, deps: ApiDependencies, gate: Gate): void {
   const app = instance.withTypeProvider<ZodTypeProvider>();
   const { hub, runs } = deps;
+  /** Of a run that there is not, nobody learns that but who may see all. */
+  const ofRun =
+    (action: Action): RouteAccess =>
+    ({ params }) => [action, runs.get((params as { id: string }).id)?.stream ?? ''];
 
   app.get(
     '/api/health',
-    { schema: { tags: ['server'], summary: 'Is it well?', response: { 200: schemas.health } } },
-    () => {
+    {
+      config: { access: 'open' },
+      schema: {
+        tags: ['server'],
+        summary: 'Is it well?',
+        response: { 200: z.union([schemas.health, schemas.healthStatus]) },
+      },
+    },
+    async (request) => {
       const workers = deps.workers();
       const running = workers.filter((worker) => worker.state === 'running').length;
       const configuration = deps.configuration?.();
       const degraded =
         configuration?.error !== undefined || workers.some((worker) => worker.state === 'waiting');
+      const status = degraded ? ('degraded' as const) : ('ok' as const);
+      // Whoever watches over the server may ask how it is; the rest is for who manages it.
+      if (!(await gate.may(request, 'manage', ''))) return { status };
       return {
-        status: degraded ? ('degraded' as const) : ('ok' as const),
+        status,
         version: deps.version,
         node: process.version,
         uptimeSeconds: Math.round(process.uptime() * 1000) / 1000,
@@ -44,18 +60,25 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): voi
   app.get(
     '/api/streams',
     {
+      config: { access: 'known' },
+
       schema: {
         tags: ['streams'],
         summary: 'All streams',
         response: { 200: z.object({ streams: z.array(schemas.stream) }) },
       },
     },
-    () => ({ streams: streamViews(deps) }),
+    (request) => {
+      const { permits } = gate.caller(request);
+      return { streams: streamViews(deps).filter(({ name }) => permits('read', name)) };
+    },
   );
 
   app.get(
     '/api/streams/*',
     {
+      config: { access: readsStream },
+
       schema: {
         tags: ['streams'],
         summary: 'One stream',
@@ -79,6 +102,8 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): voi
   app.get(
     '/api/algorithms',
     {
+      config: { access: 'known' },
+
       schema: {
         tags: ['algorithms'],
         summary: 'All algorithms',
@@ -97,6 +122,8 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): voi
   app.get(
     '/api/runs',
     {
+      config: { access: 'known' },
+
       schema: {
         tags: ['runs'],
         summary: 'All runs',
@@ -108,7 +135,10 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): voi
     },
     (request) => {
       const { stream } = request.query;
-      const wanted = runs.list().filter((run) => stream === undefined || run.stream === stream);
+      const { permits } = gate.caller(request);
+      const wanted = runs
+        .list()
+        .filter((run) => (stream === undefined || run.stream === stream) && permits('read', run.stream));
       return { runs: wanted.map(runView) };
     },
   );
@@ -116,6 +146,8 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): voi
   app.post(
     '/api/runs',
     {
+      config: { access: (request) => ['manage', streamOfBody(request.body)] },
+
       schema: {
         tags: ['runs'],
         summary: 'Start an algorithm on a stream',
@@ -136,6 +168,8 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): voi
   app.get(
     '/api/runs/:id',
     {
+      config: { access: ofRun('read') },
+
       schema: {
         tags: ['runs'],
         summary: 'One run',
@@ -153,6 +187,8 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): voi
   app.delete(
     '/api/runs/:id',
     {
+      config: { access: ofRun('manage') },
+
       schema: {
         tags: ['runs'],
         summary: 'End a run, whoever asked for it',
@@ -169,6 +205,7 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): voi
   app.get(
     '/api/hooks',
     {
+      config: { access: managesServer },
       schema: {
         tags: ['server'],
         summary: 'Hooks of the configuration, and how they went',
@@ -181,6 +218,8 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): voi
   app.get(
     '/api/workers',
     {
+      config: { access: managesServer },
+
       schema: {
         tags: ['server'],
         summary: 'The processes that run native code',
@@ -189,6 +228,14 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies): voi
     },
     () => ({ workers: deps.workers().map(workerView) }),
   );
+}
+
+const readsStream: RouteAccess = ({ params }) => ['read', (params as { '*': string })['*']];
+
+const managesServer: RouteAccess = () => ['manage', ''];
+
+function streamOfBody(body: unknown): string {
+  return (body as { stream: string }).stream;
 }
 
 function unknownRun(id: string): NamedError {

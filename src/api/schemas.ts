@@ -287,3 +287,38 @@ export const worker = z
     ),
   })
   .meta({ id: 'Worker' });
+
+/** What everybody may know of the health. */
+export const healthStatus = z.object({ status: health.shape.status }).meta({ id: 'HealthStatus' });
+
+export const session = z
+  .object({
+    user: z.string().optional().meta({ description: 'Absent where nobody is asked who they are.' }),
+    manage: z.boolean().meta({ description: 'Whether they may manage the server.' }),
+  })
+  .meta({ id: 'Session' });
+
+export const login = z
+  .strictObject({ user: z.string().min(1).max(256), password: z.string().min(1).max(1024) })
+  .meta({ id: 'Login' });
+
+export const linkRequest = z
+  .strictObject({
+    stream: z.string(),
+    actions: z
+      .array(z.enum(['publish', 'read']))
+      .min(1)
+      .max(2)
+      .default(['read']),
+    expiresSeconds: z.int().min(1).max(604_800).default(3600),
+  })
+  .meta({ id: 'LinkRequest' });
+
+export const link = z
+  .object({
+    stream: z.string(),
+    actions: z.array(z.enum(['publish', 'read'])),
+    token: z.string().meta({ description: 'Goes behind an address: `?token=<token>`.' }),
+    expires: time('When it is of no use any more.'),
+  })
+  .meta({ id: 'Link' });

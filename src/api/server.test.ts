@@ -32,6 +32,18 @@ describe('the server', () => {
     }
   });
 
+  it('answers to every address, and to names that it was given, where it asks everybody who they are', async () => {
+    const { get } = api({ place: { host: '0.0.0.0', names: ['video.example.org'], asksWho: true } });
+    for (const host of ['192.168.1.2:8888', '[2001:db8::1]', 'localhost', 'Video.example.org:443']) {
+      expect((await get('/api/health', { host })).statusCode, host).toBe(200);
+    }
+    for (const host of ['example.org', '192.168.1.2.example.org']) {
+      expect((await get('/api/health', { host })).statusCode, host).toBe(403);
+    }
+    const alone = api({ place: { host: '127.0.0.1', names: [], asksWho: false } });
+    expect((await alone.get('/api/health', { host: '192.168.1.2' })).statusCode).toBe(403);
+  });
+
   it('says how it is', async () => {
     const { get, publish } = api();
     publish('a');
@@ -82,8 +94,10 @@ describe('the server', () => {
       '/api/algorithms',
       '/api/health',
       '/api/hooks',
+      '/api/links',
       '/api/runs',
       '/api/runs/{id}',
+      '/api/session',
       '/api/streams',
       '/api/streams/{name}',
       '/api/workers',

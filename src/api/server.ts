@@ -11,8 +11,10 @@ import {
   validatorCompiler,
 } from 'fastify-type-provider-zod';
 import { NamedError } from '#util/named-error.ts';
+import { addAccessRoutes } from './access-routes.ts';
 import { answerErrors, badRequest, errorBody, unknownRoute } from './answers.ts';
 import type { ApiDependencies } from './dependencies.ts';
+import { Gate } from './gate.ts';
 import { httpLimits, MAX_CONNECTIONS } from './http-limits.ts';
 import { Metrics } from './metrics.ts';
 import { requestRefusal } from './request-guard.ts';
@@ -29,7 +31,7 @@ const PROTECTION = { 'x-content-type-options': 'nosniff', 'x-frame-options': 'SA
  */
 export function createApi(deps: ApiDependencies): FastifyInstance {
   const refusalOf = ({ headers, method }: { headers: IncomingHttpHeaders; method: string }) =>
-    requestRefusal(headers, deps.place.host, !READING.has(method));
+    requestRefusal(headers, deps.place, !READING.has(method));
   const app = fastify({
     logger: false,
     http: httpLimits,
@@ -61,6 +63,8 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
     reply.headers(PROTECTION);
   });
 
+  const gate = new Gate(app, deps.access);
+
   app.register(fastifySwagger, {
     openapi: {
       openapi: '3.1.0',
@@ -77,9 +81,12 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
   const metrics = new Metrics(deps);
   // Only routes that come after it is loaded get into the OpenAPI document.
   app.after(() => {
-    addRoutes(app, deps);
-    app.get('/api/openapi.json', { schema: { hide: true } }, () => app.swagger());
-    app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+    addRoutes(app, deps, gate);
+    addAccessRoutes(app, deps.access, gate);
+    const hidden = { schema: { hide: true } };
+    app.get('/api/openapi.json', { ...hidden, config: { access: 'known' } }, () => app.swagger());
+    const managers = { access: () => ['manage', ''] as const };
+    app.get('/metrics', { ...hidden, config: managers }, async (_request, reply) =>
       reply.type(metrics.contentType).send(await metrics.text()),
     );
   });

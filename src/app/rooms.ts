@@ -1,4 +1,5 @@
 import type { AddressInfo, Server } from 'node:net';
+import type { AccessControl } from '#auth/access-control.ts';
 import type { RunManager } from '#cameras/runs.ts';
 import { affectedParts, type Change, diffConfig } from '#config/diff.ts';
 import type { Config } from '#config/schema.ts';
@@ -26,6 +27,7 @@ import type { WorkerRoom } from './worker-room.ts';
 
 /** The parts of a running server that take up a change of the configuration. */
 export interface RoomParts {
+  readonly access: AccessControl;
   readonly hub: Hub;
   readonly workers: WorkerRoom;
   readonly runs: RunManager;
@@ -73,6 +75,9 @@ export class Rooms {
     readers: (config) => this.#parts.hub.configure(hubSettings(config)),
     publishers: (config) => this.#parts.hub.configure(hubSettings(config)),
     hooks: ({ hooks }) => this.#parts.hooks.configure(hooks),
+    access: (config) => this.#parts.access.configure(config),
+    // Asked for anew at each request.
+    'http.names': () => {},
     log: ({ log }) => this.#parts.log.configure(log),
   };
 

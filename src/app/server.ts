@@ -5,11 +5,12 @@ import { EventsSocket } from '#api/events-socket.ts';
 import { requestRefusal } from '#api/request-guard.ts';
 import { ResultsSocket } from '#api/results-socket.ts';
 import { createApi } from '#api/server.ts';
+import { AccessControl } from '#auth/access-control.ts';
 import { MemoryBus } from '#bus/memory-bus.ts';
 import { RunManager } from '#cameras/runs.ts';
 import type { Config } from '#config/schema.ts';
 import { Hooks } from '#hooks/hooks.ts';
-import { openAccess } from '#hub/access.ts';
+import { credentialsOf } from '#hub/http-credentials.ts';
 import { Hub } from '#hub/hub.ts';
 import { MseServer } from '#servers/mse/server.ts';
 import { PicturesServer } from '#servers/pictures/server.ts';
@@ -18,6 +19,7 @@ import { ConfiguredSources } from '#sources/configured.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
 import { WorkingTransports } from '#sources/rtsp/working-transports.ts';
 import { setListenerErrorHandler } from '#util/emitter.ts';
+import { looksHashed } from '#util/password-hash.ts';
 import { TcpPort } from '#util/tcp-port.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { ConfigurationFile, type ConfigurationSource } from './configuration-file.ts';
@@ -68,7 +70,15 @@ export async function createServer(
     get host() {
       return (rooms?.config ?? config).host;
     },
+    get names() {
+      return (rooms?.config ?? config).http.allowedHosts;
+    },
+    get asksWho() {
+      return access.enabled;
+    },
   };
+  const access = new AccessControl(config);
+  warnOfPlainPasswords(config, log);
 
   const hub = new Hub({
     ...hubSettings(config),
@@ -117,6 +127,7 @@ export async function createServer(
     workers: () => workers.pool.list(),
     hooks: () => hooks.list(),
     configuration: () => file?.state,
+    access,
     place,
     version,
     pageFolder: `${ROOT}web/dist`,
@@ -125,7 +136,7 @@ export async function createServer(
   const mse = new MseServer({ hub, logger: log });
   const pictures = new PicturesServer({
     hub,
-    access: openAccess,
+    access,
     startPictures: picturesStarter(workers),
     onFault: (error) => log.error({ err: error }, 'a picture could not be given'),
   });
@@ -133,7 +144,17 @@ export async function createServer(
   const results = new ResultsSocket({ runs, bus });
   const events = new EventsSocket({ hub, runs });
   routeUpgrades(api.server, {
-    refusal: (headers) => requestRefusal(headers, place.host, true),
+    refusal: (headers) => requestRefusal(headers, place, true),
+    admit: async ({ headers, socket, url }, door, stream) => {
+      const query = new URLSearchParams((url ?? '').split('?').slice(1).join('?'));
+      const asked = { door, remote: socket.remoteAddress ?? '', credentials: credentialsOf(headers, query) };
+      return stream === undefined
+        ? access.permissionsOf(asked)
+        : access.check({ action: 'read', stream, ...asked });
+    },
+    // Its token is known to the children of this server alone.
+    unasked: ['/api/link'],
+    onFault: (error, where) => log.error({ err: error }, where),
     paths: {
       '/api/link': (request, socket, head) => workers.link.handleUpgrade(request, socket, head),
       '/api/events': (request, socket, head) => events.handleUpgrade(request, socket, head),
@@ -146,6 +167,7 @@ export async function createServer(
 
   const rtsp = new RtspServer({
     hub,
+    access,
     host: config.host,
     port: config.rtsp.port,
     sessionTimeoutMs: config.rtsp.sessionTimeout * 1000,
@@ -210,7 +232,18 @@ export async function createServer(
       },
     });
     certificates.watch(config.tls);
-    const parts = { hub, workers, runs, hooks, http: api.server, rtsp, sources, certificates, log: logs };
+    const parts = {
+      access,
+      hub,
+      workers,
+      runs,
+      hooks,
+      http: api.server,
+      rtsp,
+      sources,
+      certificates,
+      log: logs,
+    };
     rooms = new Rooms(parts, config);
     if (options.source) {
       file = new ConfigurationFile(options.source, {
@@ -237,6 +270,16 @@ export async function createServer(
     await close();
     throw error;
   }
+}
+
+/** Said at the start and at each change: whoever reads the file can read them. */
+function warnOfPlainPasswords({ users }: Config, log: Logger): void {
+  const names = users.filter(({ password }) => password !== undefined && !looksHashed(password));
+  if (names.length === 0) return;
+  const who = names.map(({ name }) => `"${name}"`).join(', ');
+  log.info(
+    `The passwords of ${who} stand in the configuration as plain text. "sluice hash" makes hashes of them; RTSP then offers Basic only, without digests.`,
+  );
 }
 
 /** Address of a server that listens; IPv6 addresses stand in brackets. */

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { requestRefusal } from '#api/request-guard.ts';
+import { openAccess } from '#hub/access.ts';
 import { socketRoom } from '../../test/support/api.ts';
 import { routeUpgrades } from './upgrades.ts';
 
@@ -12,7 +13,9 @@ function room() {
   const webSockets = new WebSocketServer({ noServer: true });
   const server = createServer();
   routeUpgrades(server, {
-    refusal: (headers) => requestRefusal(headers, '127.0.0.1', true),
+    refusal: (headers) => requestRefusal(headers, { host: '127.0.0.1', names: [], asksWho: false }, true),
+    admit: (request) => openAccess.check(request as never),
+    onFault: () => {},
     paths: {
       '/api/events': (request, socket, head) => {
         taken.push('events');

@@ -1,7 +1,9 @@
 import { type IncomingHttpHeaders, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Identity } from '#hub/access.ts';
+import { refusalHeaders } from '#hub/http-credentials.ts';
 import { parseStreamName } from '#hub/name.ts';
-import { messageOf, type NamedError } from '#util/named-error.ts';
+import { messageOf, NamedError } from '#util/named-error.ts';
 
 type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 type StreamUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer, stream: string) => void;
@@ -15,6 +17,14 @@ export interface UpgradeRoutes {
    * each request has to be asked where it comes from.
    */
   readonly refusal: (headers: IncomingHttpHeaders) => NamedError | undefined;
+  /**
+   * Lets somebody in, or throws why not. `stream` is undefined for the exact paths; those in `unasked` have a way of
+   * their own to know who comes.
+   */
+  readonly admit: (request: IncomingMessage, door: string, stream: string | undefined) => Promise<Identity>;
+  readonly unasked?: readonly string[];
+  /** Told of what nobody expected. */
+  readonly onFault: (error: unknown, where: string) => void;
 }
 
 /** Sends each WebSocket upgrade of the HTTP server to its door; anything else is refused with a sentence. */
@@ -24,23 +34,60 @@ export function routeUpgrades(server: Server, routes: UpgradeRoutes): void {
     const refusal = routes.refusal(request.headers);
     if (refusal) return refuse(socket, refusal.status, refusal.message);
     const path = (request.url ?? '/').split('?', 1)[0]!;
-    const exact = routes.paths[path];
-    if (exact) return exact(request, socket, head);
+    const exact = Object.hasOwn(routes.paths, path) ? routes.paths[path] : undefined;
+    if (exact && routes.unasked?.includes(path)) return exact(request, socket, head);
+    if (exact) return admit(routes, request, socket, path, undefined, () => exact(request, socket, head));
     const slash = path.lastIndexOf('/');
-    const door = routes.doors[path.slice(slash + 1)];
+    const name = path.slice(slash + 1);
+    const door = Object.hasOwn(routes.doors, name) ? routes.doors[name] : undefined;
     if (!door) return refuse(socket, 404, `There is no WebSocket at ${path}.`);
+    let stream: string;
     try {
-      door(request, socket, head, parseStreamName(decodeURIComponent(path.slice(0, slash))));
+      stream = parseStreamName(decodeURIComponent(path.slice(0, slash)));
     } catch (error) {
-      refuse(socket, 400, messageOf(error));
+      return refuse(socket, 400, messageOf(error));
     }
+    admit(routes, request, socket, name, stream, () => door(request, socket, head, stream));
   });
 }
 
-function refuse(socket: Duplex, status: number, sentence: string): void {
+/** Goes on when whoever comes may come in; they are put out when that is not so any more. */
+function admit(
+  { admit: ask, onFault }: UpgradeRoutes,
+  request: IncomingMessage,
+  socket: Duplex,
+  door: string,
+  stream: string | undefined,
+  enter: () => void,
+): void {
+  ask(request, door, stream)
+    .then(({ onRevoked }) => {
+      if (socket.destroyed) return;
+      const leave = onRevoked?.(() => socket.destroy());
+      if (leave) socket.once('close', leave);
+      enter();
+    })
+    .catch((error: unknown) => {
+      if (error instanceof NamedError) {
+        return refuse(socket, error.status, error.message, refusalHeaders(error, request.headers));
+      }
+      onFault(error, `WebSocket ${door}`);
+      refuse(socket, 500, 'Something broke inside Sluice while it answered.');
+    });
+}
+
+function refuse(
+  socket: Duplex,
+  status: number,
+  sentence: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const more = Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
   const body = Buffer.from(`${sentence}\n`);
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
-      `Content-Length: ${body.length}\r\n\r\n${body.toString()}`,
+      `${more}Content-Length: ${body.length}\r\n\r\n${body.toString()}`,
   );
 }

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { defaultConfig } from '#config/schema.ts';
 import type { ProbeReport } from '#link/messages.ts';
 import { NamedError } from '#util/named-error.ts';
+import { verifyPassword } from '#util/password-hash.ts';
 import { runCli } from './cli.ts';
 import type { CliEnvironment } from './environment.ts';
 import { describeProbe } from './probe.ts';
@@ -28,6 +29,7 @@ function terminal(options: Partial<CliEnvironment> = {}) {
       close: async () => {},
     }),
     probe: async () => ({ container: 'mp4', tracks: [] }),
+    readInput: async () => 'secret\n',
     ...options,
   };
   return { printed, complained, exits, signals, run: (...args: string[]) => runCli(args, environment) };
@@ -41,8 +43,20 @@ describe('the command line', () => {
       const { run, printed } = terminal();
       expect(await run(...args)).toBe(0);
       expect(printed[0]).toContain('USAGE');
-      expect(printed[0]).toContain(args.length > 1 ? `sluice ${args[0]}` : 'serve|probe|version');
+      expect(printed[0]).toContain(args.length > 1 ? `sluice ${args[0]}` : 'serve|probe|hash|version');
     }
+  });
+
+  it('makes the hash of a password for the configuration, each time another one', async () => {
+    const { run, printed } = terminal();
+    expect(await run('hash')).toBe(0);
+    expect(await run('hash')).toBe(0);
+    const [first = '', second = ''] = printed;
+    expect(first).not.toBe(second);
+    for (const hash of printed) expect(await verifyPassword(hash, 'secret')).toBe(true);
+    const empty = terminal({ readInput: async () => '\n' });
+    expect(await empty.run('hash')).toBe(2);
+    expect(empty.complained[0]).toContain('standard input');
   });
 
   it('says its version', async () => {
@@ -55,7 +69,7 @@ describe('the command line', () => {
 
   it('ends with 2 and a sentence for a command, option or argument that there is not', async () => {
     const mistakes: [string[], string][] = [
-      [['dance'], 'There is no command "dance". The commands are: serve, probe, version.'],
+      [['dance'], 'There is no command "dance". The commands are: serve, probe, hash, version.'],
       [['--loud'], 'There is no option "--loud".'],
       [['toString'], 'There is no command "toString".'],
       [['serve', '--confg', 'x'], 'There is no option "--confg".'],

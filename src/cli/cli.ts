@@ -3,6 +3,7 @@ import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand }
 import { version } from '#app/version.ts';
 import { messageOf } from '#util/named-error.ts';
 import { type CliEnvironment, UsageError } from './environment.ts';
+import { hashCommand } from './hash.ts';
 import { probeCommand } from './probe.ts';
 import { serveCommand } from './serve.ts';
 
@@ -17,6 +18,7 @@ export async function runCli(rawArgs: readonly string[], environment: CliEnviron
   const commands: Record<string, CommandDef> = {
     serve: serveCommand(environment),
     probe: probeCommand(environment),
+    hash: hashCommand(environment),
     version: defineCommand({
       meta: { name: 'version', description: 'Say which version this is' },
       run: () => environment.print(`sluice ${version}, Node ${process.version}`),

@@ -22,6 +22,8 @@ export interface CliEnvironment {
     config: Config,
     source: ConfigurationSource,
   ) => Promise<Pick<SluiceServer, 'addresses' | 'close'>>;
+  /** All of the standard input. */
+  readonly readInput: () => Promise<string>;
   readonly probe: (address: string) => Promise<ProbeReport>;
 }
 

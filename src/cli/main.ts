@@ -1,5 +1,6 @@
 /** The command `sluice`; bin/sluice.mjs and `npm start` come here. */
 
+import { text } from 'node:stream/consumers';
 import { loadConfig } from '#config/load.ts';
 import { parseStreamName } from '#hub/name.ts';
 import { runCli } from './cli.ts';
@@ -13,6 +14,7 @@ const code = await runCli(process.argv.slice(2), {
   loadConfig: (path) => loadConfig(path, { streamName: parseStreamName }),
   // Loaded only when wanted: --help and mistakes are answered at once.
   createServer: async (config, source) => (await import('#app/server.ts')).createServer(config, { source }),
+  readInput: () => text(process.stdin),
   probe: async (address) => (await import('#app/probe.ts')).probe(address),
 });
 process.exitCode = code;

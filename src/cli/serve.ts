@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
 import { version } from '#app/version.ts';
-import { DEFAULT_FILE } from '#config/load.ts';
+import { asksWho, DEFAULT_FILE } from '#config/load.ts';
 import type { Config } from '#config/schema.ts';
 import type { CliEnvironment } from './environment.ts';
 
@@ -49,7 +49,8 @@ function whereToLook(config: Config, { http, rtsp }: { http: string; rtsp: strin
     ['Stop', 'Ctrl+C'],
   ];
   const table = lines.map(([name = '', text = '']) => `  ${name.padEnd(9)}${text}`);
-  return [`Sluice ${version} is running, for this machine only.`, '', ...table, ''].join('\n');
+  const who = asksWho(config) ? 'for those that "users" and its like let in' : 'for this machine only';
+  return [`Sluice ${version} is running, ${who}.`, '', ...table, ''].join('\n');
 }
 
 /** Resolves with the first signal to stop; the second one ends the process. */

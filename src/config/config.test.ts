@@ -88,7 +88,11 @@ describe('the configuration', () => {
 
   it('refuses an address that is not loopback, and says why', () => {
     expect(refusal('host: 0.0.0.0')).toMatchObject({ code: 'CONFIG_NOT_LOOPBACK' });
-    expect(refusal('host: 0.0.0.0').message).toContain('no users can be set yet');
+    expect(refusal('host: 0.0.0.0').message).toContain(
+      'Either set "users" (docs/users.md), or leave "host" at 127.0.0.1',
+    );
+    const anna = 'users: [{ name: anna, password: secret, permissions: [{ actions: [read] }] }]';
+    expect(parseConfig(`host: 0.0.0.0\n${anna}`, 'sluice.yml').host).toBe('0.0.0.0');
     for (const host of ['localhost', '127.0.0.1', '127.8.9.1', '::1']) expect(isLoopback(host)).toBe(true);
     for (const host of ['0.0.0.0', '::', '192.168.1.4', 'example.org', '1270.0.0.1', '']) {
       expect(isLoopback(host)).toBe(false);
@@ -177,8 +181,18 @@ describe('the nearest key', () => {
 describe('what is written about the configuration', () => {
   const example = readFileSync(join(root, 'sluice.example.yml'), 'utf8');
 
+  /** With what is commented out in use: `#` before a line of the file, where a sentence has a space behind it. */
+  const inUse = example.replace(/^#(?! \S|$)/gm, '');
+
+  it('the example is right with what is commented out in it', () => {
+    expect(parseConfig(inUse, join(root, 'sluice.example.yml')).users.map(({ name }) => name)).toEqual([
+      'anna',
+      'any',
+    ]);
+  });
+
   it('the example has every key', () => {
-    const written = paths(parse(example)).map((path) => path.replace(/^streams\.[^.]+\./, 'streams.<name>.'));
+    const written = paths(parse(inUse)).map((path) => path.replace(/^streams\.[^.]+\./, 'streams.<name>.'));
     expect(new Set(configKeys().map((key) => key.path)).difference(new Set(written))).toEqual(new Set());
   });
 

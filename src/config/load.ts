@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { messageOf, NamedError } from '#util/named-error.ts';
+import { accessKeys } from './access-schema.ts';
 import { isLoopback } from './loopback.ts';
 import { nearest } from './nearest.ts';
 import { type Config, configSchema, defaultConfig, hookKeys, streamKeys } from './schema.ts';
@@ -68,10 +69,10 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
   if (!parsed.success) throw problem(parsed.error.issues, document, lines, place);
   const config = parsed.data;
 
-  if (!isLoopback(config.host)) {
+  if (!isLoopback(config.host) && !asksWho(config)) {
     throw new NamedError(
       'CONFIG_NOT_LOOPBACK',
-      `${place(offsetOf(document, ['host']))}: "host" is ${config.host}, and no users can be set yet, so Sluice listens on loopback only. Leave "host" at 127.0.0.1 and put a proxy with a login in front.`,
+      `${place(offsetOf(document, ['host']))}: "host" is ${config.host}, which others can reach, and no users are set, so anybody could do anything. Either set "users" (docs/users.md), or leave "host" at 127.0.0.1 and put a proxy with a login in front.`,
       500,
     );
   }
@@ -95,6 +96,11 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
   return withAbsolutePaths(config, dirname(resolve(file)));
 }
 
+/** Whether anybody is asked who they are; else everybody may do everything. */
+export function asksWho({ users, tokens, jwt, authHook }: Config): boolean {
+  return users.length > 0 || tokens.length > 0 || jwt !== undefined || authHook !== undefined;
+}
+
 function withAbsolutePaths(config: Config, folder: string): Config {
   const streams = Object.entries(config.streams).map(([name, stream]) => [
     name,
@@ -109,6 +115,9 @@ function withAbsolutePaths(config: Config, folder: string): Config {
       cert: config.tls.cert && resolve(folder, config.tls.cert),
       key: config.tls.key && resolve(folder, config.tls.key),
     },
+    ...(config.jwt && !/^https?:\/\//i.test(config.jwt.jwks)
+      ? { jwt: { ...config.jwt, jwks: resolve(folder, config.jwt.jwks) } }
+      : {}),
     algorithms: {
       ...config.algorithms,
       folders: config.algorithms.folders.map((path) => resolve(folder, path)),
@@ -184,6 +193,8 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
     return path.length === 2 ? [...streamKeys] : ['algorithm', 'parameters'];
   }
   if (path[0] === 'hooks') return [...hookKeys];
+  const access = accessKeys(path);
+  if (access) return access;
   const top = configSchema.shape;
   if (path.length === 0) return Object.keys(top);
   return Object.keys(defaultConfig()[path[0] as keyof Config] as object);

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { accessShape } from './access-schema.ts';
+import { oneOf, section, wholeNumber, yesOrNo } from './fields.ts';
 import { sourceKind } from './source.ts';
 
 /**
@@ -7,22 +9,7 @@ import { sourceKind } from './source.ts';
  * error: `"rtsp.port" must be a whole number from 0 to 65535`.
  */
 
-function wholeNumber(minimum: number, maximum: number) {
-  const error = `must be a whole number from ${minimum} to ${maximum}`;
-  return z.number({ error }).int({ error }).min(minimum, { error }).max(maximum, { error });
-}
-
-function yesOrNo() {
-  return z.boolean({ error: 'must be true or false' });
-}
-
-function oneOf<const Values extends readonly [string, ...string[]]>(...values: Values) {
-  return z.enum(values, { error: `must be one of ${values.join(', ')}` });
-}
-
-function section<Shape extends z.ZodRawShape>(shape: Shape) {
-  return z.strictObject(shape, { error: 'must be a map of keys and values' });
-}
+const hostRule = 'must be a name without a port';
 
 const port = () => wholeNumber(0, 65_535);
 
@@ -195,7 +182,8 @@ export const streamKeys: readonly string[] = Object.keys(stream.shape);
 export const configSchema = section({
   host: z.string({ error: 'must be an address' }).default('127.0.0.1').meta({
     title: 'Address to listen on',
-    description: 'A loopback address: no users can be set yet, so any other address is refused.',
+    description:
+      'Without users a loopback address; with `users`, `tokens`, `jwt` or `authHook` any address of this machine, or `0.0.0.0` for all.',
   }),
   rtsp: section({
     port: port().default(8554).meta({
@@ -247,6 +235,16 @@ export const configSchema = section({
       title: 'HTTP port',
       description: 'TCP port of the page, the API, the player and the metrics; 0 takes any free one.',
     }),
+    allowedHosts: z
+      .array(z.string({ error: hostRule }).regex(/^[\w.-]+$/, { error: hostRule }), {
+        error: 'must be a list of names',
+      })
+      .default([])
+      .meta({
+        title: 'Names of this server',
+        description:
+          'Names by which browsers may reach the server, without a port, e.g. `video.example.org`; addresses and `localhost` need no entry. Others are refused: somebody may have pointed their name here (DNS rebinding).',
+      }),
   })
     .prefault({})
     .meta({ title: 'HTTP', description: 'Everything that is not RTSP.' }),
@@ -342,6 +340,7 @@ export const configSchema = section({
   })
     .prefault({})
     .meta({ title: 'Publishers', description: 'What happens when publishers come and go.' }),
+  ...accessShape,
   log: section({
     level: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent')
       .default('info')

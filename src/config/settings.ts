@@ -29,6 +29,9 @@ export const parts = {
   workers: 'Goes at once. Processes over a lower limit end when they have no work left.',
   readers: 'Goes for readers that come from then on.',
   publishers: 'Goes at once, also for readers that are waiting.',
+  access:
+    'Goes at once for whoever comes. Sessions that would not be let in any more end; those of a user whose password changed too.',
+  'http.names': 'Goes at once.',
   log: 'Goes at once.',
 } as const satisfies Record<string, string>;
 
@@ -59,6 +62,7 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'http.port': ['http.listener'],
   'tls.cert': ['rtsp.tls'],
   'tls.key': ['rtsp.tls'],
+  'http.allowedHosts': ['http.names'],
   demo: ['sources', 'detection'],
   'streams.<name>.source': ['sources'],
   'streams.<name>.onDemand': ['sources'],
@@ -79,6 +83,14 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'reader.stallSeconds': ['readers'],
   'publisher.takeover': ['publishers'],
   'publisher.holdSeconds': ['publishers'],
+  users: ['access'],
+  tokens: ['access'],
+  'jwt.jwks': ['access'],
+  'jwt.issuer': ['access'],
+  'jwt.audience': ['access'],
+  'jwt.permissionsClaim': ['access'],
+  'authHook.url': ['access'],
+  'authHook.timeoutSeconds': ['access'],
   'log.level': ['log'],
   'log.format': ['log'],
 };

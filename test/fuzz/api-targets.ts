@@ -1,6 +1,7 @@
 import { parameterSchema } from '#algorithms/parameters.ts';
 import { createApi } from '#api/server.ts';
 import { parseViewerMessage } from '#api/viewer-messages.ts';
+import { AccessControl } from '#auth/access-control.ts';
 import { domain } from '../support/api.ts';
 import type { FuzzTarget } from './run.ts';
 
@@ -75,7 +76,12 @@ function api() {
       workers: () => [],
       algorithms: () => algorithms,
     },
-    ...{ place: { host: '127.0.0.1' }, version: '0', pageFolder: '/nowhere' },
+    ...{
+      access: new AccessControl({ users: [], tokens: [] }),
+      place: { host: '127.0.0.1', names: [], asksWho: false },
+      version: '0',
+      pageFolder: '/nowhere',
+    },
     onFault: (error) => {
       throw error;
     },

@@ -2,6 +2,7 @@ import { onTestFinished } from 'vitest';
 import { parameterSchema } from '#algorithms/parameters.ts';
 import type { ApiDependencies } from '#api/dependencies.ts';
 import { createApi } from '#api/server.ts';
+import { AccessControl } from '#auth/access-control.ts';
 import { domain } from './api.ts';
 
 /** The API over a hub and runs as they are, asked without a port; it is closed when its test is over. */
@@ -29,7 +30,8 @@ export function api(options: Partial<ApiDependencies> = {}) {
         tasks: [],
       },
     ],
-    place: { host: '127.0.0.1' },
+    access: new AccessControl({ users: [], tokens: [] }),
+    place: { host: '127.0.0.1', names: [], asksWho: false },
     version: '1.2.3',
     pageFolder: '/nowhere',
     ...options,

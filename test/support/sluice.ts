@@ -29,6 +29,8 @@ export interface TestSluice extends AsyncDisposable {
   remove(path: string): Promise<number>;
   /** Writes the configuration file anew and waits until the server has read it; gives what its health says then. */
   rewrite(yaml: string, ports?: string): Promise<TestHealth>;
+  /** Writes the configuration file anew; for servers that tell their health to nobody. */
+  change(yaml: string): Promise<void>;
   health(): Promise<TestHealth>;
   readonly log: Logger;
   runs(): Promise<RunInfo[]>;
@@ -56,6 +58,10 @@ export async function sluice(yaml = '', log: Logger = pino({ level: 'silent' }))
     server,
     log,
     health,
+    change: async (changed) => {
+      await writeFile(`${file}.new`, `${FREE_PORTS}${changed}`);
+      await rename(`${file}.new`, file);
+    },
     rewrite: async (changed, ports = FREE_PORTS) => {
       const before = await health();
       // As editors do it: a new file in the place of the old one.

@@ -1,6 +1,7 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { LoginNeeded } from './api/queries.ts';
 import { startLanguage } from './language.ts';
 import { App } from './page/app.tsx';
 import { startTheme } from './theme.ts';
@@ -13,7 +14,13 @@ startTheme();
 await startLanguage();
 
 const queries = new QueryClient({
-  defaultOptions: { queries: { retry: true, retryDelay: 1_500, refetchOnWindowFocus: false } },
+  defaultOptions: {
+    queries: {
+      retry: (_, error) => !(error instanceof LoginNeeded),
+      retryDelay: 1_500,
+      refetchOnWindowFocus: false,
+    },
+  },
 });
 
 createRoot(document.getElementById('root') as HTMLElement).render(

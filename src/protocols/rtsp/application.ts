@@ -38,11 +38,24 @@ export interface PlayAnswer {
   readonly start: () => void;
 }
 
+/** A request that names a stream, before anything else is done about it. */
+export interface AdmissionRequest {
+  readonly method: 'DESCRIBE' | 'ANNOUNCE' | 'SETUP';
+  readonly address: RtspAddress;
+  /** The Authorization header. */
+  readonly authorization: string | undefined;
+}
+
 /**
  * What stands behind a session: the server. A method that throws (or rejects with) a NamedError answers the request
  * with that error; other errors are answered by 500 and handed to `fault`.
  */
 export interface RtspApplication {
+  /**
+   * Whether whoever asks may do so; a refusal with challenges (AccessRefusal) is answered by 401 with them. Undefined:
+   * they may, there was nothing to ask. Without it everybody may do everything.
+   */
+  admit?(request: AdmissionRequest): Promise<void> | undefined;
   describe(address: RtspAddress): MaybePromise<DescribeAnswer>;
   /** A publisher shows what it will send; `name` is the address's path. */
   announce(name: string, sdp: string): void;

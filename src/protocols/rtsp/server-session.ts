@@ -1,5 +1,6 @@
 import type { Clock } from '#util/clock.ts';
 import { messageOf } from '#util/named-error.ts';
+import type { RtspAddress } from './address.ts';
 import type { RtspApplication } from './application.ts';
 import { RtspHeaders } from './headers.ts';
 import type { RtspMessage, RtspRequest } from './message.ts';
@@ -105,7 +106,11 @@ export class RtspServerSession {
   #answer(request: RtspRequest): Promise<void> | undefined {
     let result: Answer | Promise<Answer>;
     try {
-      result = this.#machine.answer(request, checkRequest(request));
+      const address = checkRequest(request);
+      const admission = this.#admit(request, address);
+      result = admission
+        ? admission.then(() => this.#answerIfOpen(request, address))
+        : this.#machine.answer(request, address);
     } catch (error) {
       this.#refuse(request, error);
       return undefined;
@@ -122,6 +127,17 @@ export class RtspServerSession {
         if (!this.#closed) this.#refuse(request, error);
       },
     );
+  }
+
+  /** Asks the application whether whoever sent the request may do that with the stream that it names. */
+  #admit({ method, headers }: RtspRequest, address: RtspAddress): Promise<void> | undefined {
+    if (method !== 'DESCRIBE' && method !== 'ANNOUNCE' && method !== 'SETUP') return undefined;
+    return this.#app.admit?.({ method, address, authorization: headers.get('authorization') });
+  }
+
+  /** The connection may have gone while the application was asked; nothing may begin then. */
+  #answerIfOpen(request: RtspRequest, address: RtspAddress): Answer | Promise<Answer> {
+    return this.#closed ? {} : this.#machine.answer(request, address);
   }
 
   #grant(request: RtspRequest, answer: Answer): void {

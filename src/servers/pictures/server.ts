@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Access, Credentials } from '#hub/access.ts';
+import type { Access } from '#hub/access.ts';
 import type { Feed } from '#hub/feed.ts';
+import { credentialsOf, refusalHeaders } from '#hub/http-credentials.ts';
 import type { Hub } from '#hub/hub.ts';
 import { Reader } from '#hub/reader.ts';
 import type { Stream } from '#hub/stream.ts';
@@ -100,13 +101,15 @@ export class PicturesServer {
 
   /** @throws NamedError of access, STREAM_NOT_FOUND, SOURCE_NOT_READY */
   async #enter(request: IncomingMessage, { stream, query }: Target, signal: AbortSignal): Promise<Stream> {
-    await this.#access.check({
+    const { onRevoked } = await this.#access.check({
       action: 'read',
       stream,
       door: 'snapshot',
       remote: request.socket.remoteAddress ?? '',
-      credentials: credentialsOf(request, query),
+      credentials: credentialsOf(request.headers, query),
     });
+    const leave = signal.aborted ? undefined : onRevoked?.(() => request.socket.destroy());
+    if (leave) signal.addEventListener('abort', leave, { once: true });
     return this.#hub.wanted(stream, signal);
   }
 
@@ -158,33 +161,21 @@ export class PicturesServer {
         throw new NamedError('PICTURES_FAILED', 'There are no pictures: the server stops.', 503);
       await act(gone.signal);
     } catch (error) {
-      if (!gone.signal.aborted) this.#refuse(response, error);
+      if (!gone.signal.aborted) this.#refuse(request, response, error);
     }
   }
 
-  #refuse(response: ServerResponse, error: unknown): void {
+  #refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
     const known = error instanceof NamedError;
     if (!known) this.#fault(error);
     const { code, status } = known ? error : { code: 'INTERNAL_ERROR', status: 500 };
     const message = known ? messageOf(error) : 'A bug in Sluice; the log has more.';
     if (response.headersSent) return void response.destroy();
-    if (status === 401) response.setHeader('WWW-Authenticate', 'Basic realm="sluice", charset="UTF-8"');
     response.writeHead(status, {
+      ...refusalHeaders(error, request.headers),
       'Content-Type': 'application/json; charset=utf-8',
       'Cache-Control': 'no-store',
     });
     response.end(JSON.stringify({ error: { code, message } }));
   }
-}
-
-/** Who asks: by `Authorization` (RFC 7617, RFC 6750), or by a token in the address, for what cannot send headers. */
-function credentialsOf({ headers }: IncomingMessage, query: URLSearchParams): Credentials {
-  const [, scheme, value = ''] = /^(basic|bearer) +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
-  if (scheme?.toLowerCase() === 'bearer') return { kind: 'token', token: value };
-  if (scheme) {
-    const [user = '', ...rest] = Buffer.from(value, 'base64').toString('utf8').split(':');
-    return { kind: 'password', user, password: rest.join(':') };
-  }
-  const token = query.get('token');
-  return token === null ? { kind: 'none' } : { kind: 'token', token };
 }

@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { type Access, openAccess } from '#hub/access.ts';
 import type { Hub } from '#hub/hub.ts';
 import { DEFAULT_REORDER_MS } from '#protocols/rtp/reorder.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
@@ -14,6 +15,8 @@ import { UdpPorts } from './udp-ports.ts';
 
 export interface RtspServerOptions {
   readonly hub: Hub;
+  /** Who may publish and read; everybody by default. */
+  readonly access?: Access;
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
@@ -205,6 +208,7 @@ export class RtspServer implements AsyncDisposable {
       socket,
       id: `rtsp-${this.#nextId++}`,
       hub: this.#options.hub,
+      access: this.#options.access ?? openAccess,
       clock: this.#options.clock ?? systemClock,
       timeoutMs: this.#sessionTimeoutMs,
       log: this.#log,

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import type { Access } from '#hub/access.ts';
 import type { Hub } from '#hub/hub.ts';
 import type { RtspAddress } from '#protocols/rtsp/address.ts';
 import type {
+  AdmissionRequest,
   DescribeAnswer,
   PlayAnswer,
   RtspApplication,
@@ -13,6 +15,7 @@ import { TUNNEL_ANSWER, TunnelGreeting, tunnelRefusal } from '#protocols/rtsp/ht
 import { RtspServerSession } from '#protocols/rtsp/server-session.ts';
 import type { Clock } from '#util/clock.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
+import { Admission } from './admission.ts';
 import { describeStream, findStream, RtspReading } from './from-stream.ts';
 import type { HttpTunnels } from './http-tunnels.ts';
 import type { RtspLog } from './log.ts';
@@ -28,6 +31,7 @@ export interface RtspConnectionOptions {
   readonly socket: Socket;
   readonly id: string;
   readonly hub: Hub;
+  readonly access: Access;
   readonly clock: Clock;
   readonly timeoutMs: number;
   readonly log: RtspLog;
@@ -48,6 +52,7 @@ export class RtspConnection implements RtspApplication {
   readonly #socket: Socket;
   readonly #session: RtspServerSession;
   readonly #remote: string;
+  readonly #admission: Admission;
   #publishing: RtspPublishing | undefined;
   #reading: RtspReading | undefined;
   #paths: MediaPaths | undefined;
@@ -67,6 +72,11 @@ export class RtspConnection implements RtspApplication {
     this.#options = options;
     this.#socket = socket;
     this.#remote = `${plainAddress(socket.remoteAddress ?? '')}:${socket.remotePort ?? 0}`;
+    this.#admission = new Admission({
+      access: options.access,
+      remote: plainAddress(socket.remoteAddress ?? ''),
+      onRevoked: (reason) => this.close(reason),
+    });
     this.#session = new RtspServerSession({
       application: this,
       clock,
@@ -85,6 +95,7 @@ export class RtspConnection implements RtspApplication {
       this.#cancelLinger?.();
       if (this.#cookie !== undefined) options.tunnels.leave(this.#cookie);
       this.#gone.abort();
+      this.#admission.close();
       this.#session.close(why);
       this.#paths?.close();
       options.onClose();
@@ -138,12 +149,18 @@ export class RtspConnection implements RtspApplication {
     tunnels.post(cookie, this.#socket, body);
   }
 
+  admit(request: AdmissionRequest): Promise<void> | undefined {
+    return this.#admission.ask(request);
+  }
+
   async describe(address: RtspAddress): Promise<DescribeAnswer> {
+    this.#admission.mustCover('read', address.path);
     const stream = await findStream(this.#options.hub, address.path, this.#gone.signal);
     return describeStream(stream, { clock: this.#options.clock, address: this.#socket.localAddress });
   }
 
   announce(name: string, sdp: string): void {
+    this.#admission.mustCover('publish', name);
     const { clock, reorderMs } = this.#options;
     const send = (channel: number, packet: Buffer) => this.#paths?.send(channel, packet);
     this.#publishing = this.#orSay(name, () => new RtspPublishing(name, sdp, clock, { reorderMs, send }));
@@ -155,6 +172,7 @@ export class RtspConnection implements RtspApplication {
   }
 
   async setupPlay(setup: SetupRequest): Promise<SetupAnswer> {
+    this.#admission.mustCover('read', setup.name);
     const { hub, sequences, clock, id } = this.#options;
     const reading =
       this.#reading ??

@@ -3,10 +3,41 @@ import { useEffect, useState } from 'react';
 import { ReconnectingSocket } from '../player/reconnecting-socket.ts';
 import type { AlgorithmInfo, Health, StreamInfo } from './types.ts';
 
+/** The server asks who we are. */
+export class LoginNeeded extends Error {}
+
 async function get<T>(path: string, signal: AbortSignal): Promise<T> {
   const response = await fetch(path, { signal, headers: { accept: 'application/json' } });
+  if (response.status === 401) throw new LoginNeeded();
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
   return (await response.json()) as T;
+}
+
+/** Logs in; gives the sentence of the server where that fails. */
+export async function logIn(user: string, password: string): Promise<string | undefined> {
+  const response = await fetch('/api/session', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ user, password }),
+  });
+  if (response.ok) return undefined;
+  const body = (await response.json().catch(() => ({}))) as { error?: { message?: string } };
+  return body.error?.message ?? String(response.status);
+}
+
+/** Logs out, and shows what is left. */
+export async function logOut(): Promise<void> {
+  await fetch('/api/session', { method: 'DELETE' });
+  location.reload();
+}
+
+/** Who we are; `user` is absent where nobody is asked. */
+export function useSession(): UseQueryResult<{ readonly user?: string }> {
+  return useQuery({
+    queryKey: ['session'],
+    queryFn: ({ signal }) => get<{ user?: string }>('/api/session', signal),
+    staleTime: 60_000,
+  });
 }
 
 /** All streams; `details` asks often enough for counters that are looked at. */

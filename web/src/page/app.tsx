@@ -1,7 +1,8 @@
 import type { ReactNode } from 'react';
-import { useServerEvents, useStreams } from '../api/queries.ts';
+import { LoginNeeded, useServerEvents, useStreams } from '../api/queries.ts';
 import { Empty } from './empty.tsx';
 import { useKeys } from './keys.ts';
+import { Login } from './login.tsx';
 import { Rail } from './rail.tsx';
 import { useUrlState } from './url-state.ts';
 import { View } from './view.tsx';
@@ -20,6 +21,7 @@ export function App(): ReactNode {
       list.slice(0, 9).map((stream, i) => [String(i + 1), () => change({ stream: stream.name })]),
     ),
   );
+  if (streams.error instanceof LoginNeeded) return <Login />;
   return (
     <div className="app">
       <Rail

@@ -1,6 +1,6 @@
 import { type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useHealth } from '../api/queries.ts';
+import { logOut, useHealth, useSession } from '../api/queries.ts';
 import type { StreamInfo } from '../api/types.ts';
 import { type Language, setLanguage } from '../language.ts';
 import { codecName } from '../player/codec-support.ts';
@@ -109,6 +109,7 @@ function describe(stream: StreamInfo): string {
 function RailFoot(): ReactNode {
   const { t, i18n } = useTranslation();
   const health = useHealth();
+  const user = useSession().data?.user;
   const [theme, choose] = useState<Theme>(currentTheme());
   const other: Theme = theme === 'dark' ? 'light' : 'dark';
   return (
@@ -146,6 +147,11 @@ function RailFoot(): ReactNode {
         {theme === 'dark' ? <Sun /> : <Moon />}
       </button>
       <KeysHelp />
+      {user !== undefined && (
+        <button type="button" className="text-button" data-testid="log-out" onClick={() => void logOut()}>
+          {t('login.out', { user })}
+        </button>
+      )}
       <span className="version">{health.data?.version}</span>
     </div>
   );
