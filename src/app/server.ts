@@ -272,7 +272,7 @@ export async function createServer(
   }
 }
 
-/** Said at the start and at each change: whoever reads the file can read them. */
+/** Said at the start: whoever reads the file can read them. */
 function warnOfPlainPasswords({ users }: Config, log: Logger): void {
   const names = users.filter(({ password }) => password !== undefined && !looksHashed(password));
   if (names.length === 0) return;

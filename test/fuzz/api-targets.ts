@@ -2,6 +2,7 @@ import { parameterSchema } from '#algorithms/parameters.ts';
 import { createApi } from '#api/server.ts';
 import { parseViewerMessage } from '#api/viewer-messages.ts';
 import { AccessControl } from '#auth/access-control.ts';
+import { parseAuthorization } from '#util/authorization.ts';
 import { domain } from '../support/api.ts';
 import type { FuzzTarget } from './run.ts';
 
@@ -58,6 +59,17 @@ export const apiTargets: readonly FuzzTarget[] = [
       json({ type: 'release', algorithm: 'people' }),
     ],
     open: () => ({ take: (input) => void parseViewerMessage(input, false) }),
+  },
+  {
+    name: 'authorizations',
+    seeds: () => [
+      Buffer.from('Basic YW5uYTpzZWNyZXQ='),
+      Buffer.from('Bearer eyJhbGciOiJIUzI1NiJ9.e30.abc-_'),
+      Buffer.from('Digest username="a", realm="b\\"c", uri="/d", algorithm=SHA-256, nc=00000001, qop=auth'),
+    ],
+    open: () => ({
+      take: (input) => void parseAuthorization(input.toString('latin1')),
+    }),
   },
 ];
 

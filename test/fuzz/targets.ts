@@ -24,7 +24,6 @@ import { parseSdp } from '#protocols/sdp/sdp.ts';
 import { depacketizerFor, trackFromMedia } from '#protocols/sdp/tracks.ts';
 import { parseClientMessage } from '#servers/mse/messages.ts';
 import { RtspPublishing } from '#servers/rtsp/to-stream.ts';
-import { parseAuthorization } from '#util/authorization.ts';
 import { VirtualClock } from '#util/clock.ts';
 import { FaultCamera } from '../support/fault-camera/camera.ts';
 import { madeUpClip } from '../support/fault-camera/clip.ts';
@@ -382,17 +381,6 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     open: () => ({
       take: (input) =>
         void parseConfig(input.toString(), '/nowhere/sluice.yml', { streamName: parseStreamName }),
-    }),
-  },
-  {
-    name: 'authorizations',
-    seeds: () => [
-      text('Basic YW5uYTpzZWNyZXQ='),
-      text('Bearer eyJhbGciOiJIUzI1NiJ9.e30.abc-_'),
-      text('Digest username="a", realm="b\\"c", uri="/d", algorithm=SHA-256, nc=00000001, qop=auth'),
-    ],
-    open: () => ({
-      take: (input) => void parseAuthorization(input.toString('latin1')),
     }),
   },
   ...apiTargets,
