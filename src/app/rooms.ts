@@ -6,6 +6,7 @@ import type { Config } from '#config/schema.ts';
 import type { Part } from '#config/settings.ts';
 import type { Hooks } from '#hooks/hooks.ts';
 import type { Hub } from '#hub/hub.ts';
+import type { HlsServer } from '#servers/hls/server.ts';
 import type { PreparedMedia, RtspServer } from '#servers/rtsp/server.ts';
 import type { PreparedTls } from '#servers/rtsp/tls-door.ts';
 import type { ConfiguredSources } from '#sources/configured.ts';
@@ -33,6 +34,7 @@ export interface RoomParts {
   readonly runs: RunManager;
   readonly http: Server;
   readonly rtsp: RtspServer;
+  readonly hls: HlsServer;
   readonly sources: ConfiguredSources;
   readonly hooks: Hooks;
   readonly certificates: CertificateWatch;
@@ -66,6 +68,7 @@ export class Rooms {
       this.#parts.certificates.watch(config.tls);
     },
     'rtsp.sessions': ({ rtsp }) => this.#parts.rtsp.setSessionTimeout(rtsp.sessionTimeout * 1000),
+    hls: ({ hls }) => this.#parts.hls.configure(hls),
     sources: (_, { streams }) => this.#parts.sources.apply(streams.flatMap(({ source }) => source ?? [])),
     // Both are checked and taken up together, in `apply`.
     detection: () => {},

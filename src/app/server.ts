@@ -12,6 +12,7 @@ import type { Config } from '#config/schema.ts';
 import { Hooks } from '#hooks/hooks.ts';
 import { credentialsOf } from '#hub/http-credentials.ts';
 import { Hub } from '#hub/hub.ts';
+import { HlsServer } from '#servers/hls/server.ts';
 import { MseServer } from '#servers/mse/server.ts';
 import { PicturesServer } from '#servers/pictures/server.ts';
 import { RtspServer } from '#servers/rtsp/server.ts';
@@ -133,6 +134,7 @@ export async function createServer(
     pageFolder: `${ROOT}web/dist`,
     onFault: (error, where) => log.error({ err: error }, where),
   });
+  const hls = new HlsServer({ hub, settings: config.hls, access, logger: log });
   const mse = new MseServer({ hub, logger: log });
   const pictures = new PicturesServer({
     hub,
@@ -140,7 +142,10 @@ export async function createServer(
     startPictures: picturesStarter(workers),
     onFault: (error) => log.error({ err: error }, 'a picture could not be given'),
   });
-  routeDoors(api, { files: { 'snapshot.jpg': pictures.snapshot, mjpeg: pictures.mjpeg }, folders: {} });
+  routeDoors(api, {
+    files: { 'index.m3u8': hls.index, 'snapshot.jpg': pictures.snapshot, mjpeg: pictures.mjpeg },
+    folders: { hls: hls.file },
+  });
   const results = new ResultsSocket({ runs, bus });
   const events = new EventsSocket({ hub, runs });
   routeUpgrades(api.server, {
@@ -193,6 +198,7 @@ export async function createServer(
       hub.close(reason);
       mse.close();
       pictures.close();
+      hls.close(reason);
       const doors = [rtsp.close(reason), results.close(), events.close()];
       await Promise.all([...tasks, ...doors, hooks.close(), workers[Symbol.asyncDispose]()]);
       await api.close();
@@ -240,6 +246,7 @@ export async function createServer(
       hooks,
       http: api.server,
       rtsp,
+      hls,
       sources,
       certificates,
       log: logs,

@@ -264,6 +264,42 @@ export const configSchema = section({
     })
     .prefault({})
     .meta({ title: 'TLS', description: 'The certificate of the ports that speak TLS.' }),
+  hls: section({
+    lowLatency: yesOrNo().default(true).meta({
+      title: 'Low latency',
+      description:
+        'Segments come in parts, and players are told of each as soon as it is there; when false, plain HLS. Players that do not know low latency play either.',
+    }),
+    segmentCount: wholeNumber(3, 100).default(7).meta({
+      title: 'Segments',
+      description: 'How many segments the playlist has. As many again stay in memory for slow players.',
+    }),
+    segmentSeconds: wholeNumber(1, 60).default(1).meta({
+      title: 'Shortest segment, seconds',
+      description:
+        'A segment ends with the first keyframe after this, so it is at least as long as from one keyframe to the next.',
+    }),
+    partMs: wholeNumber(50, 2000).default(200).meta({
+      title: 'Length of a part, milliseconds',
+      description: 'With low latency: as many whole pictures as come nearest to this.',
+    }),
+    segmentMaxBytes: wholeNumber(65_536, 1_073_741_824).default(16_777_216).meta({
+      title: 'Largest segment, bytes',
+      description:
+        'A segment that would be larger ends early, and the picture goes on with the next keyframe. Four times as much is kept of a stream.',
+    }),
+    closeSeconds: wholeNumber(5, 3600).default(60).meta({
+      title: 'Closing, seconds',
+      description: 'So long after the last request no more segments of a stream are made.',
+    }),
+    alwaysOn: yesOrNo().default(false).meta({
+      title: 'Always on',
+      description:
+        'Segments are made of every stream that is there, so that the first player need not wait for them.',
+    }),
+  })
+    .prefault({})
+    .meta({ title: 'HLS', description: 'The HLS door, on the HTTP port.' }),
   demo: yesOrNo().default(true).meta({
     title: 'Demonstration camera',
     description:

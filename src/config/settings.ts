@@ -17,6 +17,7 @@ export const parts = {
   'rtsp.sessions': 'Goes for new sessions.',
   'rtsp.media':
     'Goes for new sessions; those that there are keep their ports. When a UDP port that is given is busy, everything stays as it was; with `auto`, new sessions have TCP only.',
+  hls: 'Goes for streams whose first HLS player comes from then on.',
   sources:
     'Only this source ends or begins; with another source its readers wait and go on. The stream of a source that is taken out ends.',
   detection:
@@ -63,6 +64,13 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'tls.cert': ['rtsp.tls'],
   'tls.key': ['rtsp.tls'],
   'http.allowedHosts': ['http.names'],
+  'hls.lowLatency': ['hls'],
+  'hls.segmentCount': ['hls'],
+  'hls.segmentSeconds': ['hls'],
+  'hls.partMs': ['hls'],
+  'hls.segmentMaxBytes': ['hls'],
+  'hls.closeSeconds': ['hls'],
+  'hls.alwaysOn': ['hls'],
   demo: ['sources', 'detection'],
   'streams.<name>.source': ['sources'],
   'streams.<name>.onDemand': ['sources'],

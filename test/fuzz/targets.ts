@@ -22,9 +22,11 @@ import { RtspServerSession } from '#protocols/rtsp/server-session.ts';
 import { buildSdp, payloadTypeOf } from '#protocols/sdp/build.ts';
 import { parseSdp } from '#protocols/sdp/sdp.ts';
 import { depacketizerFor, trackFromMedia } from '#protocols/sdp/tracks.ts';
+import { parseDirectives, parseRange, slice, tokenSuffix } from '#servers/hls/request.ts';
 import { parseClientMessage } from '#servers/mse/messages.ts';
 import { RtspPublishing } from '#servers/rtsp/to-stream.ts';
 import { VirtualClock } from '#util/clock.ts';
+import { NamedError } from '#util/named-error.ts';
 import { FaultCamera } from '../support/fault-camera/camera.ts';
 import { madeUpClip } from '../support/fault-camera/clip.ts';
 import { FaultPublisherCore } from '../support/fault-camera/publisher-core.ts';
@@ -357,6 +359,35 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     seeds: () =>
       ['{"type":"pause"}', '{"type":"ping","t":12.5}', '{"type":"resume"}'].map((one) => Buffer.from(one)),
     open: () => ({ take: (input) => void parseClientMessage(input.toString()) }),
+  },
+  {
+    name: 'HLS requests',
+    seeds: () =>
+      [
+        '_HLS_msn=12&_HLS_part=3&_HLS_skip=YES',
+        'token=a%20b&jwt=c',
+        'bytes=2-400',
+        'Basic YTpi',
+        'Bearer x.y.z',
+      ].map((one) => Buffer.from(one)),
+    open: () => ({
+      take(input) {
+        const asked = input.toString('latin1');
+        const query = new URLSearchParams(asked);
+        if (/[\r\n"]/.test(tokenSuffix(query))) throw new Error('A token breaks out of the playlist.');
+        const range = parseRange(asked, 1000);
+        if (typeof range !== 'string') {
+          const cut = slice([Buffer.alloc(400), Buffer.alloc(600)], range.first, range.last);
+          if (cut.reduce((sum, { length }) => sum + length, 0) !== range.last - range.first + 1)
+            throw new Error('A range has another size than it says.');
+        }
+        try {
+          parseDirectives(query);
+        } catch (error) {
+          if (!(error instanceof NamedError)) throw error;
+        }
+      },
+    }),
   },
   {
     name: 'configuration',

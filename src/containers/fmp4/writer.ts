@@ -1,6 +1,4 @@
-import { H264, h264NalType, parseH264Sps } from '#codecs/h264.ts';
-import { H265, h265NalType } from '#codecs/h265.ts';
-import { sameNals } from '#codecs/nal.ts';
+import { parseH264Sps } from '#codecs/h264.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { Timeline } from '#media/timeline.ts';
 import { rescale } from '#media/timestamps.ts';
@@ -9,10 +7,8 @@ import { AudioLane, type EmitRun } from './audio-lane.ts';
 import { initSegment } from './init-segment.ts';
 import { type Envelope, mediaFragment, noEnvelope, type TrackRun } from './media-fragment.ts';
 import { isDescribable } from './sample-entry.ts';
+import { isSampleData, LONGEST_REORDERING, sameFormat } from './track-format.ts';
 import { VideoTiming } from './video-timing.ts';
-
-/** Most ticks from decoding to presentation: far more than any encoder reorders, far less than 31 bits can say. */
-const LONGEST_REORDERING = 2 ** 30;
 
 /** What the writer gives out: an initialisation segment (`config`) or one fragment. */
 export interface Fmp4Chunk {
@@ -165,31 +161,6 @@ export class Fmp4Writer {
 /** The initialisation segment does not describe the track as it is now. */
 function isStale(lane: Lane): boolean {
   return lane.described?.format !== lane.track.format;
-}
-
-/** An initialisation segment for one would be the same for the other. */
-function sameFormat(a: Track, b: Track): boolean {
-  if (a.clockRate !== b.clockRate || a.format.codec !== b.format.codec) return false;
-  if (isVideo(a) && isVideo(b)) return sameNals(a.format.parameterSets, b.format.parameterSets);
-  if (!isAudio(a) || !isAudio(b)) return false;
-  const { sampleRate, channels, config } = a.format;
-  return (
-    sampleRate === b.format.sampleRate && channels === b.format.channels && config.equals(b.format.config)
-  );
-}
-
-/** Leaves parameter sets, which the sample entry has, and access unit delimiters out of samples. */
-function isSampleData(track: VideoTrack): (nal: Buffer) => boolean {
-  if (track.format.codec === 'h264') {
-    return (nal) => {
-      const type = h264NalType(nal);
-      return type !== H264.sps && type !== H264.pps && type !== H264.aud;
-    };
-  }
-  return (nal) => {
-    const type = h265NalType(nal);
-    return type < H265.vps || type > H265.aud;
-  };
 }
 
 function framesPerSecond(track: VideoTrack): number | undefined {
