@@ -10,6 +10,7 @@ export interface BenchServer extends AsyncDisposable {
   readonly pid: number;
   readonly http: string;
   readonly rtsp: string;
+  readonly rtmp: string;
   /** Milliseconds from the start of the process to its first answer on the HTTP door. */
   readonly startMs: number;
 }
@@ -17,11 +18,11 @@ export interface BenchServer extends AsyncDisposable {
 /** Starts the real server, as `npm start` does, on free ports. */
 export async function startServer(configuration = ''): Promise<BenchServer> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
-  const [httpPort, rtspPort] = [await freePort(), await freePort()];
+  const [httpPort, rtspPort, rtmpPort] = [await freePort(), await freePort(), await freePort()];
   const file = join(folder, 'sluice.yml');
   await writeFile(
     file,
-    `http: { port: ${httpPort} }\nrtsp: { port: ${rtspPort}, udpPort: 0 }\nlog: { level: warn }\n${configuration}`,
+    `http: { port: ${httpPort} }\nrtsp: { port: ${rtspPort}, udpPort: 0 }\nrtmp: { port: ${rtmpPort} }\nlog: { level: warn }\n${configuration}`,
   );
   const begun = performance.now();
   const child = spawn(process.execPath, ['bin/sluice.mjs', 'serve', '--config', file], {
@@ -34,6 +35,7 @@ export async function startServer(configuration = ''): Promise<BenchServer> {
     pid: child.pid!,
     http,
     rtsp: `rtsp://127.0.0.1:${rtspPort}`,
+    rtmp: `rtmp://127.0.0.1:${rtmpPort}`,
     startMs,
     async [Symbol.asyncDispose]() {
       await stop(child);

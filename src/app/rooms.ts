@@ -7,6 +7,7 @@ import type { Part } from '#config/settings.ts';
 import type { Hooks } from '#hooks/hooks.ts';
 import type { Hub } from '#hub/hub.ts';
 import type { HlsServer } from '#servers/hls/server.ts';
+import type { RtmpServer } from '#servers/rtmp/server.ts';
 import type { PreparedMedia, RtspServer } from '#servers/rtsp/server.ts';
 import type { PreparedTls } from '#servers/rtsp/tls-door.ts';
 import type { ConfiguredSources } from '#sources/configured.ts';
@@ -20,6 +21,7 @@ import {
   configuredAlgorithms,
   httpAddress,
   hubSettings,
+  rtmpAddress,
   rtspAddress,
   rtspTls,
   workerLimits,
@@ -35,6 +37,7 @@ export interface RoomParts {
   readonly http: Server;
   readonly rtsp: RtspServer;
   readonly hls: HlsServer;
+  readonly rtmp: RtmpServer;
   readonly sources: ConfiguredSources;
   readonly hooks: Hooks;
   readonly certificates: CertificateWatch;
@@ -47,6 +50,7 @@ interface Prepared {
   /** Ports that servers move to. */
   readonly http: TcpPort | undefined;
   readonly rtsp: TcpPort | undefined;
+  readonly rtmp: TcpPort | undefined;
   /** UDP ports, as far as they change. */
   readonly media: PreparedMedia | undefined;
   /** The port of RTSPS, as far as it changes. */
@@ -62,6 +66,7 @@ export class Rooms {
   readonly #takeUp: Readonly<Record<Part, (config: Config, prepared: Prepared) => void>> = {
     'http.listener': (_, { http }) => http?.giveTo(this.#parts.http),
     'rtsp.listener': (_, { rtsp }) => rtsp && this.#parts.rtsp.moveTo(rtsp),
+    'rtmp.listener': (_, { rtmp }) => rtmp && this.#parts.rtmp.moveTo(rtmp),
     'rtsp.media': (_, { media }) => media && this.#parts.rtsp.setMedia(media),
     'rtsp.tls': (config, { tls }) => {
       if (tls) this.#parts.rtsp.tls.take(tls);
@@ -122,6 +127,7 @@ export class Rooms {
     };
     const http = await take('http.listener', this.#parts.http, httpAddress(config));
     const rtsp = await take('rtsp.listener', this.#parts.rtsp.tcp, rtspAddress(config));
+    const rtmp = await take('rtmp.listener', this.#parts.rtmp.tcp, rtmpAddress(config));
     const media = affected.has('rtsp.media')
       ? await this.#parts.rtsp.prepareMedia(rtspMedia(config), config.host)
       : undefined;
@@ -130,7 +136,7 @@ export class Rooms {
     taken.defer(() => tls?.release());
     this.#parts.runs.configure(algorithms, new Map(streams.map(({ stream, detect }) => [stream, detect])));
     // From here on nothing fails.
-    for (const part of affected) this.#takeUp[part](config, { streams, http, rtsp, media, tls });
+    for (const part of affected) this.#takeUp[part](config, { streams, http, rtsp, rtmp, media, tls });
     this.#config = config;
     return changes;
   }

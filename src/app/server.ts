@@ -12,9 +12,11 @@ import type { Config } from '#config/schema.ts';
 import { Hooks } from '#hooks/hooks.ts';
 import { credentialsOf } from '#hub/http-credentials.ts';
 import { Hub } from '#hub/hub.ts';
+import { FlvServer } from '#servers/flv/server.ts';
 import { HlsServer } from '#servers/hls/server.ts';
 import { MseServer } from '#servers/mse/server.ts';
 import { PicturesServer } from '#servers/pictures/server.ts';
+import { RtmpServer } from '#servers/rtmp/server.ts';
 import { RtspServer } from '#servers/rtsp/server.ts';
 import { ConfiguredSources } from '#sources/configured.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
@@ -44,6 +46,7 @@ export interface SluiceServer extends AsyncDisposable {
   readonly addresses: {
     readonly http: string;
     readonly rtsp: string;
+    readonly rtmp: string;
     /** Where there is a certificate. */
     readonly rtsps?: string;
   };
@@ -135,6 +138,7 @@ export async function createServer(
     onFault: (error, where) => log.error({ err: error }, where),
   });
   const hls = new HlsServer({ hub, settings: config.hls, access, logger: log });
+  const flv = new FlvServer({ hub, access: access, log });
   const mse = new MseServer({ hub, logger: log });
   const pictures = new PicturesServer({
     hub,
@@ -143,7 +147,12 @@ export async function createServer(
     onFault: (error) => log.error({ err: error }, 'a picture could not be given'),
   });
   routeDoors(api, {
-    files: { 'index.m3u8': hls.index, 'snapshot.jpg': pictures.snapshot, mjpeg: pictures.mjpeg },
+    files: {
+      'index.m3u8': hls.index,
+      'snapshot.jpg': pictures.snapshot,
+      mjpeg: pictures.mjpeg,
+      'live.flv': (request, response, target) => flv.handleRequest(request, response, target),
+    },
     folders: { hls: hls.file },
   });
   const results = new ResultsSocket({ runs, bus });
@@ -166,6 +175,7 @@ export async function createServer(
     },
     doors: {
       mse: (request, socket, head, stream) => mse.handleUpgrade(request, socket, head, stream),
+      'live.flv': (request, socket, head, stream) => flv.handleUpgrade(request, socket, head, stream),
       results: (request, socket, head, stream) => results.handleUpgrade(request, socket, head, stream),
     },
   });
@@ -177,6 +187,13 @@ export async function createServer(
     port: config.rtsp.port,
     sessionTimeoutMs: config.rtsp.sessionTimeout * 1000,
     media: rtspMedia(config),
+    log,
+  });
+  const rtmp = new RtmpServer({
+    hub,
+    host: config.host,
+    port: config.rtmp.port,
+    access,
     log,
   });
   const sourceLog = new SourceLog(log);
@@ -199,7 +216,8 @@ export async function createServer(
       mse.close();
       pictures.close();
       hls.close(reason);
-      const doors = [rtsp.close(reason), results.close(), events.close()];
+      flv.close(reason);
+      const doors = [rtsp.close(reason), rtmp.close(reason), results.close(), events.close()];
       await Promise.all([...tasks, ...doors, hooks.close(), workers[Symbol.asyncDispose]()]);
       await api.close();
     })();
@@ -210,6 +228,7 @@ export async function createServer(
     await api.ready();
     await rtsp.listen();
     rtsp.tls.take(await rtsp.tls.prepare(rtspTls(config)));
+    await rtmp.listen();
     (await TcpPort.take(httpAddress(config))).giveTo(api.server);
     sources = new ConfiguredSources({
       settings: streams.flatMap(({ source }) => source ?? []),
@@ -246,6 +265,7 @@ export async function createServer(
       hooks,
       http: api.server,
       rtsp,
+      rtmp,
       hls,
       sources,
       certificates,
@@ -268,6 +288,7 @@ export async function createServer(
           http: urlOf('http', place.host, api.server),
           rtsp: urlOf('rtsp', place.host, rtsp.tcp),
           ...(rtsp.tls.port !== undefined && { rtsps: urlOf('rtsps', place.host, rtsp.tls.server) }),
+          rtmp: urlOf('rtmp', place.host, rtmp.tcp),
         };
       },
       close,

@@ -40,6 +40,10 @@ export function rtspTls({ host, rtsp, tls }: Config): TlsWish | undefined {
   return tls.cert === '' ? undefined : { host, port: rtsp.tlsPort, files: tls };
 }
 
+export function rtmpAddress({ host, rtmp }: Config): TcpAddress {
+  return { host, port: rtmp.port, setting: 'rtmp.port' };
+}
+
 /**
  * The algorithms of the built-in folder and those of the configuration, by id.
  * @throws NamedError ALGORITHM_FOLDER_MISSING, ALGORITHM_MANIFEST_INVALID, ALGORITHM_DUPLICATE

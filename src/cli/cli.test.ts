@@ -25,7 +25,11 @@ function terminal(options: Partial<CliEnvironment> = {}) {
     exit: (status) => exits.push(status),
     loadConfig: async () => defaultConfig(),
     createServer: async () => ({
-      addresses: { http: 'http://127.0.0.1:8888', rtsp: 'rtsp://127.0.0.1:8554' },
+      addresses: {
+        http: 'http://127.0.0.1:8888',
+        rtsp: 'rtsp://127.0.0.1:8554',
+        rtmp: 'rtmp://127.0.0.1:1935',
+      },
       close: async () => {},
     }),
     probe: async () => ({ container: 'mp4', tracks: [] }),
@@ -113,7 +117,10 @@ describe('sluice serve', () => {
         paths.push(path);
         return defaultConfig();
       },
-      createServer: async () => ({ addresses: { http: 'http://h:1', rtsp: 'rtsp://h:2' }, close }),
+      createServer: async () => ({
+        addresses: { http: 'http://h:1', rtsp: 'rtsp://h:2', rtmp: 'rtmp://h:3' },
+        close,
+      }),
     });
     const ended = run('serve', '--config', 'my.yml');
     await once(signals, 'printed');
@@ -133,7 +140,7 @@ describe('sluice serve', () => {
         inTerminal,
         createServer: async (_config, { file, signals: from }) => {
           sources.push([file, from === undefined]);
-          return { addresses: { http: 'h', rtsp: 'r' }, close: async () => {} };
+          return { addresses: { http: 'h', rtsp: 'r', rtmp: 'm' }, close: async () => {} };
         },
       });
       const ended = run('serve', ...(inTerminal ? [] : ['--config', '/etc/my.yml']));
@@ -161,7 +168,10 @@ describe('sluice serve', () => {
   it('ends at once with the second signal, and after 5 s when something hangs', async () => {
     vi.useFakeTimers();
     const { run, exits, signals, complained } = terminal({
-      createServer: async () => ({ addresses: { http: 'h', rtsp: 'r' }, close: () => new Promise(() => {}) }),
+      createServer: async () => ({
+        addresses: { http: 'h', rtsp: 'r', rtmp: 'm' },
+        close: () => new Promise(() => {}),
+      }),
     });
     void run('serve');
     await vi.advanceTimersByTimeAsync(0);

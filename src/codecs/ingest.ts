@@ -77,8 +77,9 @@ export class VideoIngest {
   /**
    * The next access unit in decoding order. Undefined for one that holds no picture (parameter sets alone are taken
    * note of), and for one that has no place in decoding order (see DecodingTimes).
+   * @param decodedAt its decoding time, where the source says it
    */
-  push(nals: readonly Buffer[], pts: number): IngestedPicture | undefined {
+  push(nals: readonly Buffer[], pts: number, decodedAt?: number): IngestedPicture | undefined {
     const sets: Buffer[] = [];
     const rest: Buffer[] = [];
     let hasSlice = false;
@@ -94,7 +95,7 @@ export class VideoIngest {
     if (!hasSlice) return undefined;
     // Without parameter sets nobody can start here, whatever kind of picture it is.
     const keyframe = this.#track.format.codecString !== '' && this.#rules.isKeyframe(rest);
-    const dts = this.#times.next(pts);
+    const dts = decodedAt ?? this.#times.next(pts);
     if (dts === undefined) {
       this.dropped++;
       return undefined;

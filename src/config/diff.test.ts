@@ -22,7 +22,12 @@ describe('what changed in a configuration', () => {
   });
 
   it.each([
-    ['host: localhost', 'host', ['http.listener', 'rtsp.listener', 'rtsp.media', 'rtsp.tls']],
+    [
+      'host: localhost',
+      'host',
+      ['http.listener', 'rtsp.listener', 'rtsp.media', 'rtsp.tls', 'rtmp.listener'],
+    ],
+    ['rtmp: { port: 1 }', 'rtmp.port', ['rtmp.listener']],
     ['http: { port: 9000 }', 'http.port', ['http.listener']],
     ['rtsp: { port: 9000 }', 'rtsp.port', ['rtsp.listener']],
     ['rtsp: { sessionTimeout: 9 }', 'rtsp.sessionTimeout', ['rtsp.sessions']],

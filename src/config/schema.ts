@@ -230,6 +230,14 @@ export const configSchema = section({
   })
     .prefault({})
     .meta({ title: 'RTSP', description: 'The RTSP door.' }),
+  rtmp: section({
+    port: port().default(1935).meta({
+      title: 'RTMP port',
+      description: 'TCP port where streams are published and read over RTMP; 0 takes any free one.',
+    }),
+  })
+    .prefault({})
+    .meta({ title: 'RTMP', description: 'The RTMP door.' }),
   http: section({
     port: port().default(8888).meta({
       title: 'HTTP port',

@@ -14,6 +14,8 @@ export const parts = {
     'The RTSP port moves. Sessions go on; new ones come over the new port. When it is busy, the old one stays open.',
   'rtsp.tls':
     'The RTSPS port opens, moves or closes. Sessions go on. When it is busy, or the certificate cannot be used, everything stays as it was.',
+  'rtmp.listener':
+    'The RTMP port moves. Sessions go on; new ones come over the new port. When it is busy, the old one stays open.',
   'rtsp.sessions': 'Goes for new sessions.',
   'rtsp.media':
     'Goes for new sessions; those that there are keep their ports. When a UDP port that is given is busy, everything stays as it was; with `auto`, new sessions have TCP only.',
@@ -53,13 +55,14 @@ type PathsTo<T, Path extends string> = T extends string | number | boolean | rea
 
 /** Setting → the parts that take it up. */
 export const settings: Readonly<Record<Setting, readonly Part[]>> = {
-  host: ['http.listener', 'rtsp.listener', 'rtsp.media', 'rtsp.tls'],
+  host: ['http.listener', 'rtsp.listener', 'rtsp.media', 'rtsp.tls', 'rtmp.listener'],
   'rtsp.port': ['rtsp.listener'],
   'rtsp.tlsPort': ['rtsp.tls'],
   'rtsp.sessionTimeout': ['rtsp.sessions'],
   'rtsp.transports': ['rtsp.media'],
   'rtsp.udpPort': ['rtsp.media'],
   'rtsp.reorderMs': ['rtsp.media'],
+  'rtmp.port': ['rtmp.listener'],
   'http.port': ['http.listener'],
   'tls.cert': ['rtsp.tls'],
   'tls.key': ['rtsp.tls'],

@@ -1,13 +1,7 @@
 import { expect, test } from 'vitest';
+import { readAvcc, readHvcc, splitLengthPrefixed } from '#codecs/configuration-record.ts';
 import type { InputStream } from './av/input.ts';
-import {
-  adtsConfig,
-  packetReader,
-  readAvcc,
-  readHvcc,
-  splitLengthPrefixed,
-  withoutAdts,
-} from './source-format.ts';
+import { adtsConfig, packetReader, withoutAdts } from './source-format.ts';
 
 const sps = Buffer.from('67640016acd940a02ff970110000030001000003003c0f162d96', 'hex');
 const pps = Buffer.from('68ebe3cb22c0', 'hex');

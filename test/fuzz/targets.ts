@@ -34,6 +34,7 @@ import { aacTrack, h264Track, opusTrack, picture, sound } from '../support/fmp4-
 import { apiTargets } from './api-targets.ts';
 import { clientTarget } from './client-target.ts';
 import { linkTarget } from './link-target.ts';
+import { rtmpTargets } from './rtmp-targets.ts';
 import type { FuzzTarget } from './run.ts';
 import { tunnelTarget } from './tunnel-target.ts';
 
@@ -352,6 +353,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     open: () => ({ take: (input) => void decodeMessage(input.toString()) }),
   },
   linkTarget,
+  ...rtmpTargets,
   clientTarget,
   tunnelTarget,
   {

@@ -122,6 +122,8 @@ const doors: readonly Door[] = [
   rest('/api/hooks', 'manage-server'),
   rest('/snapshot.jpg', 'read', 'GET', `/${STREAM}/snapshot.jpg`),
   rest('/mjpeg', 'read', 'GET', `/${STREAM}/mjpeg`),
+  rest('/live.flv', 'read', 'GET', `/${STREAM}/live.flv`),
+  socket(`/${STREAM}/live.flv`, 'read'),
   rest('/index.m3u8', 'read', 'GET', `/${STREAM}/index.m3u8`),
   rest('/hls/media.m3u8', 'read', 'GET', `/${STREAM}/hls/media.m3u8`),
   rest('/api/session', 'somebody'),

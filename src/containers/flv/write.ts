@@ -1,0 +1,161 @@
+import { avcConfiguration, H264, h264NalType } from '#codecs/h264.ts';
+import { H265, h265NalType, hevcConfiguration } from '#codecs/h265.ts';
+import type { AccessUnit } from '#media/access-unit.ts';
+import type { AudioFormat, Track, VideoFormat } from '#media/track.ts';
+import { type Amf0Object, writeAmf0, writeEcmaArray } from '#util/amf0.ts';
+
+/** Tag types of FLV (annex E.4.1), which are message types of RTMP too. */
+export const FlvTagType = { audio: 8, video: 9, script: 18 } as const;
+
+/** Body of a tag, in parts that may be slices of an access unit. */
+export type TagBody = readonly Buffer[];
+
+const KEYFRAME = 1;
+const INTER_FRAME = 2;
+const AUDIO_ENHANCED = 9;
+
+/** Why a track cannot travel in FLV; undefined where it can. */
+export function unsupportedInFlv(track: Track): string | undefined {
+  const { codec, kind } = track.format;
+  if (['h264', 'h265', 'aac', 'opus', 'mp3', 'pcma', 'pcmu'].includes(codec)) return undefined;
+  if (kind === 'data') return `The data track "${codec}" does not travel in FLV.`;
+  const way = kind === 'video' ? 'H.264 or H.265' : 'AAC, Opus, MP3 or G.711';
+  return `Sluice does not put ${codec.toUpperCase()} into FLV. Let the publisher send ${way}.`;
+}
+
+/** True where a reader can be told what comes: the decoder's configuration is known. */
+export function isKnown(track: Track): boolean {
+  const { format } = track;
+  if (format.kind === 'video') return format.codecString !== '' && format.width > 0;
+  return format.kind === 'audio' && (format.codec !== 'aac' || format.config.length > 0);
+}
+
+/** The tag with a decoder's configuration; undefined for codecs that need none. The track must be known. */
+export function sequenceHeader(track: Track): TagBody | undefined {
+  const { format } = track;
+  if (format.kind === 'video') {
+    return format.codec === 'h264'
+      ? [Buffer.from([(KEYFRAME << 4) | 7, 0, 0, 0, 0]), avcConfiguration(format)]
+      : [enhancedVideo(true, 0, 'hvc1'), hevcConfiguration(format)];
+  }
+  if (format.kind !== 'audio') return undefined;
+  if (format.codec === 'aac') return [Buffer.from([AAC, 0]), format.config];
+  return format.codec === 'opus' ? [enhancedAudio(0, 'Opus'), opusHead(format)] : undefined;
+}
+
+/** 44 kHz, 16 bit, stereo: what stands in front of AAC whatever it is (annex E.4.2.1). */
+const AAC = 0xaf;
+
+/**
+ * The tag of an access unit; undefined where nothing of it belongs into a tag. Parameter sets are left out: the
+ * sequence header has them.
+ * @param compositionTime ms from decoding to presentation
+ */
+export function unitBody(unit: AccessUnit, compositionTime: number): TagBody | undefined {
+  const { format } = unit.track;
+  if (format.kind === 'audio') return [audioHeader(format), ...unit.payload];
+  if (format.kind !== 'video') return undefined;
+  const nals = unit.payload.filter(isPictureData(format));
+  if (nals.length === 0) return undefined;
+  const isH264 = format.codec === 'h264';
+  const head = isH264
+    ? Buffer.from([((unit.keyframe ? KEYFRAME : INTER_FRAME) << 4) | 7, 1, 0, 0, 0])
+    : Buffer.concat([enhancedVideo(unit.keyframe, 1, 'hvc1'), Buffer.alloc(3)]);
+  head.writeIntBE(compositionTime, head.length - 3, 3);
+  const parts: Buffer[] = [head];
+  for (const nal of nals) {
+    const length = Buffer.allocUnsafe(4);
+    length.writeUInt32BE(nal.length);
+    parts.push(length, nal);
+  }
+  return parts;
+}
+
+/** The body of an `onMetaData` tag. */
+export function metadataBody(tracks: readonly Track[]): TagBody {
+  const about: Amf0Object = {};
+  for (const { format } of tracks) {
+    if (format.kind === 'video') {
+      about['width'] = format.width;
+      about['height'] = format.height;
+      about['videocodecid'] = format.codec === 'h264' ? 7 : Buffer.from('hvc1').readUInt32BE(0);
+    } else if (format.kind === 'audio') {
+      about['audiosamplerate'] = format.sampleRate;
+      about['stereo'] = format.channels > 1;
+      about['audiocodecid'] = AUDIO_IDS[format.codec] ?? Buffer.from('Opus').readUInt32BE(0);
+    }
+  }
+  return [writeAmf0('onMetaData'), writeEcmaArray({ ...about, encoder: 'Sluice' })];
+}
+
+/** A whole FLV tag with the size behind it (annex E.3). `timestamp` in ms, written modulo 2^32. */
+export function flvTag(type: number, timestamp: number, body: TagBody): Buffer {
+  const size = body.reduce((sum, part) => sum + part.length, 0);
+  const tag = Buffer.allocUnsafe(11 + size + 4);
+  const time = timestamp % 2 ** 32;
+  tag[0] = type;
+  tag.writeUIntBE(size, 1, 3);
+  tag.writeUIntBE(time % 2 ** 24, 4, 3);
+  tag[7] = Math.floor(time / 2 ** 24);
+  tag.writeUIntBE(0, 8, 3);
+  let at = 11;
+  for (const part of body) at += part.copy(tag, at);
+  tag.writeUInt32BE(11 + size, at);
+  return tag;
+}
+
+/** What an FLV file begins with (annex E.2), the size of the tag before the first included. */
+export function flvHeader(tracks: readonly Track[]): Buffer {
+  const has = (kind: string) => tracks.some(({ format }) => format.kind === kind);
+  const flags = (has('audio') ? 4 : 0) | (has('video') ? 1 : 0);
+  return Buffer.from([0x46, 0x4c, 0x56, 1, flags, 0, 0, 0, 9, 0, 0, 0, 0]);
+}
+
+const AUDIO_IDS: Readonly<Record<string, number>> = { aac: 10, mp3: 2, pcma: 7, pcmu: 8 };
+
+function audioHeader(format: AudioFormat): Buffer {
+  if (format.codec === 'aac') return Buffer.from([AAC, 1]);
+  if (format.codec === 'opus') return enhancedAudio(1, 'Opus');
+  const stereo = format.channels > 1 ? 1 : 0;
+  // G.711 is always 8 kHz and says 5.5 kHz (annex E.4.2.1); MP3 says its rate to the nearest of four.
+  const rate =
+    format.codec === 'mp3' ? (format.sampleRate >= 32_000 ? 3 : format.sampleRate >= 16_000 ? 2 : 1) : 0;
+  return Buffer.from([((AUDIO_IDS[format.codec] ?? 0) << 4) | (rate << 2) | 2 | stereo]);
+}
+
+function enhancedVideo(keyframe: boolean, packetType: number, fourCc: string): Buffer {
+  const head = Buffer.alloc(5);
+  head[0] = 0x80 | ((keyframe ? KEYFRAME : INTER_FRAME) << 4) | packetType;
+  head.write(fourCc, 1, 'latin1');
+  return head;
+}
+
+function enhancedAudio(packetType: number, fourCc: string): Buffer {
+  const head = Buffer.alloc(5);
+  head[0] = (AUDIO_ENHANCED << 4) | packetType;
+  head.write(fourCc, 1, 'latin1');
+  return head;
+}
+
+/** The identification header (RFC 7845 section 5.1), which Enhanced RTMP takes as Opus's configuration. */
+function opusHead(format: AudioFormat): Buffer {
+  const head = Buffer.alloc(19);
+  head.write('OpusHead', 'latin1');
+  head[8] = 1;
+  head[9] = format.channels;
+  head.writeUInt32LE(48_000, 12);
+  return head;
+}
+
+function isPictureData(format: VideoFormat): (nal: Buffer) => boolean {
+  if (format.codec === 'h264') {
+    return (nal) => {
+      const type = h264NalType(nal);
+      return type !== H264.sps && type !== H264.pps && type !== H264.aud;
+    };
+  }
+  return (nal) => {
+    const type = h265NalType(nal);
+    return type < H265.vps || type > H265.aud;
+  };
+}

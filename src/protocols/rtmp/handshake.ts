@@ -1,0 +1,44 @@
+import { NamedError } from '#util/named-error.ts';
+
+const VERSION = 3;
+const SIZE = 1536;
+
+/**
+ * The server's side of the simple handshake (Adobe, "RTMP Specification 1.0", section 5.2). Clients that begin the one
+ * with digests take the answer to this one as well; the versions with encryption do not, and are refused.
+ */
+export class ServerHandshake {
+  #received: Buffer = Buffer.alloc(0);
+  #answered = false;
+  readonly #random: (size: number) => Buffer;
+
+  constructor(random: (size: number) => Buffer) {
+    this.#random = random;
+  }
+
+  /**
+   * @returns what is to be sent, and what stands behind the handshake once it is over
+   * @throws NamedError RTMP_PROTOCOL_ERROR
+   */
+  receive(bytes: Buffer): { readonly send?: Buffer; readonly rest?: Buffer } {
+    this.#received = Buffer.concat([this.#received, bytes]);
+    const version = this.#received[0];
+    if (version !== undefined && version !== VERSION) {
+      const what = version === 6 ? 'encrypted RTMP (RTMPE)' : `version ${version} of the handshake`;
+      throw new NamedError(
+        'RTMP_PROTOCOL_ERROR',
+        `The other side begins with ${what}, and this server takes version ${VERSION} only: use an rtmp:// address.`,
+      );
+    }
+    if (this.#received.length < 1 + SIZE) return {};
+    let send: Buffer | undefined;
+    if (!this.#answered) {
+      this.#answered = true;
+      const zeroTime = Buffer.alloc(8);
+      const echo = this.#received.subarray(1, 1 + SIZE);
+      send = Buffer.concat([Buffer.from([VERSION]), zeroTime, this.#random(SIZE - 8), echo]);
+    }
+    const over = this.#received.length >= 1 + 2 * SIZE;
+    return { ...(send && { send }), ...(over && { rest: this.#received.subarray(1 + 2 * SIZE) }) };
+  }
+}
