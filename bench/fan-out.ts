@@ -8,6 +8,8 @@ import { type BenchServer, sleep, stop, until } from './server.ts';
 
 const READERS = fileURLToPath(new URL('./readers.ts', import.meta.url));
 
+export type BenchDoor = 'rtsp' | 'mse' | 'rtmp' | 'flv';
+
 export interface FanOutFigures {
   readonly door: string;
   readonly readers: number;
@@ -45,13 +47,17 @@ export async function publishNumbered(server: BenchServer, stream: string): Prom
 export async function measureFanOut(
   server: BenchServer,
   published: { readonly stream: string; readonly startedAt: number },
-  door: 'rtsp' | 'mse',
+  door: BenchDoor,
   count: number,
   seconds: number,
 ): Promise<FanOutFigures> {
   const { stream, startedAt } = published;
-  const address =
-    door === 'rtsp' ? `${server.rtsp}/${stream}` : `${server.http.replace('http', 'ws')}/${stream}/mse`;
+  const address = {
+    rtsp: `${server.rtsp}/${stream}`,
+    mse: `${server.http.replace('http', 'ws')}/${stream}/mse`,
+    rtmp: `${server.rtmp}/${stream}`,
+    flv: `${server.http}/${stream}/live.flv`,
+  }[door];
   const rssBefore = processTree(server.pid)[0]!.rssMb;
   const child = fork(READERS, [door, address, String(count), String(startedAt)], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

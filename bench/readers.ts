@@ -1,5 +1,5 @@
 /**
- * A child process that reads one stream many times: `node bench/readers.ts rtsp|mse <url> <count> <startedAt>`. It
+ * A child process that reads one stream many times: `node bench/readers.ts rtsp|mse|rtmp|flv <url> <count> <startedAt>`. It
  * speaks just enough of the protocol, throws the media away, and sends its parent a `Report` a second.
  *
  * The pictures come from a camera that numbers them (test/support/fault-camera) and takes picture n exactly 40 n ms
@@ -7,6 +7,8 @@
  */
 import { connect } from 'node:net';
 import { WebSocket } from 'ws';
+import { ChunkReader } from '../src/protocols/rtmp/chunk-reader.ts';
+import { commandMessage, MessageType } from '../src/protocols/rtmp/message.ts';
 import { numberOf } from '../test/support/fault-camera/clip.ts';
 
 export interface Report {
@@ -138,7 +140,73 @@ function readMse(index: number): void {
   });
 }
 
-const read = kind === 'rtsp' ? readRtsp : readMse;
+/** FLV over HTTP: tags after the answer's headers and the header of FLV; pictures are in tags of type 9. */
+function readFlv(index: number): void {
+  const tally = new Tally(index);
+  const url = new URL(address!);
+  const socket = connect(Number(url.port), url.hostname);
+  let rest: Buffer = Buffer.alloc(0);
+  let begun = false;
+  socket.on('data', (chunk: Buffer) => {
+    tally.got(chunk.length);
+    const data = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
+    let at = 0;
+    if (!begun) {
+      const end = data.indexOf('\r\n\r\nFLV');
+      if (end < 0 || data.length < end + 4 + 13) {
+        rest = data;
+        return;
+      }
+      begun = true;
+      at = end + 4 + 13;
+    }
+    while (data.length - at >= 15) {
+      const size = data.readUIntBE(at + 1, 3);
+      if (data.length - at < 15 + size) break;
+      const body = data.subarray(at + 11, at + 11 + size);
+      if (data[at] === 9 && body[1] === 1) tally.picture(body);
+      at += 15 + size;
+    }
+    rest = data.subarray(at);
+  });
+  socket.on('error', (error) => {
+    throw error;
+  });
+  socket.write(`GET ${url.pathname} HTTP/1.1\r\nHost: ${url.host}\r\n\r\n`);
+}
+
+/** RTMP: everything is asked for at once, behind the handshake; pictures are messages of type 9. */
+function readRtmp(index: number): void {
+  const tally = new Tally(index);
+  const url = new URL(address!);
+  const socket = connect(Number(url.port), url.hostname);
+  const chunks = new ChunkReader();
+  let shaking = 1 + 2 * 1536;
+  socket.on('data', (data: Buffer) => {
+    tally.got(data.length);
+    const over = Math.min(shaking, data.length);
+    shaking -= over;
+    if (over < data.length) chunks.push(data.subarray(over));
+    for (let message = chunks.next(); message; message = chunks.next()) {
+      const { type, payload } = message;
+      if (type === MessageType.video && payload[1] === 1) tally.picture(payload);
+    }
+  });
+  socket.on('error', (error) => {
+    throw error;
+  });
+  socket.write(
+    Buffer.concat([
+      Buffer.from([3]),
+      Buffer.alloc(2 * 1536),
+      commandMessage(0, 'connect', 1, { app: url.pathname.slice(1) }),
+      commandMessage(0, 'createStream', 2, null),
+      commandMessage(1, 'play', 3, null, ''),
+    ]),
+  );
+}
+
+const read = { rtsp: readRtsp, mse: readMse, rtmp: readRtmp, flv: readFlv }[kind!]!;
 for (let index = 0; index < count; index++) setTimeout(() => read(index), index * 4);
 setInterval(() => {
   const sum = bytes.reduce((a, b) => a + b, 0);

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
 import { delays, HASH_OUTPUT, hashFile, parseFrameHashes } from '../support/frames.ts';
 import { barcodeClip } from '../support/media.ts';
 import { run, start } from '../support/process.ts';
@@ -125,4 +127,34 @@ test('HTTP-FLV says why not, answers HEAD, and lets pages of other origins read'
   expect(head.headers.get('content-type')).toBe('video/x-flv');
   expect(head.headers.get('access-control-allow-origin')).toBe('*');
   expect(head.headers.get('cache-control')).toBe('no-store');
+});
+
+test('FLV comes over WebSocket as it does over HTTP, each tag whole, and a missing stream is refused', async () => {
+  await using _publisher = publish('socket');
+  await server.live('socket');
+  const address = `${server.http.replace('http', 'ws')}/socket/live.flv`;
+  const client = new WebSocket(address, { perMessageDeflate: false });
+  const messages: Buffer[] = [];
+  const enough = new Promise<void>((resolve) => {
+    client.on('message', (data: Buffer) => {
+      if (messages.push(data) === 30) resolve();
+    });
+  });
+  await enough;
+  expect(messages[0]!.subarray(0, 3).toString()).toBe('FLV');
+  const tags = Buffer.concat(messages.slice(1, 30));
+  const types = new Set<number>();
+  let at = 0;
+  while (at < tags.length) {
+    const size = tags.readUIntBE(at + 1, 3);
+    types.add(tags[at]!);
+    expect(tags.readUInt32BE(at + 11 + size)).toBe(11 + size);
+    at += 15 + size;
+  }
+  expect(at).toBe(tags.length);
+  expect(types).toEqual(new Set([18, 9, 8]));
+  client.close();
+  const missing = new WebSocket(address.replace('socket/', 'nobody/'));
+  const [error] = (await once(missing, 'error')) as [Error];
+  expect(error.message).toContain('404');
 });
