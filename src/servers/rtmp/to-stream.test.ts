@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { h265Format } from '#codecs/h265.ts';
+import { sequenceHeader, unitBody } from '#containers/flv/write.ts';
+import { Hub } from '#hub/hub.ts';
+import type { AccessUnit } from '#media/access-unit.ts';
+import type { VideoTrack } from '#media/track.ts';
+import { MessageType } from '#protocols/rtmp/message.ts';
+import { VirtualClock } from '#util/clock.ts';
+import { aacTrack, opusTrack } from '../../../test/support/fmp4-units.ts';
+import { RtmpPublishing } from './to-stream.ts';
+
+const sets = [
+  '40010c01ffff01600000030090000003000003005d959809',
+  '42010101600000030090000003000003005da00280802d165959a4932bffc000c0011a020000030002000003003210',
+  '4401c172b46240',
+].map((digits) => Buffer.from(digits, 'hex'));
+const h265Track: VideoTrack = { id: 0, clockRate: 90_000, format: h265Format(sets) };
+const slice = Buffer.from('2601aabb', 'hex');
+const picture: AccessUnit = { track: h265Track, pts: 0, dts: 0, keyframe: true, ntp: 0, payload: [slice] };
+
+function open() {
+  const clock = new VirtualClock();
+  const hub = new Hub({ clock });
+  const publishing = new RtmpPublishing({
+    hub,
+    name: 'live',
+    publisher: { id: 'p', door: 'rtmp', remote: '' },
+    clock,
+    onClose: () => {},
+  });
+  const units: AccessUnit[] = [];
+  hub.events.on('streamAdded', (stream) => {
+    const ids = stream.tracks.map(({ id }) => id);
+    stream.feed('test', ids, () => ({ write: (unit) => void units.push(unit) }));
+  });
+  const send = (type: number, timestamp: number, parts: readonly Buffer[]) =>
+    publishing.receive({ type, streamId: 1, timestamp, payload: Buffer.concat(parts) });
+  const video = (timestamp: number, composition = 0) =>
+    send(MessageType.video, timestamp, unitBody(picture, composition)!);
+  return { clock, hub, units, send, video };
+}
+
+describe('what an RTMP publisher sends', () => {
+  it('becomes a stream of H.265 and Opus, from the tags of Enhanced RTMP, exactly in step', () => {
+    const { clock, hub, units, send, video } = open();
+    const opus: AccessUnit = { ...picture, track: opusTrack, payload: [Buffer.from([0xfc, 1])] };
+    send(MessageType.video, 1000, sequenceHeader(h265Track)!);
+    send(MessageType.audio, 1000, sequenceHeader(opusTrack)!);
+    for (let n = 0; n < 10; n++) {
+      video(1000 + n * 40, 80);
+      send(MessageType.audio, 1000 + n * 40, unitBody(opus, 0)!);
+      clock.advance(40);
+    }
+    expect(hub.get('live')!.tracks.map(({ format }) => format.codec)).toEqual(['h265', 'opus']);
+    const pictures = units.filter(({ track }) => track.format.kind === 'video');
+    const sounds = units.filter(({ track }) => track.format.kind === 'audio');
+    expect(pictures.at(-1)).toMatchObject({ pts: 1440 * 90, dts: 1360 * 90, keyframe: true });
+    expect(pictures.at(-1)!.payload.at(-1)).toEqual(slice);
+    expect(sounds.at(-1)!.pts).toBe(1360 * 48);
+    expect(pictures.at(-1)!.ntp - sounds.at(-1)!.ntp).toBeCloseTo(80, 1);
+  });
+
+  it('is published after a second without sound, and gets its sound when that comes late', () => {
+    const { clock, hub, send, video } = open();
+    send(MessageType.video, 0, sequenceHeader(h265Track)!);
+    for (let n = 0; n < 25; n++) {
+      video(n * 40);
+      expect(hub.get('live')).toBeUndefined();
+      clock.advance(40);
+    }
+    video(1000);
+    expect(hub.get('live')!.tracks).toHaveLength(1);
+    send(MessageType.audio, 1040, sequenceHeader(aacTrack)!);
+    expect(hub.get('live')!.tracks.map(({ format }) => format.codec)).toEqual(['h265', 'aac']);
+  });
+
+  it('keeps its decoding times over the wrap of 32 bits', () => {
+    const { clock, units, send, video } = open();
+    send(MessageType.video, 0, sequenceHeader(h265Track)!);
+    for (let n = 0; n < 40; n++) {
+      video((2 ** 32 - 1200 + n * 40) % 2 ** 32);
+      clock.advance(40);
+    }
+    expect(units.at(-1)!.dts).toBe((2 ** 32 + 360) * 90);
+    expect(units.every(({ dts }, i) => i === 0 || dts > units[i - 1]!.dts)).toBe(true);
+  });
+});
