@@ -22,7 +22,7 @@ export async function startServer(configuration = ''): Promise<BenchServer> {
   const file = join(folder, 'sluice.yml');
   await writeFile(
     file,
-    `http: { port: ${httpPort} }\nrtsp: { port: ${rtspPort}, udpPort: 0 }\nrtmp: { port: ${rtmpPort} }\nlog: { level: warn }\n${configuration}`,
+    `http: { port: ${httpPort} }\nrtsp: { port: ${rtspPort}, udpPort: 0 }\nrtmp: { port: ${rtmpPort} }\nwebrtc: { port: 0 }\nlog: { level: warn }\n${configuration}`,
   );
   const begun = performance.now();
   const child = spawn(process.execPath, ['bin/sluice.mjs', 'serve', '--config', file], {

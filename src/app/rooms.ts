@@ -10,6 +10,7 @@ import type { HlsServer } from '#servers/hls/server.ts';
 import type { RtmpServer } from '#servers/rtmp/server.ts';
 import type { PreparedMedia, RtspServer } from '#servers/rtsp/server.ts';
 import type { PreparedTls } from '#servers/rtsp/tls-door.ts';
+import type { PreparedWebRtc, WebRtcServer } from '#servers/webrtc/server.ts';
 import type { ConfiguredSources } from '#sources/configured.ts';
 import { NamedError } from '#util/named-error.ts';
 import { listensOn, type TcpAddress, TcpPort } from '#util/tcp-port.ts';
@@ -38,6 +39,7 @@ export interface RoomParts {
   readonly rtsp: RtspServer;
   readonly hls: HlsServer;
   readonly rtmp: RtmpServer;
+  readonly webrtc: WebRtcServer;
   readonly sources: ConfiguredSources;
   readonly hooks: Hooks;
   readonly certificates: CertificateWatch;
@@ -55,6 +57,7 @@ interface Prepared {
   readonly media: PreparedMedia | undefined;
   /** The port of RTSPS, as far as it changes. */
   readonly tls: PreparedTls | undefined;
+  readonly webrtc: PreparedWebRtc | undefined;
 }
 
 /** A server at work, and the configuration it works by. */
@@ -72,6 +75,7 @@ export class Rooms {
       if (tls) this.#parts.rtsp.tls.take(tls);
       this.#parts.certificates.watch(config.tls);
     },
+    'webrtc.media': (_, { webrtc }) => webrtc && this.#parts.webrtc.setMedia(webrtc),
     'rtsp.sessions': ({ rtsp }) => this.#parts.rtsp.setSessionTimeout(rtsp.sessionTimeout * 1000),
     hls: ({ hls }) => this.#parts.hls.configure(hls),
     sources: (_, { streams }) => this.#parts.sources.apply(streams.flatMap(({ source }) => source ?? [])),
@@ -132,11 +136,16 @@ export class Rooms {
       ? await this.#parts.rtsp.prepareMedia(rtspMedia(config), config.host)
       : undefined;
     taken.defer(() => media?.release());
+    const webrtc = affected.has('webrtc.media')
+      ? await this.#parts.webrtc.prepareMedia(config.webrtc, config.host)
+      : undefined;
+    taken.defer(() => webrtc?.release());
     const tls = affected.has('rtsp.tls') ? await this.#parts.rtsp.tls.prepare(rtspTls(config)) : undefined;
     taken.defer(() => tls?.release());
     this.#parts.runs.configure(algorithms, new Map(streams.map(({ stream, detect }) => [stream, detect])));
     // From here on nothing fails.
-    for (const part of affected) this.#takeUp[part](config, { streams, http, rtsp, rtmp, media, tls });
+    for (const part of affected)
+      this.#takeUp[part](config, { streams, http, rtsp, rtmp, media, tls, webrtc });
     this.#config = config;
     return changes;
   }

@@ -18,6 +18,7 @@ import { MseServer } from '#servers/mse/server.ts';
 import { PicturesServer } from '#servers/pictures/server.ts';
 import { RtmpServer } from '#servers/rtmp/server.ts';
 import { RtspServer } from '#servers/rtsp/server.ts';
+import { WebRtcServer } from '#servers/webrtc/server.ts';
 import { ConfiguredSources } from '#sources/configured.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
 import { WorkingTransports } from '#sources/rtsp/working-transports.ts';
@@ -138,7 +139,8 @@ export async function createServer(
     onFault: (error, where) => log.error({ err: error }, where),
   });
   const hls = new HlsServer({ hub, settings: config.hls, access, logger: log });
-  const flv = new FlvServer({ hub, access: access, log });
+  const flv = new FlvServer({ hub, access, log });
+  const webrtc = new WebRtcServer({ hub, access, log });
   const mse = new MseServer({ hub, logger: log });
   const pictures = new PicturesServer({
     hub,
@@ -152,8 +154,9 @@ export async function createServer(
       'snapshot.jpg': pictures.snapshot,
       mjpeg: pictures.mjpeg,
       'live.flv': (request, response, target) => flv.handleRequest(request, response, target),
+      whep: webrtc.whep,
     },
-    folders: { hls: hls.file },
+    folders: { hls: hls.file, whep: webrtc.whep },
   });
   const results = new ResultsSocket({ runs, bus });
   const events = new EventsSocket({ hub, runs });
@@ -217,7 +220,13 @@ export async function createServer(
       pictures.close();
       hls.close(reason);
       flv.close(reason);
-      const doors = [rtsp.close(reason), rtmp.close(reason), results.close(), events.close()];
+      const doors = [
+        rtsp.close(reason),
+        rtmp.close(reason),
+        webrtc.close(reason),
+        results.close(),
+        events.close(),
+      ];
       await Promise.all([...tasks, ...doors, hooks.close(), workers[Symbol.asyncDispose]()]);
       await api.close();
     })();
@@ -229,6 +238,7 @@ export async function createServer(
     await rtsp.listen();
     rtsp.tls.take(await rtsp.tls.prepare(rtspTls(config)));
     await rtmp.listen();
+    webrtc.setMedia(await webrtc.prepareMedia(config.webrtc, config.host));
     (await TcpPort.take(httpAddress(config))).giveTo(api.server);
     sources = new ConfiguredSources({
       settings: streams.flatMap(({ source }) => source ?? []),
@@ -267,6 +277,7 @@ export async function createServer(
       rtsp,
       rtmp,
       hls,
+      webrtc,
       sources,
       certificates,
       log: logs,

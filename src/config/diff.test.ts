@@ -25,9 +25,11 @@ describe('what changed in a configuration', () => {
     [
       'host: localhost',
       'host',
-      ['http.listener', 'rtsp.listener', 'rtsp.media', 'rtsp.tls', 'rtmp.listener'],
+      ['http.listener', 'rtsp.listener', 'rtsp.media', 'rtsp.tls', 'rtmp.listener', 'webrtc.media'],
     ],
     ['rtmp: { port: 1 }', 'rtmp.port', ['rtmp.listener']],
+    ['webrtc: { port: 9000 }', 'webrtc.port', ['webrtc.media']],
+    ['webrtc: { addresses: [192.0.2.1] }', 'webrtc.addresses', ['webrtc.media']],
     ['http: { port: 9000 }', 'http.port', ['http.listener']],
     ['rtsp: { port: 9000 }', 'rtsp.port', ['rtsp.listener']],
     ['rtsp: { sessionTimeout: 9 }', 'rtsp.sessionTimeout', ['rtsp.sessions']],

@@ -42,6 +42,8 @@ const transportsRule = 'must be a list of tcp, udp or both';
 
 const workersRule = 'must be a whole number from 2 to 64, or auto';
 
+const addressesRule = 'must be a list of IP addresses';
+
 const udpPortRule = 'must be an even whole number from 0 to 65534, or auto';
 
 const fingerprintRule =
@@ -308,6 +310,22 @@ export const configSchema = section({
   })
     .prefault({})
     .meta({ title: 'HLS', description: 'The HLS door, on the HTTP port.' }),
+  webrtc: section({
+    port: port().default(8189).meta({
+      title: 'UDP port of WebRTC',
+      description: 'UDP port for the media of all WebRTC sessions; 0 takes any free one.',
+    }),
+    addresses: z
+      .array(z.ipv4({ error: addressesRule }).or(z.ipv6({ error: addressesRule })), { error: addressesRule })
+      .default([])
+      .meta({
+        title: 'Addresses of WebRTC',
+        description:
+          'Further IP addresses under which browsers reach this machine, such as the public one of a router that forwards the port.',
+      }),
+  })
+    .prefault({})
+    .meta({ title: 'WebRTC', description: 'The WebRTC door; it is asked for over HTTP.' }),
   demo: yesOrNo().default(true).meta({
     title: 'Demonstration camera',
     description:

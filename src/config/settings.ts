@@ -20,6 +20,8 @@ export const parts = {
   'rtsp.media':
     'Goes for new sessions; those that there are keep their ports. When a UDP port that is given is busy, everything stays as it was; with `auto`, new sessions have TCP only.',
   hls: 'Goes for streams whose first HLS player comes from then on.',
+  'webrtc.media':
+    'Goes for new sessions; those that there are keep their port. When the new port is busy, everything stays as it was.',
   sources:
     'Only this source ends or begins; with another source its readers wait and go on. The stream of a source that is taken out ends.',
   detection:
@@ -55,7 +57,7 @@ type PathsTo<T, Path extends string> = T extends string | number | boolean | rea
 
 /** Setting → the parts that take it up. */
 export const settings: Readonly<Record<Setting, readonly Part[]>> = {
-  host: ['http.listener', 'rtsp.listener', 'rtsp.media', 'rtsp.tls', 'rtmp.listener'],
+  host: ['http.listener', 'rtsp.listener', 'rtsp.media', 'rtsp.tls', 'rtmp.listener', 'webrtc.media'],
   'rtsp.port': ['rtsp.listener'],
   'rtsp.tlsPort': ['rtsp.tls'],
   'rtsp.sessionTimeout': ['rtsp.sessions'],
@@ -74,6 +76,8 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'hls.segmentMaxBytes': ['hls'],
   'hls.closeSeconds': ['hls'],
   'hls.alwaysOn': ['hls'],
+  'webrtc.port': ['webrtc.media'],
+  'webrtc.addresses': ['webrtc.media'],
   demo: ['sources', 'detection'],
   'streams.<name>.source': ['sources'],
   'streams.<name>.onDemand': ['sources'],

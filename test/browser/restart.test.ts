@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => browser?.[Symbol.asyncDispose]());
 
 function serve(port: number): Promise<SluiceServer> {
-  const text = `http: { port: ${port} }\nrtsp: { port: 0, udpPort: 0 }\nrtmp: { port: 0 }\ndemo: false\nstreams: { camera: { source: '${clip}' } }\n`;
+  const text = `http: { port: ${port} }\nrtsp: { port: 0, udpPort: 0 }\nrtmp: { port: 0 }\nwebrtc: { port: 0 }\ndemo: false\nstreams: { camera: { source: '${clip}' } }\n`;
   return createServer(parseConfig(text, '/tmp/sluice.yml'), { log: pino({ level: 'silent' }) });
 }
 

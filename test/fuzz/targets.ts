@@ -37,6 +37,7 @@ import { linkTarget } from './link-target.ts';
 import { rtmpTargets } from './rtmp-targets.ts';
 import type { FuzzTarget } from './run.ts';
 import { tunnelTarget } from './tunnel-target.ts';
+import { webRtcTargets } from './webrtc-targets.ts';
 
 const text = (...lines: string[]) => Buffer.from(lines.join('\n'));
 const hex = (digits: string) => Buffer.from(digits, 'hex');
@@ -192,6 +193,7 @@ const h265Pictures = [0x26, 0x02, 0x02].map((header, n) => ({
 }));
 
 export const fuzzTargets: readonly FuzzTarget[] = [
+  ...webRtcTargets,
   {
     name: 'RTSP messages',
     seeds: async () => [

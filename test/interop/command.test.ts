@@ -11,7 +11,10 @@ const folder = mkdtempSync(join(tmpdir(), 'sluice-command-'));
 const config = join(folder, 'sluice.yml');
 
 beforeAll(() =>
-  writeFileSync(config, 'rtsp: { port: 0, udpPort: 0 }\nrtmp: { port: 0 }\nhttp: { port: 0 }\n'),
+  writeFileSync(
+    config,
+    'rtsp: { port: 0, udpPort: 0 }\nrtmp: { port: 0 }\nwebrtc: { port: 0 }\nhttp: { port: 0 }\n',
+  ),
 );
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -37,7 +40,8 @@ describe('npm start', () => {
 describe('a server', () => {
   it('reads its configuration again when the file is written, and on SIGHUP', async () => {
     const file = join(folder, 'changing.yml');
-    const ports = 'rtsp: { port: 0, udpPort: 0 }\nrtmp: { port: 0 }\nhttp: { port: 0 }\ndemo: false\n';
+    const ports =
+      'rtsp: { port: 0, udpPort: 0 }\nrtmp: { port: 0 }\nwebrtc: { port: 0 }\nhttp: { port: 0 }\ndemo: false\n';
     writeFileSync(file, ports);
     await using server = start(process.execPath, [join(root, 'src/cli/main.ts'), 'serve', '--config', file]);
     await expect.poll(() => server.stdout, { timeout: 5000, interval: 20 }).toContain('Stop     Ctrl+C');
@@ -79,7 +83,10 @@ describe('sluice', () => {
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
     const file = join(folder, 'busy.yml');
-    writeFileSync(file, `http: { port: ${port} }\nrtsp: { port: 0, udpPort: 0 }\nrtmp: { port: 0 }\n`);
+    writeFileSync(
+      file,
+      `http: { port: ${port} }\nrtsp: { port: 0, udpPort: 0 }\nrtmp: { port: 0 }\nwebrtc: { port: 0 }\n`,
+    );
     const { code, stdout, stderr } = await sluice('serve', '--config', file).finished;
     other.close();
     expect(code).toBe(1);

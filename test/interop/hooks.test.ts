@@ -134,7 +134,8 @@ test('kill -9 of the server leaves no command and no child of one', async () => 
   const root = resolve(import.meta.dirname, '..', '..');
   const lasting = familyScript('orphans', "trap '' TERM HUP INT");
   const config = join(folder, 'sluice.yml');
-  const ports = 'rtsp: { port: 0, udpPort: 0 }\nrtmp: { port: 0 }\nhttp: { port: 0 }\ndemo: false\n';
+  const ports =
+    'rtsp: { port: 0, udpPort: 0 }\nrtmp: { port: 0 }\nwebrtc: { port: 0 }\nhttp: { port: 0 }\ndemo: false\n';
   const streams = `streams: { file: { source: ${await clipPath('h264')} } }\n`;
   writeFileSync(
     config,

@@ -157,7 +157,7 @@ describe('a changed configuration', () => {
     const busy = createServer().listen(0, '127.0.0.1');
     await once(busy, 'listening');
     const { port } = busy.address() as AddressInfo;
-    const rtsp = 'rtsp: { port: 0, udpPort: 0 }\nrtmp: { port: 0 }\n';
+    const rtsp = 'rtsp: { port: 0, udpPort: 0 }\nrtmp: { port: 0 }\nwebrtc: { port: 0 }\n';
     const refused = await server.rewrite(BASE, `http: { port: ${port} }\n${rtsp}`);
     expect(refused.configuration.error).toMatchObject({ code: 'PORT_BUSY' });
     expect(refused.configuration.error?.message).toContain('http.port');
@@ -186,7 +186,7 @@ describe('a changed configuration', () => {
     const http = `http: { port: ${new URL(server.server.addresses.http).port} }\n`;
     const { status } = await server.rewrite(
       BASE,
-      `${http}rtsp: { port: ${port}, udpPort: 0 }\nrtmp: { port: 0 }\n`,
+      `${http}rtsp: { port: ${port}, udpPort: 0 }\nrtmp: { port: 0 }\nwebrtc: { port: 0 }\n`,
     );
     expect(status).toBe('ok');
     expect(server.server.addresses.rtsp).toBe(`rtsp://127.0.0.1:${port}`);
@@ -194,7 +194,7 @@ describe('a changed configuration', () => {
     await using viewer = await RtspViewer.open(`rtsp://127.0.0.1:${port}/live`);
     await eventually(() => viewer.pictures.length > 0);
     // `localhost` is the same address: nobody has to move.
-    const same = `host: localhost\n${http}rtsp: { port: ${port}, udpPort: 0 }\nrtmp: { port: 0 }\n`;
+    const same = `host: localhost\n${http}rtsp: { port: ${port}, udpPort: 0 }\nrtmp: { port: 0 }\nwebrtc: { port: 0 }\n`;
     expect((await server.rewrite(BASE, same)).status).toBe('ok');
     expect(server.server.addresses.rtsp).toBe(`rtsp://localhost:${port}`);
   });

@@ -47,7 +47,7 @@ describe('errors a user meets', () => {
     ] as const) {
       const file = join(folder, `${setting}.yml`);
       const rest = setting === 'http.port' ? 'rtsp: { port: 0, udpPort: 0 }' : 'http: { port: 0 }';
-      await writeFile(file, `${yaml}\n${rest}\nrtmp: { port: 0 }\ndemo: false\n`);
+      await writeFile(file, `${yaml}\n${rest}\nrtmp: { port: 0 }\nwebrtc: { port: 0 }\ndemo: false\n`);
       const { code, stderr } = await run(
         process.execPath,
         ['src/cli/main.ts', 'serve', '--config', file],

@@ -124,6 +124,8 @@ const doors: readonly Door[] = [
   rest('/mjpeg', 'read', 'GET', `/${STREAM}/mjpeg`),
   rest('/live.flv', 'read', 'GET', `/${STREAM}/live.flv`),
   socket(`/${STREAM}/live.flv`, 'read'),
+  rest('/whep', 'read', 'POST', `/${STREAM}/whep`),
+  rest('/whep/{session}', 'read', 'DELETE', `/${STREAM}/whep/none`),
   rest('/index.m3u8', 'read', 'GET', `/${STREAM}/index.m3u8`),
   rest('/hls/media.m3u8', 'read', 'GET', `/${STREAM}/hls/media.m3u8`),
   rest('/api/session', 'somebody'),

@@ -62,7 +62,7 @@ function portsOf(pid: number): number[] {
 const server = await sluice('demo: false\n');
 await server.rewrite(
   'demo: false\n',
-  'http: { port: 0 }\nrtsp: { port: 0, udpPort: 0, sessionTimeout: 20 }\nrtmp: { port: 0 }\n',
+  'http: { port: 0 }\nrtsp: { port: 0, udpPort: 0, sessionTimeout: 20 }\nrtmp: { port: 0 }\nwebrtc: { port: 0 }\n',
 );
 const ws = server.http.replace('http', 'ws');
 const doors = [server.http, server.rtsp].map((url) => Number(new URL(url).port));

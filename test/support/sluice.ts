@@ -16,7 +16,8 @@ export interface TestHealth {
   };
 }
 
-const FREE_PORTS = 'http: { port: 0 }\nrtsp: { port: 0, udpPort: 0 }\nrtmp: { port: 0 }\n';
+const FREE_PORTS =
+  'http: { port: 0 }\nrtsp: { port: 0, udpPort: 0 }\nrtmp: { port: 0 }\nwebrtc: { port: 0 }\n';
 
 export interface TestSluice extends AsyncDisposable {
   readonly server: SluiceServer;

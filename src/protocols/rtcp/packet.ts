@@ -51,13 +51,30 @@ export interface KeyframeRequest {
   readonly ssrc: number;
 }
 
-export type RtcpPacket = SenderReport | ReceiverReport | SourceDescription | Goodbye | KeyframeRequest;
+/** A receiver misses packets of `ssrc` and asks for them again (generic NACK, RFC 4585 section 6.2.1). */
+export interface NegativeAcknowledgement {
+  readonly type: 'nack';
+  readonly ssrc: number;
+  /** 16 bits each. */
+  readonly sequences: readonly number[];
+}
+
+export type RtcpPacket =
+  | SenderReport
+  | ReceiverReport
+  | SourceDescription
+  | Goodbye
+  | KeyframeRequest
+  | NegativeAcknowledgement;
 
 const SR = 200;
 const RR = 201;
 const SDES = 202;
 const BYE = 203;
+const RTPFB = 205;
 const PSFB = 206;
+/** Kind of transport-layer feedback. */
+const NACK = 1;
 /** Kinds of payload-specific feedback. */
 const PLI = 1;
 const FIR = 4;
@@ -106,7 +123,22 @@ function parseOne(count: number, type: number, body: Buffer): RtcpPacket | undef
   if (type === PSFB && (count === PLI || count === FIR) && body.length >= 8) {
     return { type: 'keyframe-request', ssrc: body.readUInt32BE(0) };
   }
+  if (type === RTPFB && count === NACK && body.length >= 8) {
+    return { type: 'nack', ssrc: body.readUInt32BE(4), sequences: parseSequences(body.subarray(8)) };
+  }
   return undefined;
+}
+
+/** Pairs of a sequence number and a mask of the sixteen that follow it. */
+function parseSequences(body: Buffer): number[] {
+  const sequences: number[] = [];
+  for (let at = 0; at + 4 <= body.length; at += 4) {
+    const first = body.readUInt16BE(at);
+    const mask = body.readUInt16BE(at + 2);
+    sequences.push(first);
+    for (let bit = 0; bit < 16; bit++) if ((mask >> bit) & 1) sequences.push((first + bit + 1) & 0xffff);
+  }
+  return sequences;
 }
 
 function parseReports(body: Buffer, count: number): ReportBlock[] {

@@ -76,7 +76,13 @@ export class RtspFeedWriter implements FeedWriter {
   readonly #limits: FeedLimits;
   #gop: GroupOfPictures | undefined;
 
-  constructor(options: { tracks: readonly FeedTrack[]; limits: FeedLimits; cname: string }) {
+  constructor(options: {
+    tracks: readonly FeedTrack[];
+    limits: FeedLimits;
+    cname: string;
+    /** Largest RTP packet in bytes, where readers need smaller ones. */
+    maxPacketSize?: number;
+  }) {
     this.#limits = options.limits;
     for (const { track, payloadType, channels, sequence } of options.tracks) {
       const sender = new RtpTrackSender({
@@ -84,7 +90,7 @@ export class RtspFeedWriter implements FeedWriter {
         payloadType,
         ssrc: sequence.ssrc,
         sequence: sequence.next,
-        maxPacketSize: MAX_PACKET,
+        maxPacketSize: options.maxPacketSize ?? MAX_PACKET,
         cname: options.cname,
       });
       this.#outputs.set(track.id, {

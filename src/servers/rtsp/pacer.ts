@@ -17,9 +17,9 @@ export interface PacketTarget {
   readonly port: number;
 }
 
-export interface PacerOptions {
+export interface PacerOptions<Packet> {
   readonly clock: Clock;
-  readonly send: (packet: PacedPacket) => void;
+  readonly send: (packet: Packet) => void;
   /** True while the way out takes nothing. */
   readonly isBlocked: () => boolean;
 }
@@ -28,9 +28,9 @@ export interface PacerOptions {
  * Spaces the packets to one reader: a keyframe of hundreds of packets at once would overrun the reader's socket buffer
  * before it is scheduled. A token bucket: what a usual picture has goes out at once.
  */
-export class Pacer {
-  readonly #options: PacerOptions;
-  #queue: PacedPacket[] = [];
+export class Pacer<Packet extends { readonly bytes: Buffer } = PacedPacket> {
+  readonly #options: PacerOptions<Packet>;
+  #queue: Packet[] = [];
   /** Index of the first packet in the queue that was not sent. */
   #next = 0;
   #backlog = 0;
@@ -40,7 +40,7 @@ export class Pacer {
   #drained: () => void = () => {};
   #closed = false;
 
-  constructor(options: PacerOptions) {
+  constructor(options: PacerOptions<Packet>) {
     this.#options = options;
     this.#filledAt = options.clock.now();
   }
@@ -55,7 +55,7 @@ export class Pacer {
     this.#drained = callback;
   }
 
-  push(packet: PacedPacket): void {
+  push(packet: Packet): void {
     if (this.#closed) return;
     this.#queue.push(packet);
     this.#backlog += packet.bytes.length;
@@ -68,7 +68,7 @@ export class Pacer {
     const { send, isBlocked, clock } = this.#options;
     const blocked = isBlocked();
     while (!blocked && this.#tokens >= 1 && this.#next < this.#queue.length) {
-      const packet = this.#queue[this.#next++] as PacedPacket;
+      const packet = this.#queue[this.#next++] as Packet;
       this.#tokens--;
       this.#backlog -= packet.bytes.length;
       send(packet);

@@ -1,0 +1,130 @@
+import { NamedError } from '#util/named-error.ts';
+
+/** One format of a media section. */
+export interface OfferedFormat {
+  readonly payloadType: number;
+  /** Upper case, e.g. `H264`. */
+  readonly encodingName: string;
+  readonly clockRate: number;
+  readonly channels: number;
+  /** Names in lower case, values as they stand. */
+  readonly fmtp: ReadonlyMap<string, string>;
+  /** `a=rtcp-fb` in lower case, e.g. `nack pli`. */
+  readonly feedback: readonly string[];
+}
+
+export interface OfferedMedia {
+  readonly kind: string;
+  readonly protocol: string;
+  readonly mid: string;
+  readonly formats: readonly OfferedFormat[];
+  readonly direction: 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
+}
+
+/** What a browser offers (RFC 8829, RFC 9429), as far as an answer needs it. */
+export interface WebRtcOffer {
+  readonly ice: { readonly ufrag: string; readonly password: string };
+  /** SHA-256 of the certificate of its DTLS, in lower case without colons. */
+  readonly fingerprint: string;
+  readonly medias: readonly OfferedMedia[];
+}
+
+const MAX_MEDIAS = 16;
+const MAX_FORMATS = 128;
+
+interface Section {
+  readonly line: string;
+  readonly attributes: [name: string, value: string][];
+}
+
+/**
+ * Reads an offer for one transport (BUNDLE, rtcp-mux).
+ * @throws NamedError SDP_OFFER_INVALID
+ */
+export function parseWebRtcOffer(text: string): WebRtcOffer {
+  const session: Section = { line: '', attributes: [] };
+  const sections: Section[] = [];
+  for (const raw of text.split(/\r\n|\r|\n/)) {
+    if (raw.startsWith('m=')) sections.push({ line: raw.slice(2).trim(), attributes: [] });
+    else if (raw.startsWith('a=')) {
+      const colon = raw.indexOf(':');
+      const name = (colon < 0 ? raw.slice(2) : raw.slice(2, colon)).trim().toLowerCase();
+      (sections.at(-1) ?? session).attributes.push([name, colon < 0 ? '' : raw.slice(colon + 1).trim()]);
+    }
+  }
+  const [first] = sections;
+  if (!text.startsWith('v=0') || !first) throw invalid('has no media section ("m=")');
+  if (sections.length > MAX_MEDIAS) throw invalid(`has more than ${MAX_MEDIAS} media sections`);
+  if (sections.some((section) => find(section, 'rtcp-mux') === undefined && !isData(section))) {
+    throw invalid('has a media section without "a=rtcp-mux"');
+  }
+  const bundle = find(session, 'group')?.split(/\s+/) ?? [];
+  const mids = sections.map((section) => find(section, 'mid') ?? '');
+  if (sections.length > 1 && (bundle[0] !== 'BUNDLE' || !mids.every((mid) => bundle.includes(mid)))) {
+    throw invalid('does not put all its media into one bundle ("a=group:BUNDLE …")');
+  }
+  if (new Set(mids).size !== mids.length) throw invalid('names two media sections alike ("a=mid")');
+  const either = (name: string) => find(first, name) ?? find(session, name);
+  const ufrag = either('ice-ufrag');
+  const password = either('ice-pwd');
+  if (!ufrag || !password) throw invalid('has no ICE credentials ("a=ice-ufrag", "a=ice-pwd")');
+  const fingerprint = /^sha-256\s+((?:[0-9a-f]{2}:){31}[0-9a-f]{2})$/i.exec(either('fingerprint') ?? '')?.[1];
+  if (!fingerprint) throw invalid('has no SHA-256 fingerprint ("a=fingerprint:sha-256 …")');
+  if (either('setup') === 'passive') throw invalid('wants to be the DTLS server too ("a=setup:passive")');
+  return {
+    ice: { ufrag, password },
+    fingerprint: fingerprint.replaceAll(':', '').toLowerCase(),
+    medias: sections.map((section, i) => readMedia(section, mids[i] ?? '')),
+  };
+}
+
+function invalid(what: string): NamedError {
+  return new NamedError(
+    'SDP_OFFER_INVALID',
+    `The SDP offer ${what}. Send the offer of an RTCPeerConnection as it is, as application/sdp.`,
+    400,
+  );
+}
+
+function isData({ line }: Section): boolean {
+  return line.startsWith('application');
+}
+
+function find({ attributes }: Section, name: string): string | undefined {
+  return attributes.find(([is]) => is === name)?.[1];
+}
+
+function readMedia(section: Section, mid: string): OfferedMedia {
+  const [kind = '', , protocol = '', ...types] = section.line.split(/\s+/);
+  const directions = ['sendrecv', 'sendonly', 'recvonly', 'inactive'] as const;
+  const formats = types
+    .slice(0, MAX_FORMATS)
+    .flatMap((type) => (/^\d{1,3}$/.test(type) ? (readFormat(section, Number(type)) ?? []) : []));
+  const direction = directions.find((name) => find(section, name) !== undefined) ?? 'sendrecv';
+  return { kind, protocol, mid, formats, direction };
+}
+
+function readFormat(section: Section, payloadType: number): OfferedFormat | undefined {
+  const own = (name: string) =>
+    section.attributes.flatMap(([is, value]) => {
+      const match = is === name && /^(\d+|\*)\s+(.+)$/.exec(value);
+      return match && (match[1] === '*' || Number(match[1]) === payloadType) ? [match[2] ?? ''] : [];
+    });
+  const fixed: Record<number, string> = { 0: 'PCMU/8000', 8: 'PCMA/8000' };
+  const rtpmap = /^([^/\s]+)\/(\d{1,9})(?:\/(\d{1,3}))?$/.exec(own('rtpmap')[0] ?? fixed[payloadType] ?? '');
+  if (!rtpmap || payloadType > 127) return undefined;
+  const fmtp = new Map<string, string>();
+  for (const part of own('fmtp').join(';').split(';')) {
+    const equals = part.indexOf('=');
+    const name = (equals < 0 ? part : part.slice(0, equals)).trim().toLowerCase();
+    if (name) fmtp.set(name, equals < 0 ? '' : part.slice(equals + 1).trim());
+  }
+  return {
+    payloadType,
+    encodingName: (rtpmap[1] ?? '').toUpperCase(),
+    clockRate: Number(rtpmap[2]),
+    channels: Number(rtpmap[3] ?? 1),
+    fmtp,
+    feedback: own('rtcp-fb').map((value) => value.toLowerCase()),
+  };
+}

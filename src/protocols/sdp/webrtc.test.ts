@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+import { opusFormat } from '#codecs/opus.ts';
+import type { Track } from '#media/track.ts';
+import { buildWebRtcAnswer, matchTracks } from './webrtc-answer.ts';
+import { parseWebRtcOffer } from './webrtc-offer.ts';
+
+const FINGERPRINT = Array.from({ length: 32 }, (_, i) => i.toString(16).padStart(2, '0').toUpperCase()).join(
+  ':',
+);
+
+/** As Chromium writes it, shortened. */
+const OFFER = `v=0
+o=- 1 2 IN IP4 127.0.0.1
+s=-
+t=0 0
+a=group:BUNDLE 0 1 2
+m=video 9 UDP/TLS/RTP/SAVPF 96 97 102 106
+c=IN IP4 0.0.0.0
+a=ice-ufrag:abcd
+a=ice-pwd:0123456789012345678901
+a=fingerprint:sha-256 ${FINGERPRINT}
+a=setup:actpass
+a=mid:0
+a=recvonly
+a=rtcp-mux
+a=rtpmap:96 VP8/90000
+a=rtpmap:97 H264/90000
+a=fmtp:97 level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f
+a=rtpmap:102 H264/90000
+a=rtcp-fb:102 nack
+a=rtcp-fb:102 nack pli
+a=rtcp-fb:102 transport-cc
+a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f
+a=rtpmap:106 H264/90000
+a=fmtp:106 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d001f
+m=audio 9 UDP/TLS/RTP/SAVPF 111 0
+a=mid:1
+a=recvonly
+a=rtcp-mux
+a=rtpmap:111 opus/48000/2
+a=fmtp:111 minptime=10;useinbandfec=1
+m=application 9 UDP/DTLS/SCTP webrtc-datachannel
+a=mid:2
+`;
+
+function video(codecString: string): Track {
+  const format = {
+    kind: 'video',
+    codec: 'h264',
+    parameterSets: [],
+    width: 0,
+    height: 0,
+    codecString,
+  } as const;
+  return { id: 1, clockRate: 90_000, format };
+}
+
+const opus: Track = { id: 2, clockRate: 48_000, format: opusFormat(2) };
+
+describe('an offer of a browser', () => {
+  it('is read: credentials, fingerprint and formats', () => {
+    const offer = parseWebRtcOffer(OFFER);
+    expect(offer.ice).toEqual({ ufrag: 'abcd', password: '0123456789012345678901' });
+    expect(offer.fingerprint).toBe(FINGERPRINT.replaceAll(':', '').toLowerCase());
+    expect(offer.medias.map(({ kind, mid, direction }) => `${kind} ${mid} ${direction}`)).toEqual([
+      'video 0 recvonly',
+      'audio 1 recvonly',
+      'application 2 sendrecv',
+    ]);
+    expect(offer.medias[0]?.formats[2]?.feedback).toEqual(['nack', 'nack pli', 'transport-cc']);
+  });
+
+  it.each([
+    ['no SDP at all', OFFER, ''],
+    ['no media', OFFER.slice(OFFER.indexOf('m=video')), ''],
+    ['no bundle', 'a=group:BUNDLE 0 1 2', 'a=group:BUNDLE 0'],
+    ['no rtcp-mux', 'a=rtcp-mux', 'a=x'],
+    ['no credentials', 'a=ice-pwd', 'a=x'],
+    ['no fingerprint', 'a=fingerprint:sha-256', 'a=fingerprint:sha-1'],
+    ['the passive role', 'a=setup:actpass', 'a=setup:passive'],
+    ['one name for two sections', 'a=mid:1', 'a=mid:0'],
+  ])('is refused with %s', (_, part, by) => {
+    expect(() => parseWebRtcOffer(OFFER.replace(part, by))).toThrow(
+      expect.objectContaining({ code: 'SDP_OFFER_INVALID' }),
+    );
+  });
+});
+
+describe('what a browser is sent', () => {
+  it.each([
+    ['avc1.4d401f', 106],
+    ['avc1.42c01f', 102],
+    ['avc1.64001f', 102],
+  ])('has for %s the payload type of its profile, or the first with fragments: %i', (codec, payloadType) => {
+    const [first] = matchTracks(parseWebRtcOffer(OFFER), [video(codec)]);
+    expect(first?.format.payloadType).toBe(payloadType);
+  });
+
+  it('leaves out what it does not offer', () => {
+    const offer = parseWebRtcOffer(OFFER.replace('opus/48000/2', 'G722/8000'));
+    expect(matchTracks(offer, [video(''), opus]).map(({ track }) => track.id)).toEqual([1]);
+  });
+
+  it('is answered with our side, sections that are not sent refused', () => {
+    const offer = parseWebRtcOffer(OFFER);
+    const tracks = matchTracks(offer, [video('avc1.42c01f'), opus]).map((one) => ({
+      ...one,
+      ssrc: one.track.id + 100,
+    }));
+    const answer = buildWebRtcAnswer({
+      offer,
+      tracks,
+      ice: { ufrag: 'ours', password: 'secret' },
+      fingerprint: 'AA:BB',
+      candidates: [{ address: '192.0.2.1', port: 8189 }],
+      cname: 'yard',
+    });
+    const lines = answer.split('\r\n');
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'a=group:BUNDLE 0 1',
+        'a=ice-lite',
+        'a=setup:passive',
+        'm=video 9 UDP/TLS/RTP/SAVPF 102',
+        'a=rtcp-fb:102 nack pli',
+        'm=audio 9 UDP/TLS/RTP/SAVPF 111',
+        'a=fmtp:111 minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1',
+        'm=application 0 UDP/DTLS/SCTP webrtc-datachannel',
+        'a=candidate:1 1 udp 2130706431 192.0.2.1 8189 typ host',
+      ]),
+    );
+    expect(answer).not.toContain('transport-cc');
+  });
+});
