@@ -167,7 +167,7 @@ describe('a changed configuration', () => {
     await once(busy, 'close');
     const moved = await server.rewrite(`${BASE}# Once more.\n`, `http: { port: ${port} }\n${rtsp}`);
     expect(moved.status).toBe('ok');
-    expect(server.server.addresses).toEqual({ http: `http://127.0.0.1:${port}`, rtsp: server.rtsp });
+    expect(server.server.addresses).toMatchObject({ http: `http://127.0.0.1:${port}`, rtsp: server.rtsp });
     await expect(fetch(`${server.http}/api/health`)).rejects.toThrow();
     // Workers that are started from now on come over the new port.
     await server.rewrite(camera(clip), `http: { port: ${port} }\n${rtsp}`);

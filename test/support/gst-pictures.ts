@@ -6,7 +6,8 @@ import { eventually } from './sluice.ts';
 
 /**
  * Reads H.264 pictures by GStreamer until so many bytes of them came; gives what it complained of. It is ended from
- * here, since an end in the midst of a pipeline races with the sound that is not linked.
+ * here: where a pipeline with sound that is linked to nothing was to end by itself (`eos-after`), it ended with an error
+ * now and then.
  */
 export async function readPictures(source: readonly string[], bytes = 10_000): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-gst-'));
