@@ -4,10 +4,12 @@ import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } fr
 import type { z } from 'zod';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { accessKeys } from './access-schema.ts';
+import { hookKeys } from './hook-schema.ts';
 import { isLoopback } from './loopback.ts';
 import { nearest } from './nearest.ts';
-import { type Config, configSchema, defaultConfig, hookKeys, streamKeys } from './schema.ts';
+import { type Config, configSchema, defaultConfig } from './schema.ts';
 import { sourceKind } from './source.ts';
+import { streamKeys } from './stream-schema.ts';
 
 /** Taken when no path is given and it is there. */
 export const DEFAULT_FILE = 'sluice.yml';

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { accessShape } from './access-schema.ts';
 import { oneOf, section, wholeNumber, yesOrNo } from './fields.ts';
-import { sourceKind } from './source.ts';
+import { hookSchema } from './hook-schema.ts';
+import { streamSchema } from './stream-schema.ts';
 
 /**
  * The configuration file: one schema checks it, gives the defaults, and makes docs/configuration.md. Every field has a
@@ -13,31 +14,6 @@ const hostRule = 'must be a name without a port';
 
 const port = () => wholeNumber(0, 65_535);
 
-const algorithmRule = 'must be the id of an algorithm: small letters, digits and "-"';
-const algorithmId = z.string({ error: algorithmRule }).regex(/^[a-z0-9-]+$/, { error: algorithmRule });
-
-const detect = z
-  .union(
-    [
-      algorithmId,
-      section({
-        algorithm: algorithmId.meta({
-          title: 'Algorithm',
-          description: 'Id of the algorithm, e.g. `people`.',
-        }),
-        parameters: z
-          .record(z.string(), z.unknown(), { error: 'must be a map of parameters and their values' })
-          .default({})
-          .meta({
-            title: 'Parameters',
-            description: 'Values that differ from the defaults in the manifest of the algorithm.',
-          }),
-      }),
-    ],
-    { error: 'must be the id of an algorithm, or a map with `algorithm` and `parameters`' },
-  )
-  .transform((value) => (typeof value === 'string' ? { algorithm: value, parameters: {} } : value));
-
 const transportsRule = 'must be a list of tcp, udp or both';
 
 const workersRule = 'must be a whole number from 2 to 64, or auto';
@@ -45,141 +21,6 @@ const workersRule = 'must be a whole number from 2 to 64, or auto';
 const addressesRule = 'must be a list of IP addresses';
 
 const udpPortRule = 'must be an even whole number from 0 to 65534, or auto';
-
-const fingerprintRule =
-  'must be the SHA-256 of a certificate: 64 hexadecimal digits, colons between pairs allowed';
-
-const sourceRule =
-  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, http://, https://, srt:// or udp:// address, or testsrc';
-
-const stream = section({
-  source: z
-    .string({ error: sourceRule })
-    .min(1, { error: sourceRule })
-    .refine((value) => sourceKind(value) !== undefined, {
-      error: `${sourceRule}: other kinds of addresses are no source yet, let them publish to Sluice instead`,
-    })
-    .optional()
-    .meta({
-      title: 'Source',
-      description:
-        'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `http://` or `https://` of HLS, HTTP-FLV or MPEG-TS; `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream over RTSP.',
-    }),
-  onDemand: yesOrNo().optional().meta({
-    title: 'On demand',
-    description:
-      'The source is opened for the first reader (a viewer, a player, an algorithm) and closed after the last. Without this key: `true` for an address, `false` for a file and `testsrc`.',
-  }),
-  onDemandStartSeconds: wholeNumber(1, 60).default(10).meta({
-    title: 'Patience with the source, seconds',
-    description: 'On demand: a reader is held for so long, and then refused with the reason.',
-  }),
-  onDemandCloseSeconds: wholeNumber(1, 3600).default(10).meta({
-    title: 'Closing, seconds',
-    description: 'On demand: the source is closed so long after the last reader left.',
-  }),
-  transport: oneOf('auto', 'tcp', 'udp').default('auto').meta({
-    title: 'Transport',
-    description:
-      'How the media of an `rtsp://` address come: over `tcp`, inside the connection; over `udp`; `auto` is `udp`, and `tcp` where that is refused or nothing comes for 3 s. What worked is tried first the next time.',
-  }),
-  fingerprint: z
-    .string({ error: fingerprintRule })
-    .regex(/^(?:[0-9a-f]{2}:?){31}[0-9a-f]{2}$/i, { error: fingerprintRule })
-    .optional()
-    .meta({
-      title: 'Fingerprint',
-      description:
-        'SHA-256 of the certificate that an `rtsps://` source has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
-    }),
-  insecure: yesOrNo().default(false).meta({
-    title: 'Any certificate',
-    description:
-      'Takes every certificate of an `rtsps://` source. Whoever stands between can then read and change everything; `fingerprint` is better.',
-  }),
-  loop: yesOrNo()
-    .default(true)
-    .meta({ title: 'Loop', description: 'Starts the file again at its end, with timestamps that go on.' }),
-  detect: z.array(detect, { error: 'must be a list of algorithms' }).default([]).meta({
-    title: 'Algorithms',
-    description:
-      'Algorithms that look at the stream while somebody watches it; each an id, or a map with `algorithm` and `parameters`.',
-  }),
-})
-  .refine(({ source, transport }) => transport !== 'udp' || !/^rtsps:/i.test(source ?? ''), {
-    error: 'cannot be `udp` for an rtsps:// source, whose media come inside the encrypted connection',
-    path: ['transport'],
-  })
-  .refine((value) => value.source !== undefined || value.detect.length > 0, {
-    error: 'must have a `source`, or algorithms in `detect` for what somebody publishes',
-  });
-
-const eventsRule = 'must be a list of publish, unpublish, read, unread, ready, lost';
-const hookUrlRule = 'must be an http:// or https:// address';
-const commandRule = 'must be a list: the program, then its arguments';
-
-const hook = section({
-  on: z
-    .array(oneOf('publish', 'unpublish', 'read', 'unread', 'ready', 'lost'), { error: eventsRule })
-    .min(1, { error: eventsRule })
-    .optional()
-    .meta({
-      title: 'Events',
-      description:
-        'What it is called for: a publisher came or left (`publish`, `unpublish`), a reader did (`read`, `unread`), a source of `streams` did (`ready`, `lost`).',
-    }),
-  while: oneOf('published', 'read').optional().meta({
-    title: 'Lasting reason',
-    description:
-      'Instead of `on`: the command runs as long as the stream is published, or as somebody reads it, once per stream; then it gets SIGTERM, and SIGKILL 5 s later.',
-  }),
-  streams: z.string({ error: 'must be a pattern for names of streams' }).min(1).default('**').meta({
-    title: 'Streams',
-    description: 'Pattern of names: `*` is anything within a segment, `**` anything, slashes included.',
-  }),
-  url: z
-    .string({ error: hookUrlRule })
-    .refine((value) => /^https?:$/.test(URL.parse(value)?.protocol ?? ''), { error: hookUrlRule })
-    .optional()
-    .meta({
-      title: 'Address',
-      description:
-        'Gets each event as JSON by POST: `id`, `type`, `time`, `stream`, `door`, `remote`, `reason`. Anything but an answer 2xx is tried again with growing pauses, up to 10 times in 5 minutes; 3xx and most 4xx are not.',
-    }),
-  command: z
-    .array(z.string({ error: commandRule }), { error: commandRule })
-    .min(1, { error: commandRule })
-    .optional()
-    .meta({
-      title: 'Command',
-      description:
-        'Program and arguments, read by no shell. The event stands in `SLUICE_EVENT`, `SLUICE_STREAM`, `SLUICE_DOOR`, `SLUICE_REMOTE`, `SLUICE_REASON`, `SLUICE_TIME`, `SLUICE_EVENT_ID`. It ends with all that it started, also when the server is killed.',
-    }),
-  secret: z.string({ error: 'must be a text' }).min(1).optional().meta({
-    title: 'Secret',
-    description: 'Signs what goes to `url`: `X-Sluice-Signature: sha256=<HMAC-SHA256 of the body, in hex>`.',
-  }),
-  timeoutSeconds: wholeNumber(1, 3600).default(10).meta({
-    title: 'Time-out, seconds',
-    description: 'How long `url` may take to answer, and a command that runs for an event to end.',
-  }),
-  restart: yesOrNo().default(false).meta({
-    title: 'Restart',
-    description: 'With `while`: a command that ends by itself is started again, with growing pauses.',
-  }),
-}).refine(
-  (value) =>
-    (value.url === undefined) !== (value.command === undefined) &&
-    (value.on === undefined) !== (value.while === undefined) &&
-    (value.while === undefined || value.command !== undefined),
-  { error: 'must have `on` and either `url` or `command`, or `while` and `command`' },
-);
-
-/** The keys of a hook. */
-export const hookKeys: readonly string[] = Object.keys(hook.shape);
-
-/** The keys of a stream. */
-export const streamKeys: readonly string[] = Object.keys(stream.shape);
 
 export const configSchema = section({
   host: z.string({ error: 'must be an address' }).default('127.0.0.1').meta({
@@ -331,11 +172,11 @@ export const configSchema = section({
     description:
       'Adds the stream `demo`: a street video in a loop, in which people are detected while somebody watches. A stream `demo` of your own takes its place.',
   }),
-  streams: z.record(z.string(), stream, { error: 'must be a map of stream names' }).default({}).meta({
+  streams: z.record(z.string(), streamSchema, { error: 'must be a map of stream names' }).default({}).meta({
     title: 'Streams',
     description: 'Streams by name, e.g. `yard/gate-1`. A stream that is only published needs no entry.',
   }),
-  hooks: z.array(hook, { error: 'must be a list of hooks' }).default([]).meta({
+  hooks: z.array(hookSchema, { error: 'must be a list of hooks' }).default([]).meta({
     title: 'Hooks',
     description: 'Who is told what happens to streams; `/api/hooks` says how it went.',
   }),

@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { oneOf, section, wholeNumber, yesOrNo } from './fields.ts';
+import { sourceKind } from './source.ts';
+
+const algorithmRule = 'must be the id of an algorithm: small letters, digits and "-"';
+const algorithmId = z.string({ error: algorithmRule }).regex(/^[a-z0-9-]+$/, { error: algorithmRule });
+
+const detect = z
+  .union(
+    [
+      algorithmId,
+      section({
+        algorithm: algorithmId.meta({
+          title: 'Algorithm',
+          description: 'Id of the algorithm, e.g. `people`.',
+        }),
+        parameters: z
+          .record(z.string(), z.unknown(), { error: 'must be a map of parameters and their values' })
+          .default({})
+          .meta({
+            title: 'Parameters',
+            description: 'Values that differ from the defaults in the manifest of the algorithm.',
+          }),
+      }),
+    ],
+    { error: 'must be the id of an algorithm, or a map with `algorithm` and `parameters`' },
+  )
+  .transform((value) => (typeof value === 'string' ? { algorithm: value, parameters: {} } : value));
+
+const fingerprintRule =
+  'must be the SHA-256 of a certificate: 64 hexadecimal digits, colons between pairs allowed';
+
+const sourceRule =
+  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, http://, https://, srt:// or udp:// address, or testsrc';
+
+/** One entry of `streams`. */
+export const streamSchema = section({
+  source: z
+    .string({ error: sourceRule })
+    .min(1, { error: sourceRule })
+    .refine((value) => sourceKind(value) !== undefined, {
+      error: `${sourceRule}: other kinds of addresses are no source yet, let them publish to Sluice instead`,
+    })
+    .optional()
+    .meta({
+      title: 'Source',
+      description:
+        'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `http://` or `https://` of HLS, HTTP-FLV or MPEG-TS; `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream over RTSP.',
+    }),
+  onDemand: yesOrNo().optional().meta({
+    title: 'On demand',
+    description:
+      'The source is opened for the first reader (a viewer, a player, an algorithm) and closed after the last. Without this key: `true` for an address, `false` for a file and `testsrc`.',
+  }),
+  onDemandStartSeconds: wholeNumber(1, 60).default(10).meta({
+    title: 'Patience with the source, seconds',
+    description: 'On demand: a reader is held for so long, and then refused with the reason.',
+  }),
+  onDemandCloseSeconds: wholeNumber(1, 3600).default(10).meta({
+    title: 'Closing, seconds',
+    description: 'On demand: the source is closed so long after the last reader left.',
+  }),
+  transport: oneOf('auto', 'tcp', 'udp').default('auto').meta({
+    title: 'Transport',
+    description:
+      'How the media of an `rtsp://` address come: over `tcp`, inside the connection; over `udp`; `auto` is `udp`, and `tcp` where that is refused or nothing comes for 3 s. What worked is tried first the next time.',
+  }),
+  fingerprint: z
+    .string({ error: fingerprintRule })
+    .regex(/^(?:[0-9a-f]{2}:?){31}[0-9a-f]{2}$/i, { error: fingerprintRule })
+    .optional()
+    .meta({
+      title: 'Fingerprint',
+      description:
+        'SHA-256 of the certificate that an `rtsps://` source has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
+    }),
+  insecure: yesOrNo().default(false).meta({
+    title: 'Any certificate',
+    description:
+      'Takes every certificate of an `rtsps://` source. Whoever stands between can then read and change everything; `fingerprint` is better.',
+  }),
+  loop: yesOrNo()
+    .default(true)
+    .meta({ title: 'Loop', description: 'Starts the file again at its end, with timestamps that go on.' }),
+  detect: z.array(detect, { error: 'must be a list of algorithms' }).default([]).meta({
+    title: 'Algorithms',
+    description:
+      'Algorithms that look at the stream while somebody watches it; each an id, or a map with `algorithm` and `parameters`.',
+  }),
+})
+  .refine(({ source, transport }) => transport !== 'udp' || !/^rtsps:/i.test(source ?? ''), {
+    error: 'cannot be `udp` for an rtsps:// source, whose media come inside the encrypted connection',
+    path: ['transport'],
+  })
+  .refine((value) => value.source !== undefined || value.detect.length > 0, {
+    error: 'must have a `source`, or algorithms in `detect` for what somebody publishes',
+  });
+
+/** The keys of a stream. */
+export const streamKeys: readonly string[] = Object.keys(streamSchema.shape);
