@@ -242,11 +242,12 @@ function sendPlaylist(
     request.headers['accept-encoding'] ?? '',
   );
   const body = packs ? playlist.packed : playlist.plain;
+  // It may vary with the origin of the page as well.
+  response.appendHeader('vary', 'Accept-Encoding');
   response.writeHead(200, {
     'content-type': PLAYLIST,
     'content-length': body.length,
     'cache-control': cacheControl(request, `max-age=${maxAge}`),
-    vary: 'Accept-Encoding',
     ...(packs ? { 'content-encoding': 'gzip' } : {}),
   });
   response.end(request.method === 'HEAD' ? undefined : body);
