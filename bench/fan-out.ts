@@ -8,7 +8,7 @@ import { type BenchServer, sleep, stop, until } from './server.ts';
 
 const READERS = fileURLToPath(new URL('./readers.ts', import.meta.url));
 
-export type BenchDoor = 'rtsp' | 'mse' | 'rtmp' | 'flv';
+export type BenchDoor = 'rtsp' | 'mse' | 'rtmp' | 'flv' | 'hls';
 
 export interface FanOutFigures {
   readonly door: string;
@@ -57,6 +57,7 @@ export async function measureFanOut(
     mse: `${server.http.replace('http', 'ws')}/${stream}/mse`,
     rtmp: `${server.rtmp}/${stream}`,
     flv: `${server.http}/${stream}/live.flv`,
+    hls: `${server.http}/${stream}/index.m3u8`,
   }[door];
   const rssBefore = processTree(server.pid)[0]!.rssMb;
   const child = fork(READERS, [door, address, String(count), String(startedAt)], {

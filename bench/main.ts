@@ -127,7 +127,7 @@ async function fanOut(): Promise<void> {
   const figures = [];
   for (const count of [1, 100, 500])
     figures.push(await measureFanOut(server, stream, 'rtsp', count, seconds));
-  for (const door of ['mse', 'rtmp', 'flv'] as const) {
+  for (const door of ['mse', 'rtmp', 'flv', 'hls'] as const) {
     for (const count of [100, 500]) figures.push(await measureFanOut(server, stream, door, count, seconds));
   }
   const base = figures[0]!.age.p50;

@@ -1,5 +1,5 @@
 /**
- * A child process that reads one stream many times: `node bench/readers.ts rtsp|mse|rtmp|flv <url> <count> <startedAt>`. It
+ * A child process that reads one stream many times: `node bench/readers.ts rtsp|mse|rtmp|flv|hls <url> <count> <startedAt>`. It
  * speaks just enough of the protocol, throws the media away, and sends its parent a `Report` a second.
  *
  * The pictures come from a camera that numbers them (test/support/fault-camera) and takes picture n exactly 40 n ms
@@ -10,6 +10,7 @@ import { WebSocket } from 'ws';
 import { ChunkReader } from '../src/protocols/rtmp/chunk-reader.ts';
 import { commandMessage, MessageType } from '../src/protocols/rtmp/message.ts';
 import { numberOf } from '../test/support/fault-camera/clip.ts';
+import { readHls } from './hls-reader.ts';
 
 export interface Report {
   /** Readers that get media. */
@@ -46,6 +47,11 @@ class Tally {
     this.#index = index;
   }
 
+  /** Its pictures' ages are looked at. */
+  get isSampled(): boolean {
+    return this.#index % Math.ceil(count / SAMPLED) === 0;
+  }
+
   got(size: number): void {
     bytes[this.#index]! += size;
   }
@@ -55,7 +61,7 @@ class Tally {
       this.#started = true;
       ready++;
       firstKeyframes.push(now() - this.#begun);
-    } else if (this.#index % Math.ceil(count / SAMPLED) === 0) {
+    } else if (this.isSampled) {
       ages.push(now() - startedAt - numberOf(tail) * PICTURE_MS);
     }
   }
@@ -206,7 +212,13 @@ function readRtmp(index: number): void {
   );
 }
 
-const read = { rtsp: readRtsp, mse: readMse, rtmp: readRtmp, flv: readFlv }[kind!]!;
+const read = {
+  rtsp: readRtsp,
+  mse: readMse,
+  rtmp: readRtmp,
+  flv: readFlv,
+  hls: (index: number) => void readHls(address!, new Tally(index)),
+}[kind!]!;
 for (let index = 0; index < count; index++) setTimeout(() => read(index), index * 4);
 setInterval(() => {
   const sum = bytes.reduce((a, b) => a + b, 0);
