@@ -1,4 +1,6 @@
 import assert from 'node:assert';
+import { feedKey, RtspFeedWriter } from '#feeds/rtp/feed-writer.ts';
+import type { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import type { Feed } from '#hub/feed.ts';
 import type { Hub } from '#hub/hub.ts';
 import { parseStreamName } from '#hub/name.ts';
@@ -17,8 +19,6 @@ import type {
 import { buildSdp, payloadTypeOf } from '#protocols/sdp/build.ts';
 import type { Clock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
-import { feedKey, RtspFeedWriter } from './feed-writer.ts';
-import type { RtpSequences } from './rtp-sequences.ts';
 
 /** How long a DESCRIBE waits for the parameter sets of a publisher that sends them in the stream only. */
 const FORMAT_WAIT_MS = 5000;

@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import { type Access, openAccess } from '#hub/access.ts';
 import type { Hub } from '#hub/hub.ts';
 import { DEFAULT_REORDER_MS } from '#protocols/rtp/reorder.ts';
@@ -8,7 +9,6 @@ import { NamedError } from '#util/named-error.ts';
 import { TcpPort } from '#util/tcp-port.ts';
 import { HttpTunnels } from './http-tunnels.ts';
 import type { RtspLog } from './log.ts';
-import { RtpSequences } from './rtp-sequences.ts';
 import { RtspConnection } from './session.ts';
 import { TlsDoor } from './tls-door.ts';
 import { UdpPorts } from './udp-ports.ts';

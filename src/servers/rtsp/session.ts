@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import type { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import type { Access } from '#hub/access.ts';
 import type { Hub } from '#hub/hub.ts';
 import type { RtspAddress } from '#protocols/rtsp/address.ts';
@@ -20,7 +21,6 @@ import { describeStream, findStream, RtspReading } from './from-stream.ts';
 import type { HttpTunnels } from './http-tunnels.ts';
 import type { RtspLog } from './log.ts';
 import { MediaPaths } from './media-paths.ts';
-import type { RtpSequences } from './rtp-sequences.ts';
 import { RtspPublishing } from './to-stream.ts';
 import { plainAddress, type UdpPorts } from './udp-ports.ts';
 

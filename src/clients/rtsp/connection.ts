@@ -4,7 +4,7 @@ import { splitCredentials } from '#protocols/rtsp/credentials.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
-import { openSocket, type ServerTrust } from './socket.ts';
+import { openSocket, type ServerTrust } from '../socket.ts';
 import { isInner, parseTarget } from './target.ts';
 import { UdpTracks } from './udp-tracks.ts';
 
