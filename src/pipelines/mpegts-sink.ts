@@ -97,7 +97,7 @@ class MpegTsSink {
     }
     const timeline = new Timeline(tracks);
     const output = await this.#within(
-      TransportStreamOutput.open(withPacketSize(this.#spec.url), tracks, this.#abort.signal),
+      TransportStreamOutput.open(withDefaults(this.#spec.url), tracks, this.#abort.signal),
     );
     const last = new Map<number, number>();
     let reported = 0;
@@ -185,8 +185,12 @@ function dataOf({ track, payload }: AccessUnit): Buffer {
   return payload.length === 1 ? (payload[0] ?? Buffer.alloc(0)) : Buffer.concat(payload);
 }
 
-/** Datagrams of whole packets of the transport stream, as receivers expect them: 7 × 188 bytes. */
-function withPacketSize(url: string): string {
-  if (!/^udp:/i.test(url) || /[?&]pkt_size=/i.test(url)) return url;
-  return `${url}${url.includes('?') ? '&' : '?'}pkt_size=1316`;
+/**
+ * The address with what FFmpeg does not do by itself, unless it says otherwise: datagrams of whole packets of the
+ * transport stream, as receivers expect them (7 × 188 bytes); and over SRT an end of the patience with who takes nothing.
+ */
+function withDefaults(url: string): string {
+  const [name, value] = /^udp:/i.test(url) ? ['pkt_size', 1316] : ['timeout', CALL_MS * 1000];
+  if (new RegExp(`[?&]${name}=`, 'i').test(url)) return url;
+  return `${url}${url.includes('?') ? '&' : '?'}${name}=${value}`;
 }

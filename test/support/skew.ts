@@ -24,7 +24,8 @@ export async function receivedSkew(
   input: readonly string[],
   output: readonly string[] = [],
 ): Promise<ReceivedSkew> {
-  const args = ['-v', 'error', '-copyts', ...input, '-t', '5', ...HASH_OUTPUT.slice(0, -1), ...output, '-'];
+  // As an option of the input it counts from where the stream begins, whatever its timestamps are.
+  const args = ['-v', 'error', '-copyts', '-t', '5', ...input, ...HASH_OUTPUT.slice(0, -1), ...output, '-'];
   const { stdout, stderr } = await run('ffmpeg', args);
   const received = parseFrameHashes(stdout);
   const source = await hashFile(path);

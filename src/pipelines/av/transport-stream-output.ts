@@ -91,7 +91,7 @@ export class TransportStreamOutput {
 
   /** Bytes that were written. */
   get bytes(): number {
-    return Number(this.#context.pb?.pos ?? 0n);
+    return Number(this.#context.pbBytes);
   }
 
   /** Rejects with an {@link AvError}, or the signal's reason. */

@@ -129,6 +129,12 @@ describe('a client that publishes', () => {
   test.each([
     ['ANNOUNCE', '404 Not Found', 'RTSP_REFUSED', /takes no stream under this address/],
     ['ANNOUNCE', '405 Method Not Allowed', 'RTSP_REFUSED', /lets streams be published/],
+    [
+      'ANNOUNCE',
+      '403 Forbidden',
+      'RTSP_REFUSED',
+      /does not let the stream be published: Forbidden\. Check what/,
+    ],
     ['ANNOUNCE', '401 Unauthorized', 'RTSP_UNAUTHORIZED', /asks for a user/],
     ['SETUP', '461 Unsupported Transport', 'RTSP_REFUSED', /answered SETUP with 461/],
     ['RECORD', '503 Service Unavailable', 'RTSP_REFUSED', /answered RECORD with 503/],

@@ -4,6 +4,7 @@ import { resolveControl } from './address.ts';
 import type { ChannelPair } from './application.ts';
 import { ClientConversation } from './client-conversation.ts';
 import type { RtspResponse } from './message.ts';
+import { reasonPhrase } from './status.ts';
 import { formatInterleavedTransport, parseTransport } from './transport.ts';
 
 export interface RtspPublishingHandlers {
@@ -153,8 +154,12 @@ export class RtspPublishingClient {
   /** What publishers are told by servers that do not want them. */
   #refused(method: string, response: RtspResponse): NamedError {
     const { status } = response;
+    const says = response.reason.replace(/\.$/, '') || reasonPhrase(status);
+    if (status === 403) {
+      const sentence = `${this.url} does not let the stream be published: ${says}. Check what the user may do there.`;
+      return new NamedError('RTSP_REFUSED', sentence, 502);
+    }
     if (status === 404 || status === 405 || status === 501) {
-      const says = response.reason || 'no reason';
       const sentence = `${this.url} takes no stream under this address (${method}: ${status} ${says}). Check the address, and that the server lets streams be published.`;
       return new NamedError('RTSP_REFUSED', sentence, 502);
     }
