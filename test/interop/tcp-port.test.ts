@@ -50,7 +50,7 @@ describe('a TCP port taken for a server', () => {
     const again = { ...place, port: taken.port };
     await expect(TcpPort.take(again)).rejects.toMatchObject({
       code: 'PORT_BUSY',
-      message: `Port ${taken.port} on 127.0.0.1 is in use by another program. Stop that program, or choose another port with http.port in sluice.yml.`,
+      message: `Port ${taken.port} on 127.0.0.1 is in use by another program. Stop that program, or set http.port in sluice.yml to another port, or to 0 for any that is free.`,
     });
     taken.release();
     taken.release();
