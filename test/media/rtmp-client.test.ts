@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Hub } from '#hub/hub.ts';
 import { defaultReaderLimits, type ReaderLimits } from '#hub/reader.ts';
 import type { Stream } from '#hub/stream.ts';
+import type { AccessUnit } from '#media/access-unit.ts';
 import { RtmpServer } from '#servers/rtmp/server.ts';
 import type { ForwardConnection, ForwardEvents } from '#sinks/contract.ts';
 import { rtmpForward } from '#sinks/rtmp/forward.ts';
@@ -15,6 +16,7 @@ import { h264Track, picture } from '../support/fmp4-units.ts';
 import { barcodeClip } from '../support/media.ts';
 import { type RunningProgram, run, start } from '../support/process.ts';
 import { fakeReader } from '../support/readers.ts';
+import { published, publish as publishRtsp, startRtsp } from '../support/rtsp.ts';
 import { eventually, sluice, type TestSluice } from '../support/sluice.ts';
 
 /** RTMP as a client, against ffmpeg as the server and against our own, and RTMP over TLS. */
@@ -273,6 +275,38 @@ describe('an RTMP forward', () => {
     expect((await forwarded.end).reason).toMatch(/RTMP|rtmp/);
     expect(stream.readerCount).toBe(0);
     await publisher.stop();
+  });
+
+  test('carries H.265 and Opus as Enhanced RTMP does, every unit as it was', async () => {
+    await using camera = await startRtsp();
+    await using there = await receiver();
+    const modern = await barcodeClip({
+      seconds: 4,
+      gop: 25,
+      video: 'h265',
+      audio: 'opus',
+      container: 'mkv',
+    });
+    await using _publisher = publishRtsp(modern, camera.url('cam'), -1);
+    const stream = await published(camera.hub, 'cam');
+    await using forwarded = forward(stream, there.url);
+    await forwarded.up;
+    const copy = await there.live();
+    expect(copy.tracks.map(({ format }) => format.codec)).toEqual(['h265', 'opus']);
+    const sizes = { before: new Set<string>(), after: [] as string[] };
+    const write = (seen: (size: string) => void) => (unit: AccessUnit) =>
+      seen(`${unit.track.format.kind} ${unit.payload.map(({ length }) => length).join()}`);
+    for (const [one, seen] of [
+      [stream, (size: string) => void sizes.before.add(size)],
+      [copy, (size: string) => void sizes.after.push(size)],
+    ] as const) {
+      const ids = one.tracks.map(({ id }) => id);
+      one.feed('sizes', ids, () => ({ write: write(seen) })).attach(fakeReader().reader);
+    }
+    await eventually(() => sizes.after.length > 150);
+    // The first of the copy were on their way before anybody looked.
+    const unknown = sizes.after.slice(50).filter((size) => !sizes.before.has(size));
+    expect(unknown).toEqual([]);
   });
 
   test('is taken by ffmpeg, whose file then has both tracks from the first keyframe on', async () => {
