@@ -25,7 +25,7 @@ export interface MessageHandlers {
 export class MessageReceiver {
   readonly #handlers: MessageHandlers;
   readonly #chunks = new ChunkReader();
-  /** Bytes received, and how many of them the other side knows of; it wants to know after each window. */
+  /** Bytes received, and how many of them the other side knows of. */
   #received = 0;
   #acknowledged = 0;
   #window = WINDOW;
@@ -39,7 +39,8 @@ export class MessageReceiver {
     this.#received += bytes.length;
     this.#chunks.push(bytes);
     for (let message = this.#chunks.next(); message; message = this.#chunks.next()) this.#take(message);
-    if (this.#received - this.#acknowledged < this.#window) return;
+    // At half of the window, since one who heeds it may stop before the next chunk that would not fit into it.
+    if (this.#received - this.#acknowledged < this.#window / 2) return;
     this.#acknowledged = this.#received;
     this.#handlers.send(controlMessage(MessageType.acknowledgement, this.#received));
   }
