@@ -14,8 +14,8 @@ export interface BarcodeClipOptions {
   readonly gop?: number;
   readonly bframes?: number;
   /** 48 kHz mono, or no sound at all. */
-  readonly audio?: 'aac' | 'opus' | 'pcma' | 'none';
-  readonly video?: 'h264' | 'h265';
+  readonly audio?: 'aac' | 'opus' | 'ac3' | 'pcma' | 'none';
+  readonly video?: 'h264' | 'h265' | 'av1' | 'vp8' | 'vp9';
   /** File format; `mkv` where the codecs do not fit into MP4. */
   readonly container?: 'mp4' | 'mkv';
 }
@@ -87,12 +87,13 @@ function recipe(options: BarcodeClipOptions): string[] {
   args.push(...videoArgs(video, gop, bframes));
   if (audio === 'aac') args.push('-c:a', 'aac', '-b:a', '64k');
   if (audio === 'opus') args.push('-c:a', 'libopus', '-b:a', '48k');
+  if (audio === 'ac3') args.push('-c:a', 'ac3', '-b:a', '96k');
   if (audio === 'pcma') args.push('-c:a', 'pcm_alaw');
   args.push('-t', String(seconds));
   return args;
 }
 
-function videoArgs(video: 'h264' | 'h265', gop: number, bframes: number): string[] {
+function videoArgs(video: BarcodeClipOptions['video'], gop: number, bframes: number): string[] {
   const rate = [
     '-b:v',
     '1M',
@@ -109,6 +110,7 @@ function videoArgs(video: 'h264' | 'h265', gop: number, bframes: number): string
     const params = `log-level=error:keyint=${gop}:min-keyint=${gop}:scenecut=0:bframes=${bframes}`;
     return ['-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', params, '-tag:v', 'hvc1', ...rate];
   }
+  if (video === 'av1' || video === 'vp9' || video === 'vp8') return liveArgs(video, gop);
   return [
     '-c:v',
     'libx264',
@@ -120,4 +122,12 @@ function videoArgs(video: 'h264' | 'h265', gop: number, bframes: number): string
     String(gop),
     ...rate,
   ];
+}
+
+/** As encoders are set for live video: no picture waits for a later one. */
+function liveArgs(video: 'av1' | 'vp9' | 'vp8', gop: number): string[] {
+  const common = ['-b:v', '800k', '-g', String(gop), '-keyint_min', String(gop), '-cpu-used', '8'];
+  if (video === 'av1') return ['-c:v', 'libaom-av1', '-usage', 'realtime', '-row-mt', '1', ...common];
+  const name = video === 'vp9' ? 'libvpx-vp9' : 'libvpx';
+  return ['-c:v', name, '-deadline', 'realtime', '-lag-in-frames', '0', '-auto-alt-ref', '0', ...common];
 }
