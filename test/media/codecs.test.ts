@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseVp9Frame } from '#codecs/vp9.ts';
 import { readBarcode } from '../support/algorithms/barcode/read.ts';
 import type { PacketReport } from '../support/ffmpeg8.ts';
+import { delays, HASH_OUTPUT, hashFile, parseFrameHashes } from '../support/frames.ts';
 import { type BarcodeClipOptions, barcodeClip } from '../support/media.ts';
 import { type RunningProgram, run, runBytes, start } from '../support/process.ts';
 import { sluice, type TestSluice } from '../support/sluice.ts';
@@ -19,16 +20,17 @@ let server: TestSluice;
 let folder: string;
 const publishers: RunningProgram[] = [];
 
-const clip = (video: BarcodeClipOptions['video'], audio: BarcodeClipOptions['audio']) =>
-  barcodeClip({ seconds: 8, gop: 25, video: video!, audio: audio!, container: 'mkv' });
+const SECONDS = 4;
+const clip = (options: Pick<BarcodeClipOptions, 'video' | 'audio' | 'lag'>) =>
+  barcodeClip({ seconds: SECONDS, gop: 25, container: 'mkv', ...options });
 
 /** How each stream is published. */
 const streams = {
   /** Debian's ffmpeg, over RTSP. */
   vp8: { video: 'vp8', audio: 'opus', by: 'ffmpeg' },
-  vp9: { video: 'vp9', audio: 'opus', by: 'ffmpeg' },
+  vp9: { video: 'vp9', audio: 'opus', by: 'ffmpeg', lag: 16 },
   /** A file, by FFmpeg in a worker. */
-  av1: { video: 'av1', audio: 'opus', by: 'file' },
+  av1: { video: 'av1', audio: 'opus', by: 'file', lag: 16 },
   h264: { video: 'h264', audio: 'ac3', by: 'file' },
   /** FFmpeg 8, over RTSP and over Enhanced RTMP. */
   'av1-rtsp': { video: 'av1', audio: 'opus', by: 'rtsp' },
@@ -37,10 +39,13 @@ const streams = {
 } as const;
 type StreamName = keyof typeof streams;
 const names = Object.keys(streams) as StreamName[];
+const files = new Map<StreamName, string>();
 
 beforeAll(async () => {
-  const files = new Map<StreamName, string>();
-  for (const name of names) files.set(name, await clip(streams[name].video, streams[name].audio));
+  for (const name of names) {
+    const { by: _, ...options } = streams[name];
+    files.set(name, await clip(options));
+  }
   const sources = names.filter((name) => streams[name].by === 'file');
   const lines = sources.map((name) => `  ${name}: { source: ${files.get(name)} }`);
   server = await sluice(`demo: false\nstreams:\n${lines.join('\n')}\n`);
@@ -124,6 +129,23 @@ describe('AV1, VP9, VP8 and AC-3', () => {
     const codecs = /CODECS="([^"]*)"/.exec(playlist)?.[1];
     expect(codecs).toMatch(video === 'av1' ? /^av01\./ : video === 'vp9' ? /^vp09\./ : /^avc1\./);
     expect(codecs).toContain(audio === 'ac3' ? 'ac-3' : 'opus');
+  });
+
+  it.each([
+    ['vp9', () => ['-rtsp_transport', 'tcp', '-i', `${server.rtsp}/vp9`]],
+    ['av1', () => ['-i', `${server.http}/av1/index.m3u8`]],
+  ] as const)('keep every picture and its time, with others hidden in them: %s', async (name, input) => {
+    const args = ['-v', 'error', '-copyts', ...input(), '-frames:v', String(SECONDS * 25), ...HASH_OUTPUT];
+    const received = parseFrameHashes((await run('ffmpeg', args)).stdout);
+    const source = await hashFile(files.get(name)!);
+    const [reference = 0, ...others] = delays(source, received, 'video');
+    // Of whole rounds of the clip: what ffmpeg and Sluice take for its length differs by a few ms.
+    const apart = others.map((delay) => {
+      const rounds = Math.round((delay - reference) / (SECONDS * 1000));
+      return Math.abs(delay - reference - rounds * SECONDS * 1000);
+    });
+    expect(others.length).toBeGreaterThan(SECONDS * 20);
+    expect(Math.max(...apart)).toBeLessThan(20);
   });
 
   it('leave out by name what a door cannot carry, and nothing else', async () => {
