@@ -108,6 +108,29 @@ describe('AV1, VP9, VP8 and AC-3', () => {
     for (const report of await Promise.all(addresses.map(read))) expectPlayable(report, name);
   });
 
+  it('are published and read over RTSP by GStreamer', async () => {
+    const address = `${server.rtsp}/gstreamer`;
+    const words = (text: string) => text.split(' ');
+    const picture = 'videotestsrc is-live=true ! video/x-raw,format=I420,width=640,height=360,framerate=25/1';
+    const vp9 = 'vp9enc deadline=1 cpu-used=8 keyframe-max-dist=25 ! video/x-vp9,profile=(string)0';
+    const ac3 = 'audiotestsrc is-live=true ! audioconvert ! avenc_ac3 ! ac3parse';
+    await using _publisher = start('gst-launch-1.0', [
+      ...words(`-q ${picture} ! ${vp9} ! queue ! s. ${ac3} ! queue ! s.`),
+      ...words(`rtspclientsink name=s protocols=tcp location=${address}`),
+    ]);
+    await server.live('gstreamer');
+    const read = (rest: string) =>
+      run(
+        'gst-launch-1.0',
+        words(`-q rtspsrc location=${address} protocols=tcp ! ${rest} ! fakesink num-buffers=40`),
+      );
+    const ended = await Promise.all([
+      read('rtpvp9depay ! vp9dec'),
+      read('rtpac3depay ! ac3parse ! avdec_ac3'),
+    ]);
+    expect(ended).toMatchObject([{ code: 0 }, { code: 0 }]);
+  });
+
   it('say in the API what they are', async () => {
     const strings = async (name: StreamName) =>
       (await server.get<{ tracks: { codecString?: string }[] }>(`/api/streams/${name}`)).tracks.map(
