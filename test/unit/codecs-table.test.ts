@@ -9,7 +9,7 @@ import { type AudioCodec, isAudio, type Track, type VideoCodec } from '#media/tr
 import { packetReader } from '#pipelines/source-format.ts';
 import { payloadTypeOf } from '#protocols/sdp/build.ts';
 import { matchTracks } from '#protocols/sdp/webrtc-answer.ts';
-import type { OfferedFormat } from '#protocols/sdp/webrtc-offer.ts';
+import { parseWebRtcOffer } from '#protocols/sdp/webrtc-offer.ts';
 import { ac3Track, av1Track, vp8Track, vp9Track } from '../support/coded-samples.ts';
 import { aacTrack, h264Track, opusTrack } from '../support/fmp4-units.ts';
 
@@ -26,27 +26,24 @@ const tracks: Readonly<Record<string, Track>> = {
   MP3: { id: 2, clockRate: 48_000, format: mp3Format(48_000, 2) },
 };
 
-/** What a browser offers that can decode everything. */
-const formats: OfferedFormat[] = [
-  'H264',
-  'H265',
-  'AV1',
-  'VP9',
-  'VP8',
-  'OPUS',
-  'PCMA',
-  'MPEG4-GENERIC',
-  'AC3',
-].map((encodingName, i) => ({
-  ...{ payloadType: 96 + i, encodingName, channels: 1, feedback: [] },
-  clockRate: encodingName === 'OPUS' ? 48_000 : encodingName === 'PCMA' ? 8000 : 90_000,
-  fmtp: new Map([['packetization-mode', '1']]),
-}));
+/** What a browser would offer that can decode everything. */
+const names = ['H264', 'H265', 'AV1', 'VP9', 'VP8', 'opus', 'PCMA', 'MPEG4-GENERIC', 'AC3'];
+const clockRates: Readonly<Record<string, number>> = { opus: 48_000, PCMA: 8000 };
+const formats = names.flatMap((name, i) => [
+  `a=rtpmap:${96 + i} ${name}/${clockRates[name] ?? 90_000}`,
+  `a=fmtp:${96 + i} packetization-mode=1`,
+]);
 
 function plays(track: Track): boolean {
-  const media = { kind: track.format.kind, protocol: '', mid: '0', formats, direction: 'recvonly' } as const;
-  const offer = { ice: { ufrag: '', password: '' }, fingerprint: '', medias: [media] };
-  return matchTracks(offer, [track]).length > 0;
+  const lines = [
+    'v=0',
+    `m=${track.format.kind} 9 UDP/TLS/RTP/SAVPF ${names.map((_, i) => 96 + i).join(' ')}`,
+    ...['a=ice-ufrag:abcd', 'a=ice-pwd:0123456789012345678901', 'a=setup:actpass'],
+    `a=fingerprint:sha-256 ${Array.from({ length: 32 }, () => 'AB').join(':')}`,
+    ...['a=mid:0', 'a=recvonly', 'a=rtcp-mux'],
+    ...formats,
+  ];
+  return matchTracks(parseWebRtcOffer(lines.join('\r\n')), [track]).length > 0;
 }
 
 function isRead(track: Track): boolean {
