@@ -186,26 +186,26 @@ describe('AV1, VP9, VP8 and AC-3', () => {
     }
   });
 
+  it('are pulled from another server over UDP, and looked at there', async () => {
+    const pulled = ['vp8', 'vp9', 'av1'] as const;
+    const sources = pulled.map((name) => `  ${name}: { source: '${server.rtsp}/${name}', onDemand: false }`);
+    await using other = await sluice(`demo: false\nstreams:\n${sources.join('\n')}\n`);
+    await Promise.all(pulled.map((name) => other.live(name)));
+    for (const name of pulled) await expectKeyframe(other, name);
+  });
+
   it.each(['vp8', 'vp9', 'av1', 'av1-rtsp'] as const)('are looked at: a snapshot of %s', async (name) => {
-    const answer = await fetch(`${server.http}/${name}/snapshot.jpg`);
-    expect(answer.status).toBe(200);
-    const file = join(folder, `${name}.jpg`);
-    await writeFile(file, Buffer.from(await answer.arrayBuffer()));
-    const args = [
-      '-v',
-      'error',
-      '-i',
-      file,
-      '-vf',
-      'scale=640:360',
-      '-pix_fmt',
-      'gray',
-      '-f',
-      'rawvideo',
-      '-',
-    ];
-    const data = await runBytes('ffmpeg', args);
-    // Keyframes are those pictures whose number is a multiple of 25.
-    expect((readBarcode({ width: 640, height: 360, data }) ?? 1) % 25).toBe(0);
+    await expectKeyframe(server, name);
   });
 });
+
+/** The snapshot of a stream is one of the pictures that were published as keyframes: those with 25, 50 … on them. */
+async function expectKeyframe({ http }: TestSluice, name: string): Promise<void> {
+  const answer = await fetch(`${http}/${name}/snapshot.jpg`);
+  expect(answer.status).toBe(200);
+  const file = join(folder, `${name}.jpg`);
+  await writeFile(file, Buffer.from(await answer.arrayBuffer()));
+  const args = ['-v', 'error', '-i', file, '-vf', 'scale=640:360', '-pix_fmt', 'gray', '-f', 'rawvideo', '-'];
+  const data = await runBytes('ffmpeg', args);
+  expect((readBarcode({ width: 640, height: 360, data }) ?? 1) % 25).toBe(0);
+}
