@@ -80,3 +80,9 @@ export class FrameAssembler {
     this.#timestamp = undefined;
   }
 }
+
+/** One buffer of all parts; the part itself where it is alone. */
+export function joined(parts: readonly Buffer[]): Buffer {
+  const [only] = parts;
+  return parts.length === 1 && only ? only : Buffer.concat(parts);
+}

@@ -1,7 +1,6 @@
 import { parseVp8Frame } from '../vp8.ts';
 import type { CodedFrame, Depacketizer, DepacketizerInput, Packetizer, RtpPayload } from './contract.ts';
-import { FrameAssembler } from './frame-assembler.ts';
-import { joined } from './vp9.ts';
+import { FrameAssembler, joined } from './frame-assembler.ts';
 
 /** First byte of the payload descriptor (RFC 7741 section 4.2). */
 const EXTENDED = 0x80;

@@ -1,6 +1,6 @@
 import { parseVp9Frame } from '../vp9.ts';
 import type { CodedFrame, Depacketizer, DepacketizerInput, Packetizer, RtpPayload } from './contract.ts';
-import { FrameAssembler } from './frame-assembler.ts';
+import { FrameAssembler, joined } from './frame-assembler.ts';
 
 /** First byte of the payload descriptor (RFC 9628 section 4.2). */
 const PICTURE_ID = 0x80;
@@ -44,12 +44,6 @@ export class Vp9Depacketizer implements Depacketizer {
       this.#frame.add(payload.subarray(descriptor.length));
     });
   }
-}
-
-/** One buffer of all parts; the part itself where it is alone. */
-export function joined(parts: readonly Buffer[]): Buffer {
-  const [only] = parts;
-  return parts.length === 1 && only ? only : Buffer.concat(parts);
 }
 
 /** Undefined where it is broken, or nothing stands behind it. */
