@@ -7,7 +7,7 @@ import { Input, type InputPacket, type InputStream } from './av/input.ts';
 import { AvError } from './av/library.ts';
 import { publishing } from './publish.ts';
 import { toTicks } from './rational.ts';
-import { type PacketReader, type Piece, packetReader } from './source-format.ts';
+import { type PacketReader, type Piece, packetReader, USABLE_AUDIO, USABLE_VIDEO } from './source-format.ts';
 import { sleep, type TaskContext, type TaskOutcome } from './task.ts';
 import { WrappedTicks } from './wrapped-ticks.ts';
 
@@ -76,7 +76,7 @@ export async function runNetworkSource(spec: NetworkSourceSpec, context: TaskCon
     if (silence.error && !context.signal.aborted) throw silence.error;
     if (!(error instanceof AvError)) throw error;
     const reason = error.message.replace(/\.$/, '');
-    const message = `${shown} cannot be taken in: ${reason}. Check the address, and that the server sends H.264 or H.265.`;
+    const message = `${shown} cannot be taken in: ${reason}. Check the address, and that the server sends ${USABLE_VIDEO} video.`;
     throw new NamedError('INPUT_UNREACHABLE', message, 502, { cause: error });
   }
 }
@@ -183,6 +183,6 @@ class Silence implements Disposable {
 
 function noTrack(shown: string, input: Input): NamedError {
   const found = input.streams.map(({ codecName, kind }) => `${codecName} (${kind})`).join(', ') || 'nothing';
-  const message = `${shown} has no track that can be streamed: it holds ${found}. Usable are H.264 and H.265 video, and AAC, Opus, MP3, PCMA and PCMU audio.`;
+  const message = `${shown} has no track that can be streamed: it holds ${found}. Usable are ${USABLE_VIDEO} video, and ${USABLE_AUDIO} audio.`;
   return new NamedError('INPUT_NO_TRACK', message, 422);
 }

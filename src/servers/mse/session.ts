@@ -1,4 +1,4 @@
-import { selectTracks, unsupportedTrack } from '#feeds/fmp4/tracks.ts';
+import { selectTracks, unplayableInPages, unsupportedTrack } from '#feeds/fmp4/tracks.ts';
 import type { Feed } from '#hub/feed.ts';
 import type { Hub } from '#hub/hub.ts';
 import { Reader } from '#hub/reader.ts';
@@ -172,7 +172,7 @@ export class MseSession {
 
   async #open(stream: Stream): Promise<void> {
     const turn = ++this.#turn;
-    const { tracks, convert, unsupported } = selectTracks(stream.tracks);
+    const { tracks, convert, unsupported } = selectTracks(stream.tracks, unplayableInPages);
     if (!convert) return this.#read(stream, tracks, unsupported);
     // Whoever overtakes this opening gives the rendition back.
     const { track, trouble } = (this.#rendition = stream.acquireRendition(convert.id, 'aac'));

@@ -17,6 +17,7 @@ const names: Readonly<Record<string, string>> = {
   mpeg4: 'MPEG-4 Part 2',
   aac: 'AAC',
   opus: 'Opus',
+  ac3: 'AC-3',
   pcma: 'G.711 A-law',
   pcmu: 'G.711 µ-law',
   mp3: 'MP3',
