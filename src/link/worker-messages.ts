@@ -77,6 +77,7 @@ const message = z.discriminatedUnion('type', [
     stream: name,
     tracks,
     rendition: z.object({ of: z.int() }).optional(),
+    part: z.enum(['fill', 'standby']).optional(),
   }),
   z.object({ type: z.literal('unpublish'), publication: id, reason: z.string() }),
 ]);

@@ -4,8 +4,8 @@ import { h264Format } from '#codecs/h264.ts';
 import { h265Format } from '#codecs/h265.ts';
 import { vp8Format } from '#codecs/vp8.ts';
 import { vp9Format } from '#codecs/vp9.ts';
-import type { FlvVideoCodec } from './tags.ts';
 import type { VideoFormat } from '#media/track.ts';
+import type { FlvVideoCodec } from './tags.ts';
 
 /** How the pictures that a tag with a decoder's configuration announces are coded. */
 export interface VideoCoding {

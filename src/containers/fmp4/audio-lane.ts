@@ -1,9 +1,9 @@
 import { aacFrameDuration } from '#codecs/aac.ts';
 import { AC3_FRAME_SAMPLES } from '#codecs/ac3.ts';
 import { opusPacketDuration } from '#codecs/opus.ts';
+import { silentFrame } from '#codecs/silence.ts';
 import type { AudioTrack } from '#media/track.ts';
 import type { Sample } from './media-fragment.ts';
-import { silentFrame } from './silence.ts';
 
 /** Distance from its place, in seconds, at which a frame counts as exactly there. */
 const EXACT_SECONDS = 0.005;

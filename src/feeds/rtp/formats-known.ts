@@ -9,9 +9,7 @@ const FORMAT_WAIT_MS = 5000;
 /** Resolves when it is known how all pictures are coded, when time is up, and when the stream has ended. */
 export function formatsKnown(stream: Stream, clock: Clock): Promise<void> {
   const known = () =>
-    stream.tracks.every(
-      (track) => !isVideo(track) || !canBeSent(track) || track.format.codecString !== '',
-    );
+    stream.tracks.every((track) => !isVideo(track) || !canBeSent(track) || track.format.codecString !== '');
   if (known()) return Promise.resolve();
   return new Promise((resolve) => {
     const finish = () => {

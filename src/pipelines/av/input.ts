@@ -23,6 +23,7 @@ import { Codec, FormatContext, Packet, type Stream } from 'node-av/lib';
 import type { AudioCodec, VideoCodec } from '#media/track.ts';
 import type { Rational } from '../rational.ts';
 import { AvError, check, isAgain, isEnd, withOptions } from './library.ts';
+import { PictureInput } from './picture-input.ts';
 
 /** What an input says about one of its streams. */
 export interface InputStream {
@@ -175,6 +176,15 @@ export class Input implements AsyncDisposable {
     } else {
       check(result, 'going back to the beginning');
     }
+  }
+
+  /** The decoded pictures of a stream, which take the input over: it is closed with them. */
+  async pictures(index: number): Promise<PictureInput> {
+    const pictures = await PictureInput.of(this.#context, index, () =>
+      this.#signal?.removeEventListener('abort', this.#abort),
+    );
+    this.#closed = true;
+    return pictures;
   }
 
   /** Frees the input. The owner must have awaited its last call. Idempotent. */

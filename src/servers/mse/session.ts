@@ -149,6 +149,7 @@ export class MseSession {
     this.#unlisten.push(
       stream.events.on('held', (ms) => this.#sayHeld(this.#clock.now(), ms)),
       stream.events.on('live', () => this.#say({ type: 'live' })),
+      stream.events.on('standby', () => this.#say({ type: 'live' })),
       stream.events.on('tracks', () => this.#hint()),
       stream.events.on('replaced', () => this.#chooseAnew(stream)),
       stream.events.on('ended', (reason) => this.#end(reason)),
