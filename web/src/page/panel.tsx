@@ -17,6 +17,7 @@ import {
 } from './format.ts';
 import { reasonWords } from './reason.ts';
 import { titleOf } from './title.ts';
+import { setbackWords } from './way-words.ts';
 
 interface PanelProps {
   readonly info: StreamInfo | undefined;
@@ -64,6 +65,7 @@ function Playback({ snapshot, mode }: { snapshot: PlayerSnapshot; mode: PlayMode
           why={t('panel.resultAgeWhy')}
         />
       </dl>
+      <Way snapshot={snapshot} />
       {results.due > 0 && (
         <p className="note" data-testid="on-frame">
           {t(mode === 'live' ? 'panel.onFrameLive' : 'panel.onFrame', {
@@ -72,6 +74,28 @@ function Playback({ snapshot, mode }: { snapshot: PlayerSnapshot; mode: PlayMode
         </p>
       )}
     </section>
+  );
+}
+
+/** Which way the picture comes, and why not a better one. */
+function Way({ snapshot }: { snapshot: PlayerSnapshot }): ReactNode {
+  const { t } = useTranslation();
+  const { rung, setbacks, trying } = snapshot;
+  return (
+    <div className="way" data-testid="panel-way">
+      <dl className="facts">
+        <Fact name={t('way.fact')} value={rung ? t(`way.${rung}.name`) : UNKNOWN} />
+      </dl>
+      {setbacks.map(({ rung: each, setback }) => (
+        <p key={each} className="note" data-testid={`setback-${each}`} data-kind={setback.kind}>
+          {t(trying.includes(each) ? 'way.tryingAgain' : 'way.notTaken', {
+            name: t(`way.${each}.name`),
+            why: setbackWords(setback, t),
+          })}
+        </p>
+      ))}
+      {rung === 'mjpeg' && <p className="note">{t('way.noSound')}</p>}
+    </div>
   );
 }
 
