@@ -68,6 +68,7 @@ export class WebRtcSource implements PlayerSource {
     video.srcObject = this.#media;
     this.#frames = new VideoFrames(video, (frame) => this.#frame(frame));
     this.#look = setInterval(() => void this.#lookAfter(), LOOK_MS);
+    globalThis.addEventListener('pagehide', this.#leave);
     events.state({ kind: 'connecting' });
     void this.#begin();
   }
@@ -115,12 +116,13 @@ export class WebRtcSource implements PlayerSource {
   close(): void {
     if (this.#over.signal.aborted) return;
     this.#over.abort();
+    globalThis.removeEventListener('pagehide', this.#leave);
     clearInterval(this.#look);
     for (const timer of this.#timers) clearTimeout(timer);
     this.#frames.close();
     this.sound.reset();
     this.#closePeer();
-    this.#session?.leave();
+    this.#leave();
     this.#options.video.srcObject = null;
   }
 
@@ -142,10 +144,15 @@ export class WebRtcSource implements PlayerSource {
     this.#timers.add(timer);
   }
 
-  /** Another session in the place of this one. */
-  #renew(): void {
+  /** The server would find out only after half a minute. */
+  #leave = (): void => {
     this.#session?.leave();
     this.#session = undefined;
+  };
+
+  /** Another session in the place of this one. */
+  #renew(): void {
+    this.#leave();
     this.#events.reset();
     this.#events.state({ kind: 'connecting' });
     void this.#begin();
