@@ -184,7 +184,7 @@ function SoundClock({ clock }: { clock: TrackClock }): ReactNode {
 function Readers({ info }: { info: StreamInfo }): ReactNode {
   const { t } = useTranslation();
   return (
-    <section data-testid="readers">
+    <section className="readers" data-testid="readers">
       <h3>
         {t('panel.readers')}
         <span className="count">{info.readers.length}</span>
@@ -210,9 +210,13 @@ function Fact({ name, value }: { name: string; value: string }): ReactNode {
   );
 }
 
-/** `RTSP · 192.0.2.7:5004`; a word in the page's language where the door is no protocol people know. */
+/**
+ * `RTSP · 192.0.2.7:5004`; a word in the page's language where the door is no protocol people know, and the door alone where
+ * it reads for many.
+ */
 function doorAndRemote(end: { readonly door: string; readonly remote: string }, t: TFunction): string {
-  return `${t(`door.${end.door}`, { defaultValue: end.door.toUpperCase() })} · ${end.remote}`;
+  const door = t(`door.${end.door}`, { defaultValue: end.door.toUpperCase() });
+  return end.remote === '' ? door : `${door} · ${end.remote}`;
 }
 
 /** `H.264 768 × 576`, `AAC 44.1 kHz mono` */

@@ -33,7 +33,9 @@ export function View({ name, info, mode, onMode, via: asked, onVia }: ViewProps)
     onVia(next === 'auto' ? undefined : next);
   };
   const handle = usePlayer(name, { mode, via, status: useStatus(info) });
-  const video = handle.snapshot?.tracks.find((track) => track.kind === 'video');
+  // Not every way says what is coded; the API does.
+  const tracks = [...(handle.snapshot?.tracks ?? []), ...(info?.tracks ?? [])];
+  const video = tracks.find((track) => track.kind === 'video' && track.width);
   const coded = video?.width && video.height ? video.width / video.height : 16 / 9;
   // Pixels need not be square: only the picture itself knows its shape.
   const ratio = handle.snapshot?.ratio ?? coded;

@@ -18,7 +18,7 @@ export function WayMenu({ snapshot, via, onVia }: WayMenuProps): ReactNode {
   const menu = useRef<HTMLDetailsElement>(null);
   useClosing(menu);
   const rung = snapshot?.rung;
-  const name = rung ? t(`way.${rung}.name`) : t('way.none');
+  const name = t(`way.${rung ?? via}.name`);
   return (
     <details ref={menu} className="menu end">
       <summary

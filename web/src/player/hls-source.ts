@@ -193,7 +193,11 @@ export class HlsSource implements PlayerSource {
   }
 
   #mediaError = (): void => {
-    if (this.#isNative && this.#options.video.error) this.#broken();
+    const { error } = this.#options.video;
+    if (!this.#isNative || !error) return;
+    // Some browsers say that they may play HLS, and do not play this one.
+    if (error.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED) this.#fail({ kind: 'missing' });
+    else this.#broken();
   };
 
   /** Begun anew, which asks the server first whether there is anything to play. */

@@ -65,6 +65,14 @@ describe('the ladder goes down', () => {
     expect(climb.reasons).toBe('webrtc missing, mse missing');
   });
 
+  it('past LL-HLS too where MSE has no decoder, since they share it', () => {
+    const climb = new Climb()
+      .fail('webrtc', { kind: 'codec' })
+      .fail('mse', { kind: 'codec', codec: 'H.265' });
+    expect(climb.running).toBe('mjpeg');
+    expect(climb.reasons).toBe('webrtc codec, mse codec, hls codec');
+  });
+
   it('when an opened rung gives no picture in its time', () => {
     const climb = new Climb().open('webrtc').wait(8);
     expect(climb.ladder.standings.get('webrtc')?.setback).toEqual({ kind: 'no-picture' });

@@ -157,6 +157,11 @@ export class Ladder {
       this.#renewals.set(rung, now);
       this.#attempts.set(rung, { since: now, opened: undefined });
     } else this.#hold(rung, setback, now);
+    if (rung === 'mse' && setback.kind === 'codec' && this.playing !== 'hls') {
+      // The same bytes for the same decoders.
+      this.#attempts.delete('hls');
+      this.#hold('hls', setback, now);
+    }
     this.update(now);
   }
 

@@ -29,6 +29,8 @@ export class Renderer {
     if (!context) throw new Error('This browser cannot draw on a canvas.');
     this.canvas = canvas;
     this.#context = context;
+    // Black until there is a picture; what stands behind it is to be seen meanwhile.
+    canvas.style.visibility = 'hidden';
     this.#label = label;
     this.#resize = new ResizeObserver(([entry]) => {
       if (!entry) return;
@@ -51,6 +53,7 @@ export class Renderer {
     if (width !== this.#source.width || height !== this.#source.height) {
       this.#source = { width, height };
       this.#fit();
+      this.canvas.style.visibility = '';
     }
     this.#context.drawImage(picture, 0, 0, this.canvas.width, this.canvas.height);
     if (boxes.length > 0) this.#drawBoxes(boxes);

@@ -70,7 +70,8 @@ export class WebRtcSource implements PlayerSource {
     this.#look = setInterval(() => void this.#lookAfter(), LOOK_MS);
     globalThis.addEventListener('pagehide', this.#leave);
     events.state({ kind: 'connecting' });
-    void this.#begin();
+    // Nothing is told of failures before the constructor is done.
+    queueMicrotask(() => void this.#begin());
   }
 
   get latency(): number | undefined {
@@ -175,14 +176,12 @@ export class WebRtcSource implements PlayerSource {
   }
 
   async #begin(): Promise<void> {
+    if (this.#isOver) return;
     this.#askAgain = undefined;
     this.#closePeer();
     this.#watch = new MediaWatch();
     this.#frames.reset();
     this.#edge.reset();
-    // Nothing is told before the constructor is done.
-    await undefined;
-    if (this.#isOver) return;
     let peer: RTCPeerConnection | undefined;
     try {
       peer = this.#newPeer();
