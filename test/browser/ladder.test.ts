@@ -2,7 +2,6 @@ import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestBrowser } from '../support/browser.ts';
 import { barcodeClip } from '../support/media.ts';
-import type { RunningProgram } from '../support/process.ts';
 import { sluice, type TestSluice } from '../support/sluice.ts';
 import { figures, pageBuilt, publish, settled, testAlgorithms } from './support.ts';
 
@@ -23,6 +22,11 @@ const noWebRtc = 'delete window.RTCPeerConnection;';
 const noMse = 'delete window.MediaSource; delete window.ManagedMediaSource;';
 const noHls = `const canPlay = HTMLMediaElement.prototype.canPlayType;
   HTMLMediaElement.prototype.canPlayType = function (type) { return /mpegurl/i.test(type) ? '' : canPlay.call(this, type); };`;
+/** A proxy that knows no WebSockets: those of streams get no answer but a refusal. */
+const noSockets = `const Socket = window.WebSocket;
+  window.WebSocket = class extends Socket {
+    constructor(url) { super(String(url).replace(/(mse|results)$/, 'nothing')); }
+  };`;
 /** The way to the server's UDP port leads nowhere while \`udpClosed\` is true: the port of each candidate is another. */
 const udpGate = `const setRemote = RTCPeerConnection.prototype.setRemoteDescription;
   RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
@@ -31,7 +35,6 @@ const udpGate = `const setRemote = RTCPeerConnection.prototype.setRemoteDescript
 
 let server: TestSluice;
 let browser: TestBrowser;
-let publisher: RunningProgram;
 let clip: string;
 
 beforeAll(async () => {
@@ -43,19 +46,18 @@ beforeAll(async () => {
       'demo: false',
       `algorithms: { folders: ['${testAlgorithms}'] }`,
       'streams:',
+      `  plain: { source: '${clip}' }`,
       `  at-once: { detect: ${detect(0)} }`,
       `  slower: { detect: ${detect(150)} }`,
       '',
     ].join('\n'),
   );
-  publisher = publish(clip, `${server.rtsp}/plain`);
   await server.live('plain');
   browser = await TestBrowser.launch();
 });
 
 afterAll(async () => {
   await browser?.[Symbol.asyncDispose]();
-  await publisher?.[Symbol.asyncDispose]();
   await server?.[Symbol.asyncDispose]();
 });
 
@@ -144,6 +146,14 @@ describe('the page takes', () => {
     await plays(page, 'mse');
     await frames(page, 25);
     expect(begun).toHaveLength(1);
+    await page.context().close();
+  });
+
+  it('LL-HLS where neither UDP nor a WebSocket gets through', async () => {
+    const page = await open('stream=plain', noWebRtc + noSockets);
+    await plays(page, 'hls');
+    expect(await setback(page, 'mse').innerText()).toContain('No WebSocket gets through');
+    await frames(page, 25);
     await page.context().close();
   });
 

@@ -23,6 +23,7 @@ const AGAIN_MS = 1_000;
 /** In the buffer before the playhead where something is held back, beyond that, seconds. */
 const START_RESERVE_S = 1;
 const TICK_MS = 250;
+const SETTLE_MS = 1_500;
 
 /**
  * Low-latency HLS: by hls.js (loaded when it is needed) where there is `MediaSource`, else by the browser itself, which
@@ -44,6 +45,8 @@ export class HlsSource implements PlayerSource {
   #isNative = false;
   #hold: number | undefined;
   #hadMedia = false;
+  #isSettling = false;
+  #settle: ReturnType<typeof setTimeout> | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: SourceOptions) {
@@ -108,6 +111,7 @@ export class HlsSource implements PlayerSource {
     if (this.#over.signal.aborted) return;
     this.#over.abort();
     clearTimeout(this.#again);
+    clearTimeout(this.#settle);
     clearInterval(this.#tick);
     this.#options.video.removeEventListener('error', this.#mediaError);
     this.#frames.close();
@@ -209,6 +213,7 @@ export class HlsSource implements PlayerSource {
   }
 
   #letGo(): void {
+    this.#isSettling = false;
     this.#hls?.destroy();
     this.#hls = undefined;
     this.#timeline.clear();
@@ -222,6 +227,11 @@ export class HlsSource implements PlayerSource {
   }
 
   #plays(): void {
+    if (!this.#isSettling) {
+      this.#isSettling = true;
+      // Playback begins with the first part that is there; only by now it is known how far others are.
+      this.#settle = setTimeout(() => this.#playback.hold(this.#hold, true), SETTLE_MS);
+    }
     this.#hadMedia = true;
     this.#events.playing();
   }
