@@ -11,6 +11,7 @@ export interface ApiDependencies {
   readonly runs: Pick<RunManager, 'list' | 'get' | 'acquire' | 'stop'>;
   /** Streams that have a source of their own, whether it runs or not. */
   readonly sources: () => readonly SourceInfo[];
+  readonly forwards?: () => readonly ForwardInfo[];
   readonly algorithms: () => readonly AlgorithmInfo[];
   readonly workers: () => readonly WorkerInfo[];
   readonly hooks?: () => readonly HookInfo[];
@@ -75,9 +76,8 @@ export interface ConfigurationInfo {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
-/** The source of a stream. */
-export interface SourceInfo {
-  readonly stream: string;
+/** What brings a stream, or a part of it. */
+export interface SourcePartInfo {
   /** Where it comes from. */
   readonly address: string;
   readonly state: string;
@@ -85,6 +85,28 @@ export interface SourceInfo {
   readonly code?: string;
   /** When the state began, ms since 1970. */
   readonly since: number;
+}
+
+/** A stream that is published elsewhere too. */
+export interface ForwardInfo {
+  readonly stream: string;
+  /** Where, without credentials. */
+  readonly url: string;
+  readonly state: 'idle' | 'starting' | 'running' | 'waiting' | 'failed';
+  readonly reason?: string;
+  readonly code?: string;
+  /** When the state began, ms since 1970. */
+  readonly since: number;
+  readonly bytesSent: number;
+}
+
+/** The source of a stream. */
+export interface SourceInfo extends SourcePartInfo {
+  readonly stream: string;
+  /** A second source, for what it does not have. */
+  readonly fill?: SourcePartInfo;
+  /** What is shown while it is gone. */
+  readonly standby?: SourcePartInfo;
 }
 
 /** A text in several languages; `en` is always there. */

@@ -4,7 +4,8 @@ import { checkDefault } from '#cameras/catalogue.ts';
 import type { Config } from '#config/schema.ts';
 import { sourceKind } from '#config/source.ts';
 import { parseStreamName } from '#hub/name.ts';
-import type { SourceSettings } from '#sources/configured.ts';
+import type { ForwardSettings } from '#sinks/forward.ts';
+import type { RtspSettings, SourceSettings } from '#sources/configured.ts';
 import { NamedError } from '#util/named-error.ts';
 
 const DEMONSTRATION: ConfiguredStream = {
@@ -17,6 +18,7 @@ const DEMONSTRATION: ConfiguredStream = {
   },
   stream: 'demo',
   detect: [{ algorithm: 'people', parameters: {} }],
+  forwards: [],
 };
 
 /** What the configuration says about one stream. */
@@ -29,6 +31,8 @@ export interface ConfiguredStream {
     readonly algorithm: string;
     readonly parameters: Readonly<Record<string, unknown>>;
   }[];
+  /** Where it is published too. */
+  readonly forwards: readonly ForwardSettings[];
 }
 
 /**
@@ -38,7 +42,11 @@ export interface ConfiguredStream {
 export function configuredStreams(config: Config): ConfiguredStream[] {
   const streams = Object.entries(config.streams).map(([name, settings]) => {
     const stream = parseStreamName(name);
-    return { stream, source: sourceOf(stream, settings), detect: settings.detect };
+    const forwards = settings.forward.map((one) => {
+      const { url, fingerprint, insecure } = { fingerprint: undefined, ...one };
+      return { stream, url, trust: { fingerprint, insecure } };
+    });
+    return { stream, source: sourceOf(stream, settings), detect: settings.detect, forwards };
   });
   const taken = streams.some(({ stream }) => stream === DEMONSTRATION.stream);
   return config.demo && !taken ? [DEMONSTRATION, ...streams] : streams;
@@ -68,21 +76,53 @@ export function checkDetection(
 }
 
 function sourceOf(stream: string, settings: Config['streams'][string]): SourceSettings | undefined {
-  const { source, transport, loop, fingerprint, insecure } = settings;
+  const { source, transport, loop, fingerprint, insecure, fill, standby, standbyAfterSeconds } = settings;
   if (source === undefined) return undefined;
+  const { onDemandStartSeconds, onDemandCloseSeconds } = settings;
   const kind = sourceKind(source);
-  const onDemand =
-    (settings.onDemand ?? (kind === 'rtsp' || kind === 'network'))
-      ? { startMs: settings.onDemandStartSeconds * 1000, closeMs: settings.onDemandCloseSeconds * 1000 }
-      : undefined;
+  const onDemand = settings.onDemand ?? (kind === 'rtsp' || kind === 'rtmp' || kind === 'network');
+  return {
+    ...mediaOf(stream, source, { loop, transport, trust: { fingerprint, insecure } }),
+    onDemand: onDemand
+      ? { startMs: onDemandStartSeconds * 1000, closeMs: onDemandCloseSeconds * 1000 }
+      : undefined,
+    // Whose certificate `fingerprint` is, is the source.
+    fill:
+      fill === undefined
+        ? undefined
+        : mediaOf(stream, fill, {
+            loop,
+            transport: 'auto',
+            trust: { fingerprint: undefined, insecure },
+          }),
+    standby: standby === undefined ? undefined : { path: standby, afterMs: standbyAfterSeconds * 1000 },
+  };
+}
+
+/** What an address of the configuration leads to, by itself. */
+function mediaOf(
+  stream: string,
+  address: string,
+  how: Pick<RtspSettings, 'transport' | 'trust'> & { readonly loop: boolean },
+): SourceSettings {
+  const kind = sourceKind(address);
+  const common = { stream, onDemand: undefined };
   switch (kind) {
     case 'rtsp':
-      return { kind, stream, url: source, transport, onDemand, trust: { fingerprint, insecure } };
+      return {
+        ...common,
+        kind,
+        url: address,
+        transport: how.transport,
+        ...(how.trust && { trust: how.trust }),
+      };
+    case 'rtmp':
+      return { ...common, kind, url: address, ...(how.trust && { trust: how.trust }) };
     case 'network':
-      return { kind, stream, url: source, onDemand };
+      return { ...common, kind, url: address };
     case 'test':
-      return { kind, stream, onDemand };
+      return { ...common, kind };
     default:
-      return { kind: 'file', stream, path: source, loop, onDemand };
+      return { ...common, kind: 'file', path: address, loop: how.loop };
   }
 }

@@ -9,6 +9,7 @@ import { AccessControl } from '#auth/access-control.ts';
 import { MemoryBus } from '#bus/memory-bus.ts';
 import { RunManager } from '#cameras/runs.ts';
 import type { Config } from '#config/schema.ts';
+import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import { Hooks } from '#hooks/hooks.ts';
 import { credentialsOf } from '#hub/http-credentials.ts';
 import { Hub } from '#hub/hub.ts';
@@ -19,9 +20,12 @@ import { PicturesServer } from '#servers/pictures/server.ts';
 import { RtmpServer } from '#servers/rtmp/server.ts';
 import { RtspServer } from '#servers/rtsp/server.ts';
 import { WebRtcServer } from '#servers/webrtc/server.ts';
-import { ConfiguredSources } from '#sources/configured.ts';
+import { Forwards } from '#sinks/forwards.ts';
+import { ConfiguredSources } from '#sources/configured-sources.ts';
+import { RtmpSource } from '#sources/rtmp/source.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
 import { WorkingTransports } from '#sources/rtsp/working-transports.ts';
+import { systemClock } from '#util/clock.ts';
 import { setListenerErrorHandler } from '#util/emitter.ts';
 import { looksHashed } from '#util/password-hash.ts';
 import { TcpPort } from '#util/tcp-port.ts';
@@ -30,14 +34,24 @@ import { ConfigurationFile, type ConfigurationSource } from './configuration-fil
 import { checkDetection, configuredStreams } from './configured-streams.ts';
 import { connectHooks } from './connect-hooks.ts';
 import { type BusTopics, connectRuns } from './connect-runs.ts';
+import { forwardOpeners } from './forward-openers.ts';
 import { routeDoors } from './http-doors.ts';
 import { createLog, type Logger } from './logger.ts';
 import { Rooms } from './rooms.ts';
 import { rtspMedia } from './rtsp-media.ts';
-import { configuredAlgorithms, httpAddress, hubSettings, ROOT, rtspTls, workerLimits } from './settings.ts';
-import { SourceLog } from './source-log.ts';
+import {
+  configuredAlgorithms,
+  httpAddress,
+  hubSettings,
+  ROOT,
+  rtmpTls,
+  rtspTls,
+  workerLimits,
+} from './settings.ts';
 import { sourceTask } from './source-task.ts';
 import { picturesStarter } from './start-pictures.ts';
+import { TroubleLog } from './trouble-log.ts';
+import { letTunnelsIn } from './tunnel-door.ts';
 import { routeUpgrades } from './upgrades.ts';
 import { version } from './version.ts';
 import { createWorkerRoom } from './worker-room.ts';
@@ -50,6 +64,7 @@ export interface SluiceServer extends AsyncDisposable {
     readonly rtmp: string;
     /** Where there is a certificate. */
     readonly rtsps?: string;
+    readonly rtmps?: string;
   };
   /** Ends everything: readers learn the reason, workers end, ports are free when it resolves. Idempotent. */
   close(reason?: string): Promise<void>;
@@ -115,7 +130,11 @@ export async function createServer(
     executor: workers.pool,
     algorithms,
     streamExists: (name) => hub.get(name)?.state === 'live',
-    onDemand: { has: (name) => hub.onDemand.has(name), claim: (name) => hub.onDemand.claim(name) },
+    onDemand: {
+      // One whose stand-by is shown comes as well.
+      has: (name) => hub.onDemand.has(name) || hub.get(name)?.state === 'standby',
+      claim: (name) => hub.onDemand.claim(name),
+    },
   });
   const hooks = new Hooks({ settings: config.hooks, log: (level, message) => log[level](message) });
   const sourceEvents = connectHooks(hub, hooks);
@@ -134,6 +153,7 @@ export async function createServer(
       })),
     workers: () => workers.pool.list(),
     hooks: () => hooks.list(),
+    forwards: () => forwards?.list() ?? [],
     configuration: () => file?.state,
     access,
     place,
@@ -186,8 +206,10 @@ export async function createServer(
     },
   });
 
+  const sequences = new RtpSequences();
   const rtsp = new RtspServer({
     hub,
+    sequences,
     access,
     host: config.host,
     port: config.rtsp.port,
@@ -202,14 +224,24 @@ export async function createServer(
     access,
     log,
   });
-  const sourceLog = new SourceLog(log);
-  const working = new WorkingTransports();
+  const closeUnknown = letTunnelsIn(api.server, {
+    clock: systemClock,
+    accept: (socket) => rtsp.acceptTunnel(socket),
+    refusal: (headers) => requestRefusal(headers, place, true),
+  });
+  const sourceLog = new TroubleLog(log, 'source');
+  const forwardLog = new TroubleLog(log, 'forward');
+  const working = { main: new WorkingTransports(), fill: new WorkingTransports() };
   const certificates = new CertificateWatch({
     log,
     signals: options.source?.signals,
-    onChange: () => void rtsp.tls.reload(),
+    onChange: () => {
+      void rtsp.tls.reload();
+      void rtmp.tls.reload();
+    },
   });
   let sources: ConfiguredSources | undefined;
+  let forwards: Forwards | undefined;
   let file: ConfigurationFile | undefined;
   let closing: Promise<void> | undefined;
   const close = (reason = 'The server stops.'): Promise<void> => {
@@ -217,7 +249,7 @@ export async function createServer(
       await file?.[Symbol.asyncDispose]();
       certificates[Symbol.dispose]();
       // All at a time: each has its own patience with what hangs, and together they have less than five seconds.
-      const tasks = [sources?.[Symbol.asyncDispose](), runs.close(reason)];
+      const tasks = [sources?.[Symbol.asyncDispose](), forwards?.[Symbol.asyncDispose](), runs.close(reason)];
       hub.close(reason);
       mse.close();
       pictures.close();
@@ -231,6 +263,7 @@ export async function createServer(
         events.close(),
       ];
       await Promise.all([...tasks, ...doors, hooks.close(), workers[Symbol.asyncDispose]()]);
+      closeUnknown();
       await api.close();
     })();
     return closing;
@@ -241,24 +274,36 @@ export async function createServer(
     await rtsp.listen();
     rtsp.tls.take(await rtsp.tls.prepare(rtspTls(config)));
     await rtmp.listen();
+    rtmp.tls.take(await rtmp.tls.prepare(rtmpTls(config)));
     webrtc.setMedia(await webrtc.prepareMedia(config.webrtc, config.host));
     (await TcpPort.take(httpAddress(config))).giveTo(api.server);
     sources = new ConfiguredSources({
       settings: streams.flatMap(({ source }) => source ?? []),
-      start: (settings, onState) =>
-        settings.kind === 'rtsp'
-          ? new RtspSource({ hub, ...settings, working, onState })
-          : workers.pool.start({
-              role: 'source',
-              affinity: settings.stream,
-              spec: sourceTask(settings),
-              onState,
-            }),
+      start: (settings, onState, part) => {
+        const where = part === 'fill' ? hub.fills : hub;
+        if (settings.kind === 'rtsp') {
+          return new RtspSource({ ...settings, hub: where, working: working[part ?? 'main'], onState });
+        }
+        if (settings.kind === 'rtmp') return new RtmpSource({ ...settings, hub: where, onState });
+        const { stream: affinity } = settings;
+        return workers.pool.start({ role: 'source', affinity, spec: sourceTask(settings, part), onState });
+      },
+      standby: {
+        hub,
+        start: (settings, onState) =>
+          workers.pool.start({
+            role: 'pipeline',
+            affinity: settings.stream,
+            spec: { kind: 'standby', ...settings, part: 'standby' },
+            onState,
+          }),
+      },
+      onFillRemoved: (stream, reason) => hub.fills.remove(stream, reason),
       onState: (status) => {
-        const { stream, reason } = status;
+        const { stream, part, reason } = status;
         events.streamsChanged();
         // Runs that wait for the stream show why it does not come.
-        if (reason !== undefined && !hub.get(stream)) runs.streamEnded(stream, reason);
+        if (reason !== undefined && !part && !hub.get(stream)) runs.streamEnded(stream, reason);
         sourceLog.state(status);
         sourceEvents(status);
       },
@@ -269,6 +314,14 @@ export async function createServer(
         if (stream && (stream.publisher?.door ?? 'source') === 'source') stream.end(reason);
       },
     });
+    forwards = new Forwards(
+      streams.flatMap((one) => one.forwards),
+      {
+        hub,
+        opener: forwardOpeners({ hub, sequences, workers }),
+        onState: (status) => forwardLog.state(status),
+      },
+    );
     certificates.watch(config.tls);
     const parts = {
       access,
@@ -282,6 +335,7 @@ export async function createServer(
       hls,
       webrtc,
       sources,
+      forwards,
       certificates,
       log: logs,
     };
@@ -292,6 +346,7 @@ export async function createServer(
         log,
         onApplied: () => {
           sourceLog.forget();
+          forwardLog.forget();
           events.streamsChanged();
         },
       });
@@ -303,6 +358,7 @@ export async function createServer(
           rtsp: urlOf('rtsp', place.host, rtsp.tcp),
           ...(rtsp.tls.port !== undefined && { rtsps: urlOf('rtsps', place.host, rtsp.tls.server) }),
           rtmp: urlOf('rtmp', place.host, rtmp.tcp),
+          ...(rtmp.tls.port !== undefined && { rtmps: urlOf('rtmps', place.host, rtmp.tls.server) }),
         };
       },
       close,

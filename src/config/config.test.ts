@@ -54,13 +54,13 @@ describe('the configuration', () => {
       '"rtsp.udpPort" must be an even whole number from 0 to 65534, or auto.',
     );
     expect(refusal('rtsp: { transports: [] }').message).toContain(
-      '"rtsp.transports" must be a list of tcp, udp or both',
+      '"rtsp.transports" must be a list of tcp, udp or multicast',
     );
     expect(refusal('a: *b').message).toBe(
       'sluice.yml: this is no YAML: Unresolved alias (the anchor must be set before the alias): b.',
     );
     expect(refusal('- a').message).toBe('sluice.yml: The file must be a map of keys and values.');
-    for (const one of ['rtmp', 'file', 'pipe'])
+    for (const one of ['rtmpe', 'file', 'pipe'])
       expect(refusal(`streams: { a: { source: "${one}://x/y" } }`).message).toContain(
         'let them publish to Sluice',
       );
@@ -123,6 +123,27 @@ describe('the configuration', () => {
     expect(refusal('tls: { cert: a.pem }').message).toContain('"tls" must have both `cert` and `key`');
   });
 
+  it('takes addresses to forward to, alone or with the certificate that is expected', () => {
+    const hex = 'ab'.repeat(32);
+    const { streams } = parseConfig(
+      `streams: { a: { forward: ["srt://x:9000", { url: "rtsps://y/a", fingerprint: ${hex} }] } }`,
+      'sluice.yml',
+    );
+    expect(streams['a']?.forward).toEqual([
+      { url: 'srt://x:9000', insecure: false },
+      { url: 'rtsps://y/a', fingerprint: hex, insecure: false },
+    ]);
+    const forward = (list: string) => refusal(`streams: { a: { forward: ${list} } }`).message;
+    expect(forward('["ftp://u:secret@x/a"]')).toBe(
+      'sluice.yml, line 1: "streams.a.forward.0" must be an rtsp://, rtsps://, rtmp://, rtmps://, srt:// or udp:// address: nothing can be forwarded to ftp:// here.',
+    );
+    expect(forward('[here]')).toContain('must be an rtsp://');
+    expect(forward('["udp://x:1", "udp://x:1"]')).toContain('must not have the same address twice');
+    expect(forward('[{ url: "srt://x:1", insecur: true }]')).toContain(
+      'Did you mean "streams.a.forward.0.insecure"?',
+    );
+  });
+
   it('asks the hub whether a stream may have its name', () => {
     const streamName = (name: string) => {
       if (name === 'api') throw new NamedError('STREAM_NAME_INVALID', '"api" is reserved.');
@@ -139,6 +160,7 @@ describe('the configuration', () => {
     expect(parseConfig(text, '/etc/sluice/sluice.yml').streams['a']).toEqual({
       source: '/etc/sluice/v/x.mp4',
       onDemandStartSeconds: 10,
+      standbyAfterSeconds: 3,
       onDemandCloseSeconds: 10,
       transport: 'auto',
       insecure: false,
@@ -147,6 +169,7 @@ describe('the configuration', () => {
         { algorithm: 'nanodet', parameters: {} },
         { algorithm: 'b', parameters: { fps: 2 } },
       ],
+      forward: [],
     });
     const camera = 'rtsp://u:p@camera/live';
     expect(parseConfig(`streams: { a: { source: "${camera}" } }`, '/etc/s.yml').streams['a']?.source).toBe(
@@ -203,6 +226,7 @@ describe('what is written about the configuration', () => {
       'hall',
       'yard/gate-2',
       'yard/gate-3',
+      'yard/gate-5',
       'test',
       'yard/gate-4',
       'yard/gate-1',

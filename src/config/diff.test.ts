@@ -25,9 +25,18 @@ describe('what changed in a configuration', () => {
     [
       'host: localhost',
       'host',
-      ['http.listener', 'rtsp.listener', 'rtsp.media', 'rtsp.tls', 'rtmp.listener', 'webrtc.media'],
+      [
+        'http.listener',
+        'rtsp.listener',
+        'rtsp.media',
+        'rtsp.tls',
+        'rtmp.listener',
+        'rtmp.tls',
+        'webrtc.media',
+      ],
     ],
     ['rtmp: { port: 1 }', 'rtmp.port', ['rtmp.listener']],
+    ['rtmp: { tlsPort: 1 }', 'rtmp.tlsPort', ['rtmp.tls']],
     ['webrtc: { port: 9000 }', 'webrtc.port', ['webrtc.media']],
     ['webrtc: { addresses: [192.0.2.1] }', 'webrtc.addresses', ['webrtc.media']],
     ['http: { port: 9000 }', 'http.port', ['http.listener']],
@@ -62,7 +71,7 @@ describe('what changed in a configuration', () => {
     );
     expect(changes[1]!.parts).toEqual(['sources']);
     expect(changes[2]!.parts).toEqual(expect.arrayContaining(['sources', 'detection']));
-    expect(affectedParts(changes)).toEqual(new Set(['detection', 'sources']));
+    expect(affectedParts(changes)).toEqual(new Set(['detection', 'forwards', 'sources']));
     expect(describeChanges(diff(after, before))).toContain('streams.c.source changed');
   });
 

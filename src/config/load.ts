@@ -4,6 +4,7 @@ import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } fr
 import type { z } from 'zod';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { accessKeys } from './access-schema.ts';
+import { forwardKeys } from './forward-schema.ts';
 import { hookKeys } from './hook-schema.ts';
 import { isLoopback } from './loopback.ts';
 import { nearest } from './nearest.ts';
@@ -104,12 +105,19 @@ export function asksWho({ users, tokens, jwt, authHook }: Config): boolean {
 }
 
 function withAbsolutePaths(config: Config, folder: string): Config {
-  const streams = Object.entries(config.streams).map(([name, stream]) => [
-    name,
-    stream.source === undefined || sourceKind(stream.source) !== 'path'
-      ? stream
-      : { ...stream, source: resolve(folder, stream.source) },
-  ]);
+  const absolute = (source: string) => (sourceKind(source) === 'path' ? resolve(folder, source) : source);
+  const streams = Object.entries(config.streams).map(([name, stream]) => {
+    const { source, fill, standby } = stream;
+    return [
+      name,
+      {
+        ...stream,
+        ...(source === undefined ? {} : { source: absolute(source) }),
+        ...(fill === undefined ? {} : { fill: absolute(fill) }),
+        ...(standby === undefined ? {} : { standby: absolute(standby) }),
+      },
+    ];
+  });
   return {
     ...config,
     streams: Object.fromEntries(streams) as Config['streams'],
@@ -192,7 +200,8 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
 /** The keys that the schema knows below a path. */
 function knownKeys(path: readonly PropertyKey[]): string[] {
   if (path[0] === 'streams') {
-    return path.length === 2 ? [...streamKeys] : ['algorithm', 'parameters'];
+    if (path.length === 2) return [...streamKeys];
+    return path[2] === 'forward' ? [...forwardKeys] : ['algorithm', 'parameters'];
   }
   if (path[0] === 'hooks') return [...hookKeys];
   const access = accessKeys(path);

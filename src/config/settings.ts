@@ -16,6 +16,8 @@ export const parts = {
     'The RTSPS port opens, moves or closes. Sessions go on. When it is busy, or the certificate cannot be used, everything stays as it was.',
   'rtmp.listener':
     'The RTMP port moves. Sessions go on; new ones come over the new port. When it is busy, the old one stays open.',
+  'rtmp.tls':
+    'The RTMPS port opens, moves or closes. Sessions go on. When it is busy, or the certificate cannot be used, everything stays as it was.',
   'rtsp.sessions': 'Goes for new sessions.',
   'rtsp.media':
     'Goes for new sessions; those that there are keep their ports. When a UDP port that is given is busy, everything stays as it was; with `auto`, new sessions have TCP only.',
@@ -24,6 +26,7 @@ export const parts = {
     'Goes for new sessions; those that there are keep their port. When the new port is busy, everything stays as it was.',
   sources:
     'Only this source ends or begins; with another source its readers wait and go on. The stream of a source that is taken out ends.',
+  forwards: 'Only this forward ends or begins; one that stays the same does not notice.',
   detection:
     'Goes at once, also for those who watch already. Parameters that somebody asked for by name stay until that run ends.',
   hooks:
@@ -57,17 +60,29 @@ type PathsTo<T, Path extends string> = T extends string | number | boolean | rea
 
 /** Setting → the parts that take it up. */
 export const settings: Readonly<Record<Setting, readonly Part[]>> = {
-  host: ['http.listener', 'rtsp.listener', 'rtsp.media', 'rtsp.tls', 'rtmp.listener', 'webrtc.media'],
+  host: [
+    'http.listener',
+    'rtsp.listener',
+    'rtsp.media',
+    'rtsp.tls',
+    'rtmp.listener',
+    'rtmp.tls',
+    'webrtc.media',
+  ],
   'rtsp.port': ['rtsp.listener'],
   'rtsp.tlsPort': ['rtsp.tls'],
   'rtsp.sessionTimeout': ['rtsp.sessions'],
   'rtsp.transports': ['rtsp.media'],
   'rtsp.udpPort': ['rtsp.media'],
+  'rtsp.multicast.addresses': ['rtsp.media'],
+  'rtsp.multicast.port': ['rtsp.media'],
+  'rtsp.multicast.ttl': ['rtsp.media'],
   'rtsp.reorderMs': ['rtsp.media'],
   'rtmp.port': ['rtmp.listener'],
+  'rtmp.tlsPort': ['rtmp.tls'],
   'http.port': ['http.listener'],
-  'tls.cert': ['rtsp.tls'],
-  'tls.key': ['rtsp.tls'],
+  'tls.cert': ['rtsp.tls', 'rtmp.tls'],
+  'tls.key': ['rtsp.tls', 'rtmp.tls'],
   'http.allowedHosts': ['http.names'],
   'http.allowedOrigins': ['http.names'],
   'hls.lowLatency': ['hls'],
@@ -81,6 +96,9 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'webrtc.addresses': ['webrtc.media'],
   demo: ['sources', 'detection'],
   'streams.<name>.source': ['sources'],
+  'streams.<name>.fill': ['sources'],
+  'streams.<name>.standby': ['sources'],
+  'streams.<name>.standbyAfterSeconds': ['sources'],
   'streams.<name>.onDemand': ['sources'],
   'streams.<name>.onDemandStartSeconds': ['sources'],
   'streams.<name>.onDemandCloseSeconds': ['sources'],
@@ -89,6 +107,7 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'streams.<name>.insecure': ['sources'],
   'streams.<name>.loop': ['sources'],
   'streams.<name>.detect': ['detection'],
+  'streams.<name>.forward': ['forwards'],
   hooks: ['hooks'],
   'algorithms.folders': ['algorithms'],
   'algorithms.memoryMb': ['algorithm.hosts'],

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { oneOf, section, wholeNumber, yesOrNo } from './fields.ts';
+import { fingerprint, oneOf, section, wholeNumber, yesOrNo } from './fields.ts';
+import { forwardSchema } from './forward-schema.ts';
 import { sourceKind } from './source.ts';
 
 const algorithmRule = 'must be the id of an algorithm: small letters, digits and "-"';
@@ -27,26 +28,47 @@ const detect = z
   )
   .transform((value) => (typeof value === 'string' ? { algorithm: value, parameters: {} } : value));
 
-const fingerprintRule =
-  'must be the SHA-256 of a certificate: 64 hexadecimal digits, colons between pairs allowed';
-
 const sourceRule =
-  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, http://, https://, srt:// or udp:// address, or testsrc';
+  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, rtmp://, rtmps://, http://, https://, srt:// or udp:// address, or testsrc';
 
-/** One entry of `streams`. */
-export const streamSchema = section({
-  source: z
+/** What a source, or a second one, may be. */
+const address = () =>
+  z
     .string({ error: sourceRule })
     .min(1, { error: sourceRule })
     .refine((value) => sourceKind(value) !== undefined, {
       error: `${sourceRule}: other kinds of addresses are no source yet, let them publish to Sluice instead`,
-    })
+    });
+
+const standbyRule = 'must be the path of a picture or of a video file';
+
+/** One entry of `streams`. */
+export const streamSchema = section({
+  source: address().optional().meta({
+    title: 'Source',
+    description:
+      'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `rtmp://host/app/stream` of an RTMP server; `http://` or `https://` of HLS, HTTP-FLV, MPEG-TS or moving JPEG (which becomes H.264); `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream over RTSP.',
+  }),
+  fill: address().optional().meta({
+    title: 'Second source',
+    description:
+      'What the source does not have comes from here, sound or picture: any kind of source, with one clock for both (docs/sources.md). It is opened and closed with the source, takes `transport: auto`, and its media are let go while the source has such media itself.',
+  }),
+  standby: z
+    .string({ error: standbyRule })
+    .min(1, { error: standbyRule })
+    .refine((value) => sourceKind(value) === 'path', { error: standbyRule })
     .optional()
     .meta({
-      title: 'Source',
+      title: 'Stand-by',
       description:
-        'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `http://` or `https://` of HLS, HTTP-FLV or MPEG-TS; `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream over RTSP.',
+        'Path of a picture or a video file, relative to the configuration file, that readers see while the source is gone, with silence where there was sound, in the codecs and the size that the stream had. Algorithms do not look at it.',
     }),
+  standbyAfterSeconds: wholeNumber(0, 60).default(3).meta({
+    title: 'Stand-by after, seconds',
+    description:
+      'So long after the source was lost, or did not come, `standby` is shown. Readers wait so long: `publisher.holdSeconds` has to be longer, and `onDemandStartSeconds` for those that come.',
+  }),
   onDemand: yesOrNo().optional().meta({
     title: 'On demand',
     description:
@@ -65,19 +87,15 @@ export const streamSchema = section({
     description:
       'How the media of an `rtsp://` address come: over `tcp`, inside the connection; over `udp`; `auto` is `udp`, and `tcp` where that is refused or nothing comes for 3 s. What worked is tried first the next time.',
   }),
-  fingerprint: z
-    .string({ error: fingerprintRule })
-    .regex(/^(?:[0-9a-f]{2}:?){31}[0-9a-f]{2}$/i, { error: fingerprintRule })
-    .optional()
-    .meta({
-      title: 'Fingerprint',
-      description:
-        'SHA-256 of the certificate that an `rtsps://` source has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
-    }),
+  fingerprint: fingerprint().optional().meta({
+    title: 'Fingerprint',
+    description:
+      'SHA-256 of the certificate that an `rtsps://` or `rtmps://` source has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
+  }),
   insecure: yesOrNo().default(false).meta({
     title: 'Any certificate',
     description:
-      'Takes every certificate of an `rtsps://` source. Whoever stands between can then read and change everything; `fingerprint` is better.',
+      'Takes every certificate of an `rtsps://` or `rtmps://` source. Whoever stands between can then read and change everything; `fingerprint` is better.',
   }),
   loop: yesOrNo()
     .default(true)
@@ -87,13 +105,23 @@ export const streamSchema = section({
     description:
       'Algorithms that look at the stream while somebody watches it; each an id, or a map with `algorithm` and `parameters`.',
   }),
+  forward: forwardSchema,
 })
   .refine(({ source, transport }) => transport !== 'udp' || !/^rtsps:/i.test(source ?? ''), {
     error: 'cannot be `udp` for an rtsps:// source, whose media come inside the encrypted connection',
     path: ['transport'],
   })
-  .refine((value) => value.source !== undefined || value.detect.length > 0, {
-    error: 'must have a `source`, or algorithms in `detect` for what somebody publishes',
+  .refine(({ source, fill }) => source !== undefined || fill === undefined, {
+    error: 'goes with a `source`, whose missing sound or picture it brings',
+    path: ['fill'],
+  })
+  .refine(({ source, standby }) => source !== undefined || standby === undefined, {
+    error: 'goes with a `source`, for which it stands in',
+    path: ['standby'],
+  })
+  .refine((value) => value.source !== undefined || value.detect.length > 0 || value.forward.length > 0, {
+    error:
+      'must have a `source`, or algorithms in `detect` or addresses in `forward` for what somebody publishes',
   });
 
 /** The keys of a stream. */

@@ -146,7 +146,7 @@ export class LinkConnection {
     const stream = this.#hub.get(name);
     if (!stream && this.#hub.onDemand.has(name)) return this.#fetch(message, end);
     if (!stream) return end(`There is no stream "${name}".`);
-    const fitting = stream.tracks.filter(
+    const fitting = [...stream.tracks, ...(ids ? stream.renditions.tracks : [])].filter(
       ({ id, format }) => (!ids || ids.includes(id)) && (!kind || format.kind === kind),
     );
     // What is wanted next is said of one track.
@@ -237,7 +237,9 @@ export class LinkConnection {
 
   #streamOutlet(message: Publish, end: (reason: string) => void): Outlet {
     const publisher = { id: `${message.task}#${message.epoch}`, door: 'source', remote: this.#worker };
-    const publication = this.#hub.publish(message.stream, publisher, message.tracks, { onClose: end });
+    const { fills, standIns } = this.#hub;
+    const where = message.part === 'fill' ? fills : message.part === 'standby' ? standIns : this.#hub;
+    const publication = where.publish(message.stream, publisher, message.tracks, { onClose: end });
     return {
       tracks: new Map(message.tracks.map((track) => [track.id, track])),
       write: (unit) => publication.write(unit),

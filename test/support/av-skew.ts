@@ -1,4 +1,5 @@
 import { Fmp4Writer } from '#containers/fmp4/writer.ts';
+import { RtspFeedWriter } from '#feeds/rtp/feed-writer.ts';
 import { defaultFeedLimits, type FeedWriter } from '#hub/feed.ts';
 import { Hub } from '#hub/hub.ts';
 import { StreamClock } from '#media/clock-mapping.ts';
@@ -10,7 +11,6 @@ import { RtspParser } from '#protocols/rtsp/parser.ts';
 import { payloadTypeOf } from '#protocols/sdp/build.ts';
 import { parseSdp } from '#protocols/sdp/sdp.ts';
 import { trackFromMedia } from '#protocols/sdp/tracks.ts';
-import { RtspFeedWriter } from '#servers/rtsp/feed-writer.ts';
 import { VirtualClock } from '#util/clock.ts';
 import { FaultCamera } from './fault-camera/camera.ts';
 import { numberOf } from './fault-camera/clip.ts';
@@ -89,7 +89,7 @@ export function measureSkew(options: FaultCameraOptions, minutes: number, settle
   return { fmp4: truth.fmp4.report(camera), rtsp: truth.rtsp.report(camera), clock, tracks };
 }
 
-class Truth {
+export class Truth {
   readonly fmp4: Played;
   readonly rtsp: Played;
   readonly #captured: [number[], number[]] = [[], []];
@@ -118,7 +118,7 @@ class Played {
     this.#judgedFrom = judgedFrom;
   }
 
-  report(camera: FaultCamera): SkewReport {
+  report(camera: { readonly startedAt: number }): SkewReport {
     let worst = 0;
     let at = 0;
     let v = 0;
@@ -140,7 +140,7 @@ class Played {
   }
 }
 
-function fmp4Probe(tracks: readonly Track[], truth: Truth): FeedWriter {
+export function fmp4Probe(tracks: readonly Track[], truth: Truth): FeedWriter {
   const writer = new Fmp4Writer(tracks);
   const ends = new Map<number, number>();
   return {
@@ -163,7 +163,7 @@ function fmp4Probe(tracks: readonly Track[], truth: Truth): FeedWriter {
   };
 }
 
-function rtspProbe(tracks: readonly Track[], truth: Truth): FeedWriter {
+export function rtspProbe(tracks: readonly Track[], truth: Truth): FeedWriter {
   const writer = new RtspFeedWriter({
     tracks: tracks.map((track, i) => ({
       track,

@@ -1,8 +1,9 @@
+import { eachFrame } from '#feeds/rtp/frames.ts';
+import { Pacer, type PacketTarget } from '#feeds/rtp/pacer.ts';
 import type { Transport } from '#hub/transport.ts';
 import type { ChannelPair } from '#protocols/rtsp/application.ts';
 import { INTERLEAVED_HEADER_SIZE, serializeInterleaved } from '#protocols/rtsp/message.ts';
 import type { Clock } from '#util/clock.ts';
-import { Pacer, type PacketTarget } from './pacer.ts';
 import type { UdpPorts } from './udp-ports.ts';
 
 /** The RTSP connection, as far as media travels in it. */
@@ -67,14 +68,11 @@ export class MediaPaths implements Transport {
       this.#options.connection.write(bytes);
       return;
     }
-    for (let at = 0; at + INTERLEAVED_HEADER_SIZE <= bytes.length; ) {
-      const start = at + INTERLEAVED_HEADER_SIZE;
-      const end = start + bytes.readUInt16BE(at + 2);
-      const to = this.#targets.get(bytes.readUInt8(at + 1));
+    eachFrame(bytes, (channel, start, end) => {
+      const to = this.#targets.get(channel);
       if (to) pacer.push({ bytes: bytes.subarray(start, end), to });
-      else this.#options.connection.write(bytes.subarray(at, end));
-      at = end;
-    }
+      else this.#options.connection.write(bytes.subarray(start - INTERLEAVED_HEADER_SIZE, end));
+    });
     pacer.flush();
   }
 

@@ -1,0 +1,73 @@
+import { isIP, connect as plainConnect, type Socket } from 'node:net';
+import { connect as tlsConnect } from 'node:tls';
+import { lookup } from './lookup.ts';
+
+/** Where an address leads. */
+export interface ServerTarget {
+  readonly host: string;
+  readonly port: number;
+  /** Over TLS. */
+  readonly secure: boolean;
+}
+
+/** How the certificate of a server is judged. */
+export interface ServerTrust {
+  /** SHA-256 of the one certificate that is taken, whoever signed it; hexadecimal, with or without colons. */
+  readonly fingerprint?: string | undefined;
+  /** Any certificate is taken. */
+  readonly insecure?: boolean | undefined;
+}
+
+export interface ConnectOptions {
+  readonly target: ServerTarget;
+  readonly trust: ServerTrust;
+  /** The connection stands; over TLS, with a server that is trusted. */
+  readonly connected: () => void;
+  /** Its certificate is not taken, and why: `shows a certificate …`. */
+  readonly refused: (why: string) => void;
+}
+
+/** Opens a connection to a server. Until `connected` is called nothing may be sent. */
+export function openSocket(options: ConnectOptions): Socket {
+  const { target, connected } = options;
+  const { host, port } = target;
+  if (!target.secure) {
+    const where = { host, port, lookup, autoSelectFamily: true };
+    return plainConnect({ ...where, noDelay: true, keepAlive: true }).on('connect', connected);
+  }
+  const socket = tlsConnect({
+    host,
+    port,
+    lookup,
+    // Addresses are no server names (RFC 6066 section 3).
+    ...(isIP(host) === 0 && { servername: host }),
+    // Judged below, where the error can tell the fingerprint.
+    rejectUnauthorized: false,
+  });
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true);
+  socket.on('secureConnect', () => {
+    const shown = socket.getPeerCertificate().fingerprint256;
+    const why = distrust(options.trust, shown, socket.authorized ? undefined : socket.authorizationError);
+    if (why === undefined) connected();
+    else options.refused(why);
+  });
+  return socket;
+}
+
+/** Why a certificate is not taken; undefined when it is. */
+export function distrust(
+  { fingerprint, insecure = false }: ServerTrust,
+  shown: string | undefined,
+  authorizationError: Error | string | undefined,
+): string | undefined {
+  if (insecure) return undefined;
+  const plain = (text: string) => text.replaceAll(':', '').toLowerCase();
+  if (fingerprint !== undefined) {
+    if (shown !== undefined && plain(shown) === plain(fingerprint)) return undefined;
+    return `shows a certificate with the fingerprint ${shown ?? '(none)'}, and "fingerprint" of the stream is another one. If it was renewed, write the new one there.`;
+  }
+  if (authorizationError === undefined) return undefined;
+  const reason = authorizationError instanceof Error ? authorizationError.message : authorizationError;
+  return `shows a certificate that is not trusted (${reason}). If it is the right one, set fingerprint: "${shown ?? ''}" for the stream.`;
+}
