@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestBrowser } from '../support/browser.ts';
 import { barcodeClip } from '../support/media.ts';
+import { start } from '../support/process.ts';
 import { sluice, type TestSluice } from '../support/sluice.ts';
 import { figures, pageBuilt, publish, settled, testAlgorithms } from './support.ts';
 
@@ -38,8 +39,8 @@ afterAll(async () => {
 });
 
 /** Milliseconds by which the beeps come after their flashes, for so many beeps on end. */
-async function skews(stream: string, what: string): Promise<number[]> {
-  const page = await browser.open(`${server.http}/?stream=${stream}`, {
+async function skews(stream: string, what: string, via = 'auto'): Promise<number[]> {
+  const page = await browser.open(`${server.http}/?stream=${stream}&via=${via}`, {
     viewport: { width: 1000, height: 700 },
     probes: ['sound'],
   });
@@ -65,9 +66,19 @@ function expectInStep(measured: readonly number[]): void {
 }
 
 describe('sound and picture in Chromium', () => {
-  it('are in step on a stream that is published over RTSP', twice, async () => {
-    await using _publisher = publish(clip, `${server.rtsp}/plain`);
-    expectInStep(await skews('plain', 'published'));
+  it.each([
+    ['webrtc', 'RTSP'],
+    ['mse', 'RTMP'],
+    ['hls', 'RTMP'],
+  ])('are in step over %s on a stream that is published over %s', twice, async (via, door) => {
+    const name = `plain-${via}`;
+    const { rtmp } = server.server.addresses;
+    await using _publisher =
+      door === 'RTSP'
+        ? publish(clip, `${server.rtsp}/${name}`)
+        : start('ffmpeg', ['-v', 'error', '-re', '-i', clip, '-c', 'copy', '-f', 'flv', `${rtmp}/${name}`]);
+    await server.live(name);
+    expectInStep(await skews(name, `${door} to ${via}`, via));
   });
 
   it('stay in step while an algorithm takes a second for each frame', twice, async () => {
