@@ -36,9 +36,14 @@
       const node = new AudioWorkletNode(context, 'beeps');
       const clock = followClock(context);
       node.port.onmessage = (event: MessageEvent<number>) => probe.beeps.push(clock(event.data));
-      const source = context.createMediaElementSource(video);
-      source.connect(node);
-      source.connect(context.destination);
+      if (video.srcObject instanceof MediaStream) {
+        // Of a peer connection, as it leaves the jitter buffer; the element goes on sounding by itself.
+        context.createMediaStreamSource(video.srcObject).connect(node);
+      } else {
+        const source = context.createMediaElementSource(video);
+        source.connect(node);
+        source.connect(context.destination);
+      }
       await context.resume();
     },
     /** For each beep, ms from the nearest flash: positive where the sound is late. */
