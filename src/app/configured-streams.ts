@@ -3,8 +3,10 @@ import type { FoundManifest } from '#algorithms/manifest.ts';
 import { checkDefault } from '#cameras/catalogue.ts';
 import type { Config } from '#config/schema.ts';
 import { sourceKind } from '#config/source.ts';
+import { compileStreamPattern, isStreamPattern } from '#config/stream-pattern.ts';
+import type { StreamEntry } from '#config/stream-schema.ts';
 import { parseStreamName } from '#hub/name.ts';
-import type { SourceSettings } from '#sources/configured.ts';
+import type { PatternSources, SourceSettings } from '#sources/configured.ts';
 import { NamedError } from '#util/named-error.ts';
 
 const DEMONSTRATION: ConfiguredStream = {
@@ -31,17 +33,74 @@ export interface ConfiguredStream {
   }[];
 }
 
+/** What the configuration says about all streams whose names fit a pattern. */
+export interface PatternStreams {
+  /** The key of the entry. */
+  readonly pattern: string;
+  readonly detect: ConfiguredStream['detect'];
+  /** What it says about the stream of that name; undefined where the name does not fit. */
+  readonly of: (name: string) => ConfiguredStream | undefined;
+}
+
 /**
- * The streams of the configuration, and the demonstration camera unless it is off or its name is taken.
+ * The streams that the configuration names, and the demonstration camera unless it is off or its name is taken.
  * @throws NamedError STREAM_NAME_INVALID
  */
 export function configuredStreams(config: Config): ConfiguredStream[] {
-  const streams = Object.entries(config.streams).map(([name, settings]) => {
+  const named = Object.entries(config.streams).filter(([key]) => !isStreamPattern(key));
+  const streams = named.map(([name, entry]) => {
     const stream = parseStreamName(name);
-    return { stream, source: sourceOf(stream, settings), detect: settings.detect };
+    const restricted = entry.restricted && !config.sources.allowLocal;
+    return { stream, source: sourceOf(stream, entry, restricted, config), detect: entry.detect };
   });
   const taken = streams.some(({ stream }) => stream === DEMONSTRATION.stream);
   return config.demo && !taken ? [DEMONSTRATION, ...streams] : streams;
+}
+
+/** The entries for patterns, in the order of the file. */
+export function patternStreams(config: Config): PatternStreams[] {
+  const patterns = Object.entries(config.streams).filter(([key]) => isStreamPattern(key));
+  return patterns.map(([pattern, entry]) => {
+    const { choosesHost, match } = compileStreamPattern(pattern, entry.source);
+    // Where the name has a say in the host, whoever asks for a stream has: then nobody's word counts for all of them.
+    const restricted = (entry.restricted || choosesHost) && !config.sources.allowLocal;
+    const onDemand = { ...entry, onDemand: true };
+    return {
+      pattern,
+      detect: entry.detect,
+      of: (name) => {
+        const found = match(name);
+        if (!found) return undefined;
+        const source = sourceOf(name, { ...onDemand, source: found.source }, restricted, config);
+        return { stream: name, source, detect: entry.detect };
+      },
+    };
+  });
+}
+
+/** What the first pattern that fits says about a stream that the configuration does not name. */
+export function byPattern(patterns: readonly PatternStreams[], name: string): ConfiguredStream | undefined {
+  for (const { of } of patterns) {
+    const found = of(name);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** The sources of streams that the configuration does not name. */
+export function patternSources(patterns: readonly PatternStreams[], { sources }: Config): PatternSources {
+  return {
+    max: sources.patternStreams,
+    find: (name) => (isStreamName(name) ? byPattern(patterns, name)?.source : undefined),
+  };
+}
+
+/** What is to look at streams, by the keys of the configuration. */
+export function detectionOf(
+  streams: readonly ConfiguredStream[],
+  patterns: readonly PatternStreams[],
+): { readonly stream: string; readonly detect: ConfiguredStream['detect'] }[] {
+  return [...streams, ...patterns.map(({ pattern, detect }) => ({ stream: pattern, detect }))];
 }
 
 /**
@@ -50,7 +109,7 @@ export function configuredStreams(config: Config): ConfiguredStream[] {
  * @throws NamedError ALGORITHM_UNKNOWN, PARAMETERS_INVALID that names the file and the key
  */
 export function checkDetection(
-  streams: readonly ConfiguredStream[],
+  streams: ReturnType<typeof detectionOf>,
   algorithms: ReadonlyMap<string, FoundManifest>,
   file = 'The configuration',
 ): void {
@@ -67,22 +126,45 @@ export function checkDetection(
   }
 }
 
-function sourceOf(stream: string, settings: Config['streams'][string]): SourceSettings | undefined {
-  const { source, transport, loop, fingerprint, insecure } = settings;
+/**
+ * @param restricted it may lead nowhere but where `sources` of the configuration lets the API lead
+ */
+function sourceOf(
+  stream: string,
+  entry: StreamEntry,
+  restricted: boolean,
+  { sources }: Config,
+): SourceSettings | undefined {
+  const { source, transport, loop, fingerprint, insecure } = entry;
   if (source === undefined) return undefined;
   const kind = sourceKind(source);
   const onDemand =
-    (settings.onDemand ?? (kind === 'rtsp' || kind === 'network'))
-      ? { startMs: settings.onDemandStartSeconds * 1000, closeMs: settings.onDemandCloseSeconds * 1000 }
+    (entry.onDemand ?? (kind === 'rtsp' || kind === 'network'))
+      ? { startMs: entry.onDemandStartSeconds * 1000, closeMs: entry.onDemandCloseSeconds * 1000 }
       : undefined;
+  const common = { stream, onDemand, ...(restricted ? { restricted } : {}) } as const;
   switch (kind) {
     case 'rtsp':
-      return { kind, stream, url: source, transport, onDemand, trust: { fingerprint, insecure } };
+      return { kind, ...common, url: source, transport, trust: { fingerprint, insecure } };
     case 'network':
-      return { kind, stream, url: source, onDemand };
+      return { kind, ...common, url: source, ...(restricted ? { insecure } : {}) };
     case 'test':
-      return { kind, stream, onDemand };
+      return { kind, ...common };
     default:
-      return { kind: 'file', stream, path: source, loop, onDemand };
+      return {
+        kind: 'file',
+        ...common,
+        path: source,
+        loop,
+        ...(restricted ? { within: sources.folders } : {}),
+      };
+  }
+}
+
+function isStreamName(text: string): boolean {
+  try {
+    return parseStreamName(text) === text;
+  } catch {
+    return false;
   }
 }

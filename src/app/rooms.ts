@@ -15,7 +15,16 @@ import type { ConfiguredSources } from '#sources/configured.ts';
 import { NamedError } from '#util/named-error.ts';
 import { listensOn, type TcpAddress, TcpPort } from '#util/tcp-port.ts';
 import type { CertificateWatch } from './certificate-watch.ts';
-import { type ConfiguredStream, checkDetection, configuredStreams } from './configured-streams.ts';
+import {
+  byPattern,
+  type ConfiguredStream,
+  checkDetection,
+  configuredStreams,
+  detectionOf,
+  type PatternStreams,
+  patternSources,
+  patternStreams,
+} from './configured-streams.ts';
 import type { Log } from './logger.ts';
 import { rtspMedia } from './rtsp-media.ts';
 import {
@@ -49,6 +58,7 @@ export interface RoomParts {
 /** What could fail, done before anything changes. */
 interface Prepared {
   readonly streams: readonly ConfiguredStream[];
+  readonly patterns: readonly PatternStreams[];
   /** Ports that servers move to. */
   readonly http: TcpPort | undefined;
   readonly rtsp: TcpPort | undefined;
@@ -78,7 +88,10 @@ export class Rooms {
     'webrtc.media': (_, { webrtc }) => webrtc && this.#parts.webrtc.setMedia(webrtc),
     'rtsp.sessions': ({ rtsp }) => this.#parts.rtsp.setSessionTimeout(rtsp.sessionTimeout * 1000),
     hls: ({ hls }) => this.#parts.hls.configure(hls),
-    sources: (_, { streams }) => this.#parts.sources.apply(streams.flatMap(({ source }) => source ?? [])),
+    sources: (config, { streams, patterns }) => {
+      const named = streams.flatMap(({ source }) => source ?? []);
+      this.#parts.sources.apply(named, patternSources(patterns, config));
+    },
     // Both are checked and taken up together, in `apply`.
     detection: () => {},
     algorithms: () => {},
@@ -114,8 +127,9 @@ export class Rooms {
     const changes = diffConfig(this.#config, config);
     const affected = affectedParts(changes);
     const streams = configuredStreams(config);
+    const patterns = patternStreams(config);
     const algorithms = await configuredAlgorithms(config);
-    checkDetection(streams, algorithms, file);
+    checkDetection(detectionOf(streams, patterns), algorithms, file);
     using taken = new DisposableStack();
     const take = async (part: Part, server: Server, address: TcpAddress) => {
       if (!affected.has(part) || (await listensOn(server, address))) return undefined;
@@ -142,10 +156,14 @@ export class Rooms {
     taken.defer(() => webrtc?.release());
     const tls = affected.has('rtsp.tls') ? await this.#parts.rtsp.tls.prepare(rtspTls(config)) : undefined;
     taken.defer(() => tls?.release());
-    this.#parts.runs.configure(algorithms, new Map(streams.map(({ stream, detect }) => [stream, detect])));
+    this.#parts.runs.configure(
+      algorithms,
+      new Map(streams.map(({ stream, detect }) => [stream, detect])),
+      (name) => byPattern(patterns, name)?.detect ?? [],
+    );
     // From here on nothing fails.
     for (const part of affected)
-      this.#takeUp[part](config, { streams, http, rtsp, rtmp, media, tls, webrtc });
+      this.#takeUp[part](config, { streams, patterns, http, rtsp, rtmp, media, tls, webrtc });
     this.#config = config;
     return changes;
   }

@@ -27,7 +27,14 @@ import { looksHashed } from '#util/password-hash.ts';
 import { TcpPort } from '#util/tcp-port.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { ConfigurationFile, type ConfigurationSource } from './configuration-file.ts';
-import { checkDetection, configuredStreams } from './configured-streams.ts';
+import {
+  byPattern,
+  checkDetection,
+  configuredStreams,
+  detectionOf,
+  patternSources,
+  patternStreams,
+} from './configured-streams.ts';
 import { connectHooks } from './connect-hooks.ts';
 import { type BusTopics, connectRuns } from './connect-runs.ts';
 import { routeDoors } from './http-doors.ts';
@@ -38,6 +45,7 @@ import { configuredAlgorithms, httpAddress, hubSettings, ROOT, rtspTls, workerLi
 import { SourceLog } from './source-log.ts';
 import { sourceTask } from './source-task.ts';
 import { picturesStarter } from './start-pictures.ts';
+import { StreamEntries } from './stream-entries.ts';
 import { routeUpgrades } from './upgrades.ts';
 import { version } from './version.ts';
 import { createWorkerRoom } from './worker-room.ts';
@@ -68,8 +76,9 @@ export async function createServer(
   const log = logs.logger;
   setListenerErrorHandler((error, event) => log.error({ err: error }, `a listener of "${event}" failed`));
   const streams = configuredStreams(config);
+  const patterns = patternStreams(config);
   const algorithms = await configuredAlgorithms(config);
-  checkDetection(streams, algorithms, options.source?.file);
+  checkDetection(detectionOf(streams, patterns), algorithms, options.source?.file);
   let rooms: Rooms | undefined;
   const place: Place = {
     get host() {
@@ -121,7 +130,11 @@ export async function createServer(
   const sourceEvents = connectHooks(hub, hooks);
   const bus = new MemoryBus<BusTopics>();
   connectRuns({ hub, runs, bus, workers, log });
-  for (const { stream, detect } of streams) if (detect.length > 0) runs.setDefaults(stream, detect);
+  runs.configure(
+    algorithms,
+    new Map(streams.map(({ stream, detect }) => [stream, detect])),
+    (name) => byPattern(patterns, name)?.detect ?? [],
+  );
 
   const api = createApi({
     hub,
@@ -135,6 +148,7 @@ export async function createServer(
     workers: () => workers.pool.list(),
     hooks: () => hooks.list(),
     configuration: () => file?.state,
+    entries: new StreamEntries({ file: () => file, config: () => rooms?.config ?? config }),
     access,
     place,
     version,
@@ -245,6 +259,7 @@ export async function createServer(
     (await TcpPort.take(httpAddress(config))).giveTo(api.server);
     sources = new ConfiguredSources({
       settings: streams.flatMap(({ source }) => source ?? []),
+      patterns: patternSources(patterns, config),
       start: (settings, onState) =>
         settings.kind === 'rtsp'
           ? new RtspSource({ hub, ...settings, working, onState })

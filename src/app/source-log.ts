@@ -5,6 +5,9 @@ import type { Logger } from './logger.ts';
 /** How often a trouble that goes on is written again. */
 const REMINDER_MS = 10 * 60_000;
 
+/** Readers choose the names of pattern streams, so there is no end of names. */
+const MOST = 4096;
+
 /** What keeps a source from working. */
 interface Trouble {
   readonly what: string;
@@ -53,7 +56,10 @@ export class SourceLog {
     const now = this.#clock.now();
     const known = this.#troubles.get(stream);
     if (known?.what !== trouble) {
+      this.#troubles.delete(stream);
       this.#troubles.set(stream, { what: trouble, written: now, count: 0 });
+      const [oldest] = this.#troubles.keys();
+      if (this.#troubles.size > MOST && oldest !== undefined) this.#troubles.delete(oldest);
       return 1;
     }
     known.count++;

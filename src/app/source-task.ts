@@ -5,10 +5,14 @@ import type { RtspSettings, SourceSettings } from '#sources/configured.ts';
 export function sourceTask(settings: Exclude<SourceSettings, RtspSettings>): TaskSpec {
   const { stream } = settings;
   switch (settings.kind) {
-    case 'file':
-      return { kind: 'file-source', stream, path: settings.path, loop: settings.loop };
-    case 'network':
-      return { kind: 'network-source', stream, url: settings.url };
+    case 'file': {
+      const { path, loop, within } = settings;
+      return { kind: 'file-source', stream, path, loop, ...(within ? { within } : {}) };
+    }
+    case 'network': {
+      const { url, restricted, insecure = false } = settings;
+      return { kind: 'network-source', stream, url, ...(restricted ? { guard: { insecure } } : {}) };
+    }
     case 'test':
       return { kind: 'test-source', stream };
   }

@@ -147,6 +147,7 @@ describe('the configuration', () => {
         { algorithm: 'nanodet', parameters: {} },
         { algorithm: 'b', parameters: { fps: 2 } },
       ],
+      restricted: false,
     });
     const camera = 'rtsp://u:p@camera/live';
     expect(parseConfig(`streams: { a: { source: "${camera}" } }`, '/etc/s.yml').streams['a']?.source).toBe(
@@ -206,6 +207,7 @@ describe('what is written about the configuration', () => {
       'test',
       'yard/gate-4',
       'yard/gate-1',
+      '~^cam-(\\d{1,3})$',
     ]);
   });
 

@@ -5,26 +5,25 @@ import { sourceKind } from './source.ts';
 const algorithmRule = 'must be the id of an algorithm: small letters, digits and "-"';
 const algorithmId = z.string({ error: algorithmRule }).regex(/^[a-z0-9-]+$/, { error: algorithmRule });
 
+/** An algorithm and its parameters, as they are when the entry was read. */
+export const detectWish = section({
+  algorithm: algorithmId.meta({
+    title: 'Algorithm',
+    description: 'Id of the algorithm, e.g. `people`.',
+  }),
+  parameters: z
+    .record(z.string(), z.unknown(), { error: 'must be a map of parameters and their values' })
+    .default({})
+    .meta({
+      title: 'Parameters',
+      description: 'Values that differ from the defaults in the manifest of the algorithm.',
+    }),
+});
+
 const detect = z
-  .union(
-    [
-      algorithmId,
-      section({
-        algorithm: algorithmId.meta({
-          title: 'Algorithm',
-          description: 'Id of the algorithm, e.g. `people`.',
-        }),
-        parameters: z
-          .record(z.string(), z.unknown(), { error: 'must be a map of parameters and their values' })
-          .default({})
-          .meta({
-            title: 'Parameters',
-            description: 'Values that differ from the defaults in the manifest of the algorithm.',
-          }),
-      }),
-    ],
-    { error: 'must be the id of an algorithm, or a map with `algorithm` and `parameters`' },
-  )
+  .union([algorithmId, detectWish], {
+    error: 'must be the id of an algorithm, or a map with `algorithm` and `parameters`',
+  })
   .transform((value) => (typeof value === 'string' ? { algorithm: value, parameters: {} } : value));
 
 const fingerprintRule =
@@ -33,8 +32,8 @@ const fingerprintRule =
 const sourceRule =
   'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, http://, https://, srt:// or udp:// address, or testsrc';
 
-/** One entry of `streams`. */
-export const streamSchema = section({
+/** The keys of one entry of `streams`, each with its own rule. */
+export const streamShape = {
   source: z
     .string({ error: sourceRule })
     .min(1, { error: sourceRule })
@@ -87,7 +86,15 @@ export const streamSchema = section({
     description:
       'Algorithms that look at the stream while somebody watches it; each an id, or a map with `algorithm` and `parameters`.',
   }),
-})
+  restricted: yesOrNo().default(false).meta({
+    title: 'Restricted',
+    description:
+      'Stands where the API wrote the source: it may lead nowhere but where `sources` lets the API lead. Take the key out to trust the source as if it were yours.',
+  }),
+};
+
+/** One entry of `streams`. */
+export const streamSchema = section(streamShape)
   .refine(({ source, transport }) => transport !== 'udp' || !/^rtsps:/i.test(source ?? ''), {
     error: 'cannot be `udp` for an rtsps:// source, whose media come inside the encrypted connection',
     path: ['transport'],
@@ -97,4 +104,7 @@ export const streamSchema = section({
   });
 
 /** The keys of a stream. */
-export const streamKeys: readonly string[] = Object.keys(streamSchema.shape);
+export const streamKeys: readonly string[] = Object.keys(streamShape);
+
+/** One entry of `streams`, complete with defaults. */
+export type StreamEntry = z.output<typeof streamSchema>;

@@ -5,6 +5,7 @@ import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
 import { Input, type InputPacket, type InputStream } from './av/input.ts';
 import { AvError } from './av/library.ts';
+import { guardedWay, openWay } from './network-way.ts';
 import { publishing } from './publish.ts';
 import { toTicks } from './rational.ts';
 import { type PacketReader, type Piece, packetReader } from './source-format.ts';
@@ -23,32 +24,24 @@ const SILENCE_MS = 20_000;
  */
 const AHEAD_MS = 12_000;
 
-/** What FFmpeg may open below an address of each kind: a playlist of HLS may never name a file of this machine. */
-const PROTOCOLS: Readonly<Record<string, string>> = {
-  http: 'http,https,tcp,tls,crypto',
-  https: 'http,https,tcp,tls,crypto',
-  srt: 'srt',
-  udp: 'udp',
-};
-
 /**
  * Publishes a live stream that FFmpeg takes in (HLS, HTTP-FLV, MPEG-TS over HTTP, SRT or UDP) with its own timestamps,
  * until it ends; then the task fails, and is begun anew after a back-off.
  *
- * @throws {NamedError} INPUT_UNREACHABLE, INPUT_NO_TRACK, INPUT_TIMEOUT, INPUT_ENDED, or PUBLICATION_ENDED when the hub
- *   ended it
+ * @throws {NamedError} INPUT_UNREACHABLE, INPUT_NO_TRACK, INPUT_TIMEOUT, INPUT_ENDED, SOURCE_FORBIDDEN, or
+ *   PUBLICATION_ENDED when the hub ended it
  */
 export async function runNetworkSource(spec: NetworkSourceSpec, context: TaskContext): Promise<TaskOutcome> {
   const shown = maskAddress(spec.url);
   using silence = new Silence(shown);
   const signal = AbortSignal.any([context.signal, silence.signal]);
+  await using way = spec.guard ? await guardedWay(spec.url, spec.guard) : openWay(spec.url);
   try {
-    const scheme = spec.url.slice(0, spec.url.indexOf(':')).toLowerCase();
     silence.expect(OPEN_MS);
-    await using input = await Input.open(spec.url, {
+    await using input = await Input.open(way.url, {
       signal,
       options: {
-        protocol_whitelist: PROTOCOLS[scheme] ?? scheme,
+        ...way.options,
         // Two seconds of a stream show what is in it; every second more is one that viewers wait.
         analyzeduration: 2_000_000,
       },
@@ -73,6 +66,7 @@ export async function runNetworkSource(spec: NetworkSourceSpec, context: TaskCon
     });
     return { reason: 'Stopped.' };
   } catch (error) {
+    if (way.refusal) throw way.refusal;
     if (silence.error && !context.signal.aborted) throw silence.error;
     if (!(error instanceof AvError)) throw error;
     const reason = error.message.replace(/\.$/, '');

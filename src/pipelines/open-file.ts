@@ -1,4 +1,5 @@
 import { access, constants, stat } from 'node:fs/promises';
+import { confinedPath } from '#util/confined-path.ts';
 import { NamedError } from '#util/named-error.ts';
 import { Input } from './av/input.ts';
 import { AvError } from './av/library.ts';
@@ -6,9 +7,14 @@ import { AvError } from './av/library.ts';
 /**
  * Opens a media file, and nothing but a file, whatever its name looks like to FFmpeg.
  *
- * @throws {NamedError} INPUT_MISSING or INPUT_UNREADABLE
+ * @param within the folders that it has to be in, links followed; absent: any
+ * @throws {NamedError} INPUT_MISSING, INPUT_UNREADABLE or SOURCE_FORBIDDEN
  */
-export async function openFile(path: string, signal: AbortSignal): Promise<Input> {
+export async function openFile(
+  path: string,
+  signal: AbortSignal,
+  within?: readonly string[],
+): Promise<Input> {
   const facts = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
       const message = `There is no file "${path}", and what is to be read must be there. Check the folder and the spelling.`;
@@ -20,8 +26,9 @@ export async function openFile(path: string, signal: AbortSignal): Promise<Input
   await access(path, constants.R_OK).catch((error: unknown) => {
     throw unreadable(path, 'Sluice has no permission to read it', error);
   });
+  const real = within ? await confinedPath(path, within) : path;
   try {
-    return await Input.open(`file:${path}`, { options: { protocol_whitelist: 'file' }, signal });
+    return await Input.open(`file:${real}`, { options: { protocol_whitelist: 'file' }, signal });
   } catch (error) {
     throw error instanceof AvError
       ? unreadable(path, 'it is not in a media format that FFmpeg knows', error)

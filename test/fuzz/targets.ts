@@ -36,6 +36,7 @@ import { clientTarget } from './client-target.ts';
 import { linkTarget } from './link-target.ts';
 import { rtmpTargets } from './rtmp-targets.ts';
 import type { FuzzTarget } from './run.ts';
+import { streamTargets } from './stream-targets.ts';
 import { tunnelTarget } from './tunnel-target.ts';
 import { webRtcTargets } from './webrtc-targets.ts';
 
@@ -419,6 +420,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     }),
   },
   ...apiTargets,
+  ...streamTargets,
 ];
 
 /** As containers do with a track whose parameters they know. */

@@ -1,11 +1,13 @@
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { RtspClient, type RtspClientHandlers, type RtspPlayPlan } from '#protocols/rtsp/client.ts';
 import { splitCredentials } from '#protocols/rtsp/credentials.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
+import { forbidInner } from '#util/guarded-lookup.ts';
+import { innerPlace } from '#util/inner-address.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { openSocket, type ServerTrust } from './socket.ts';
-import { isInner, parseTarget } from './target.ts';
+import { parseTarget } from './target.ts';
 import { UdpTracks } from './udp-tracks.ts';
 
 const CONNECT_MS = 5000;
@@ -20,6 +22,8 @@ export interface RtspConnectionOptions {
   readonly firstMediaMs?: number | undefined;
   /** Of an `rtsps://` server; by default its certificate has to be trusted by the system. */
   readonly trust?: ServerTrust | undefined;
+  /** Wherever it leads, also by a redirect: not to this machine, its cable or its cloud. */
+  readonly guarded?: boolean | undefined;
 }
 
 /**
@@ -31,18 +35,20 @@ export class RtspConnection {
   readonly #clock: Clock;
   readonly #firstMediaMs: number | undefined;
   readonly #trust: ServerTrust;
+  readonly #guarded: boolean;
   #client: RtspClient;
   #socket: Socket | undefined;
   #udp: UdpTracks | undefined;
   #over = false;
   #cancelConnect = () => {};
 
-  /** @throws NamedError RTSP_ADDRESS_INVALID */
+  /** @throws NamedError RTSP_ADDRESS_INVALID, SOURCE_FORBIDDEN */
   constructor(url: string, handlers: RtspConnectionHandlers, options: RtspConnectionOptions = {}) {
     this.#handlers = handlers;
     this.#clock = options.clock ?? systemClock;
     this.#firstMediaMs = options.firstMediaMs;
     this.#trust = options.trust ?? {};
+    this.#guarded = options.guarded ?? false;
     this.#client = this.#open(url, (location, from) => this.#redirect(url, location, from));
   }
 
@@ -105,14 +111,16 @@ export class RtspConnection {
    */
   #open(url: string, redirected?: (location: string, from: string) => void, from?: string): RtspClient {
     const target = parseTarget(url);
+    if (this.#guarded && isIP(target.host) !== 0) forbidInner(target.host, maskAddress(url));
     const socket = openSocket({
       target,
+      guarded: this.#guarded,
       trust: this.#trust,
       url: maskAddress(url),
       connected: () => {
         if (!current()) return;
         this.#cancelConnect();
-        if (from !== undefined && !isInner(from) && isInner(socket.remoteAddress ?? '')) {
+        if (from !== undefined && isOuter(from) && !isOuter(socket.remoteAddress)) {
           return client.fail(redirectRefused(client.url, 'to an address of this machine or its cable'));
         }
         client.start();
@@ -152,7 +160,11 @@ export class RtspConnection {
       unreachable(`nobody took the connection within ${CONNECT_MS / 1000} s`),
     );
     socket.on('data', (bytes: Buffer) => client.receive(bytes));
-    socket.on('error', (error) => unreachable(explain(error)));
+    socket.on('error', (error) => {
+      // Its look-up was refused: that is no trouble of the network.
+      if (error instanceof NamedError) client.fail(error);
+      else unreachable(explain(error));
+    });
     socket.on('close', () => unreachable('the server closed the connection'));
     return client;
   }
@@ -187,9 +199,15 @@ export class RtspConnection {
       );
     } catch (error) {
       if (!(error instanceof NamedError)) throw error;
-      this.#fail(redirectRefused(shown, 'to what is no rtsp:// address'));
+      const forbidden = error.code === 'SOURCE_FORBIDDEN';
+      this.#fail(forbidden ? error : redirectRefused(shown, 'to what is no rtsp:// address'));
     }
   }
+}
+
+/** Whether the other end is neither this machine nor on its cable. */
+function isOuter(address: string | undefined): boolean {
+  return innerPlace(address ?? '') === undefined;
 }
 
 function redirectRefused(url: string, where: string): NamedError {

@@ -1,5 +1,6 @@
 import { isIP, connect as plainConnect, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
+import { guardLookup } from '#util/guarded-lookup.ts';
 import { NamedError } from '#util/named-error.ts';
 import { lookup } from './lookup.ts';
 import type { RtspTarget } from './target.ts';
@@ -17,6 +18,8 @@ export interface ConnectOptions {
   readonly trust: ServerTrust;
   /** For errors. */
   readonly url: string;
+  /** The host may be no name of this machine, its cable or its cloud; the target was checked where it is an address. */
+  readonly guarded: boolean;
   /** The connection stands; over TLS, with a server that is trusted. */
   readonly connected: () => void;
   readonly refused: (error: NamedError) => void;
@@ -26,14 +29,15 @@ export interface ConnectOptions {
 export function openSocket(options: ConnectOptions): Socket {
   const { target, connected } = options;
   const { host, port } = target;
+  const find = options.guarded ? guardLookup(lookup, options.url) : lookup;
   if (!target.secure) {
-    const where = { host, port, lookup, autoSelectFamily: true };
+    const where = { host, port, lookup: find, autoSelectFamily: true };
     return plainConnect({ ...where, noDelay: true, keepAlive: true }).on('connect', connected);
   }
   const socket = tlsConnect({
     host,
     port,
-    lookup,
+    lookup: find,
     // Addresses are no server names (RFC 6066 section 3).
     ...(isIP(host) === 0 && { servername: host }),
     // Judged below, where the error can tell the fingerprint.

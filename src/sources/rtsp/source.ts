@@ -1,6 +1,8 @@
+import { isIP } from 'node:net';
 import type { Hub } from '#hub/hub.ts';
 import { Backoff } from '#util/backoff.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
+import { forbidInner } from '#util/guarded-lookup.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { SourceTask } from '../contract.ts';
@@ -31,6 +33,8 @@ export interface RtspSourceOptions {
   readonly working?: WorkingTransports;
   /** How the certificate of an `rtsps://` server is judged. */
   readonly trust?: ServerTrust | undefined;
+  /** It was given over the API: it may not lead to this machine, its cable or its cloud. */
+  readonly restricted?: boolean | undefined;
   readonly onState: (status: SourceTask['status']) => void;
   readonly clock?: Clock;
   /** Random numbers in [0, 1) of the back-off; a test gives its own. */
@@ -62,7 +66,8 @@ export class RtspSource implements SourceTask {
     this.#working = options.working ?? new WorkingTransports();
     this.#status = { state: 'starting', since: this.#clock.now() };
     try {
-      parseTarget(options.url);
+      const { host } = parseTarget(options.url);
+      if (options.restricted && isIP(host) !== 0) forbidInner(host, maskAddress(options.url));
     } catch (error) {
       if (!(error instanceof NamedError)) throw error;
       const { message: reason, code } = error;
@@ -131,6 +136,7 @@ export class RtspSource implements SourceTask {
       {
         clock: this.#clock,
         trust: this.#options.trust,
+        guarded: this.#options.restricted,
         firstMediaMs: this.#isFree && transport === 'udp' ? UDP_SILENCE_MS : undefined,
       },
     );

@@ -5,18 +5,22 @@ import type { PlayMode } from '../player/overlay.ts';
 export interface UrlState {
   readonly stream: string | undefined;
   readonly mode: PlayMode;
+  /** `streams`: those of the configuration; absent: one stream is watched. */
+  readonly view?: 'streams' | undefined;
 }
 
 export function parseUrl(search: string): UrlState {
   const parameters = new URLSearchParams(search);
   const mode = parameters.get('mode') === 'live' ? 'live' : 'in-step';
-  return { stream: parameters.get('stream') || undefined, mode };
+  const view = parameters.get('view') === 'streams' ? 'streams' : undefined;
+  return { stream: parameters.get('stream') || undefined, mode, view };
 }
 
 /** Slashes of stream names stay readable; what is as by default is left out. */
 export function formatUrl(state: UrlState): string {
   const parts: string[] = [];
   if (state.stream) parts.push(`stream=${encodeURIComponent(state.stream).replaceAll('%2F', '/')}`);
+  if (state.view) parts.push(`view=${state.view}`);
   if (state.mode !== 'in-step') parts.push(`mode=${state.mode}`);
   return parts.length > 0 ? `/?${parts.join('&')}` : '/';
 }
