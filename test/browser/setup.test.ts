@@ -62,9 +62,13 @@ it('who manages the server sets streams up on the page: sees how they stand, add
   await mkdir(folder, { recursive: true });
   for (const language of ['en', 'zh-CN']) {
     await page.getByTestId(`language-${language}`).click();
-    await page.screenshot({ path: `${folder}/setup.${language}.png` });
+    for (const palette of ['dark', 'light']) {
+      await page.screenshot({ path: `${folder}/setup.${language}.${palette}.png` });
+      await page.getByTestId('theme').click();
+    }
     await page.setViewportSize({ width: 360, height: 800 });
     const wide = await page.evaluate<number>('document.documentElement.scrollWidth');
+    await page.screenshot({ path: `${folder}/setup.${language}.narrow.png` });
     expect(wide, 'at 360 pixels nothing stands out').toBeLessThanOrEqual(360);
     await page.setViewportSize({ width: 1180, height: 560 });
   }

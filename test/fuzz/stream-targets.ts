@@ -14,19 +14,20 @@ import type { FuzzTarget } from './run.ts';
 const FILE = `# The yard.
 streams:
   yard/gate: # by the road
-    source: rtsp://anna:secret@10.0.0.1/live
+    source: rtsp://anna:hunter2@10.0.0.1/live
     detect: &looked [people]
   hall: { detect: *looked }
 log:
   level: debug
 `;
 const read = (text: string) => parseConfig(text, '/nowhere/sluice.yml', { streamName: parseStreamName });
+const WRITTEN = read(FILE);
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 
 /** Entries as the server has them, over a file in memory. */
 function entriesInMemory() {
   let text = FILE;
-  let config = read(text);
+  let config = WRITTEN;
   const entries = new StreamEntries({
     file: () => ({
       edit: async (change) => {
@@ -44,7 +45,7 @@ function entriesInMemory() {
     config: () => config,
     reset: () => {
       text = FILE;
-      config = read(text);
+      config = WRITTEN;
     },
   };
 }
@@ -72,22 +73,17 @@ export const streamTargets: readonly FuzzTarget[] = [
       });
       return {
         async take(input) {
-          for (const method of ['PUT', 'PATCH'] as const) {
-            const answer = await app.inject({
-              ...{ method, url: '/api/config/streams/yard%2Fgate', payload: input },
-              headers: { host: '127.0.0.1', 'content-type': 'application/json' },
-            });
-            expectNamed(answer);
-            if (answer.body.includes('secret')) throw new Error('A secret was given out.');
-            const entry = config().streams['yard/gate'];
-            if (
-              !entry?.restricted &&
-              entry?.source !== read(FILE).streams['yard/gate']?.source &&
-              entry?.source
-            )
-              throw new Error('Another source is not restricted.');
-            reset();
-          }
+          const method = input.length % 2 === 0 ? 'PUT' : 'PATCH';
+          const answer = await app.inject({
+            ...{ method, url: '/api/config/streams/yard%2Fgate', payload: input },
+            headers: { host: '127.0.0.1', 'content-type': 'application/json' },
+          });
+          expectNamed(answer);
+          if (answer.body.includes('hunter2')) throw new Error('A secret was given out.');
+          const { source, restricted } = config().streams['yard/gate'] ?? {};
+          if (source !== undefined && source !== WRITTEN.streams['yard/gate']?.source && !restricted)
+            throw new Error('Another source is not restricted.');
+          reset();
         },
         close: () => app.close(),
       };

@@ -58,7 +58,9 @@ const files =
     asked.push(path);
     const body = await readFile(join(folder, path)).catch(() => undefined);
     if (!body) return void response.writeHead(404).end();
-    response.writeHead(200).end(path.endsWith('.m3u8') ? playlist(body.toString()) : body);
+    const isPlaylist = path.endsWith('.m3u8');
+    response.writeHead(200, isPlaylist ? { 'content-type': 'application/vnd.apple.mpegurl' } : {});
+    response.end(isPlaylist ? playlist(body.toString()) : body);
   };
 
 const way = (url: string, insecure = false) =>
@@ -130,14 +132,14 @@ it('FFmpeg gets to no address that it may not, whatever a playlist or a redirect
   for (const target of [`http://${at}/x.ts`, `https://${at}/x.ts`, `http://2130706434:${inner}/x.ts`])
     expect(await lead(target), target).toMatchObject({ code: 'SOURCE_FORBIDDEN' });
   for (const target of [
-    `tcp://${at}`,
+    `tcp://${at}/x.ts`,
     `httpproxy://${at}/x.ts`,
     `crypto+http://${at}/x.ts`,
-    `crypto:tcp://${at}`,
+    `crypto:tcp://${at}/x.ts`,
     `concat:http://${at}/x.ts`,
-    `file:///etc/hostname`,
-    `udp://${at}`,
-    `rtmp://${at}/x`,
+    'file:///etc/hostname',
+    `udp://${at}/x.ts`,
+    `rtmp://${at}/x.ts`,
   ])
     expect(await lead(target), target).toBeInstanceOf(Error);
   const away = await listening(

@@ -103,7 +103,9 @@ function AddForm(): ReactNode {
 
 function Row({ entry, info }: { entry: ConfiguredStream; info: StreamInfo | undefined }): ReactNode {
   const { t } = useTranslation();
-  const { source, onDemand } = entry.settings;
+  const { source } = entry.settings;
+  // As the server has it where nothing is said.
+  const onDemand = entry.settings.onDemand ?? (entry.pattern || /^[a-z]+:\/\//i.test(source ?? ''));
   const state = info?.state ?? 'idle';
   const { reason, code } = info?.source ?? {};
   return (
@@ -121,7 +123,9 @@ function Row({ entry, info }: { entry: ConfiguredStream; info: StreamInfo | unde
         )}
       </td>
       <td className="setup-source">{source ?? t('setup.published')}</td>
-      <td>{onDemand === undefined ? '' : t(onDemand ? 'setup.yes' : 'setup.no')}</td>
+      <td data-label={t('setup.onDemand')}>
+        {source !== undefined && t(onDemand ? 'setup.yes' : 'setup.no')}
+      </td>
       <td className="setup-act">
         <Delete name={entry.name} readers={info?.readers.length ?? 0} />
       </td>
