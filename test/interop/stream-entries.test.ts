@@ -1,5 +1,7 @@
-import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, sluice, type TestSluice } from '../support/sluice.ts';
@@ -8,7 +10,7 @@ import { eventually, sluice, type TestSluice } from '../support/sluice.ts';
 
 const FILE = `demo: false
 log: { level: info }
-sources: { patternStreams: 1 }
+sources: { patternStreams: 1, folders: [films] }
 streams:
   # The test picture.
   test: # always there
@@ -141,6 +143,24 @@ describe('a source that came over the API', () => {
         error: { code: 'SOURCE_FORBIDDEN' },
       });
     expect(await text()).not.toContain('sly');
+  });
+
+  it('may be a file of a folder that is named for it, and not what a link there leads to', async () => {
+    const films = join(dirname(file), 'films');
+    await mkdir(films);
+    const media = fileURLToPath(new URL('../../media/people.mp4', import.meta.url));
+    await copyFile(media, join(films, 'a.mp4'));
+    await symlink(media, join(films, 'out.mp4'));
+    expect((await ask('PUT', 'film', { source: 'films/a.mp4' })).status).toBe(201);
+    await server.live('film');
+    const out = { source: 'films/out.mp4', onDemand: true };
+    expect((await ask('PUT', 'film', out)).error?.code).toBe('SOURCE_FORBIDDEN');
+    // The link may come later than the entry: it is followed when the file is opened.
+    await rm(join(films, 'a.mp4'));
+    await symlink(media, join(films, 'a.mp4'));
+    expect((await ask('PATCH', 'film', { loop: false })).status).toBe(200);
+    await eventually(async () => (await seen('film'))?.source?.code === 'SOURCE_FORBIDDEN', 30_000);
+    await ask('DELETE', 'film');
   });
 
   it('may not after a restart either, when its name leads elsewhere than before', async () => {
