@@ -23,7 +23,8 @@ describe('an entry that is changed over the API', () => {
     expect(wishedEntry('a', moved, { source: 'rtsp://***@127.0.0.1/sub' }, true)).toMatchObject({
       restricted: true,
     });
-    expect(wishedEntry('a', undefined, { detect: ['people'] }, true)).toMatchObject({ restricted: false });
+    for (const wish of [{ detect: ['people'] }, { source: 'testsrc' }])
+      expect(wishedEntry('a', moved, wish, true)).toMatchObject({ restricted: false });
   });
 
   it('gets the default of a key that is null, and keeps the others', () => {

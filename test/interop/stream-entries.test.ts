@@ -69,7 +69,7 @@ describe('streams over the API', () => {
     const since = (await seen('test'))?.since;
     expect((await ask('PUT', 'second', { source: 'testsrc', onDemand: false })).status).toBe(201);
     await server.live('second');
-    const added = '  second:\n    source: testsrc\n    onDemand: false\n    restricted: true';
+    const added = '  second:\n    source: testsrc\n    onDemand: false\n';
     expect(await text()).toContain(added);
     expect((await text()).startsWith(before)).toBe(true);
     expect(await ask('PATCH', 'second', { onDemand: true })).toMatchObject({
