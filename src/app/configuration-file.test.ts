@@ -16,6 +16,7 @@ async function setUp(text?: string) {
   if (text !== undefined) await writeFile(path, text);
   const applied: Config[] = [];
   let refusal: Error | undefined;
+  let afterwards: (() => Promise<void>) | undefined;
   const rooms = {
     get config() {
       return applied.at(-1) ?? defaultConfig();
@@ -23,6 +24,9 @@ async function setUp(text?: string) {
     apply: async (config: Config) => {
       if (refusal) throw refusal;
       applied.push(config);
+      const then = afterwards;
+      afterwards = undefined;
+      await then?.();
       return [];
     },
   };
@@ -38,6 +42,10 @@ async function setUp(text?: string) {
   const add = (name: string) => entries.set(name, { keys: { source: 'testsrc' }, whole: true });
   return {
     ...{ folder, path, file, entries, add, applied },
+    /** Once. */
+    whenApplied: (callback: () => Promise<void>) => {
+      afterwards = callback;
+    },
     refuse: (error: Error) => {
       refusal = error;
     },
@@ -70,7 +78,7 @@ describe('a configuration file that is written', () => {
   });
 
   it('gets what was written by hand meanwhile into it, and is given up when that does not stop', async () => {
-    const { path, file } = await setUp('demo: false\n');
+    const { path, file, applied } = await setUp('demo: false\n');
     let hands = 1;
     const change = async (text: string) => {
       if (hands-- > 0) await writeFile(path, `${text}# by hand\n`);
@@ -80,7 +88,20 @@ describe('a configuration file that is written', () => {
     expect(await readFile(path, 'utf8')).toBe('demo: false\n# by hand\nrtsp: { port: 1 }\n');
     hands = Number.POSITIVE_INFINITY;
     await expect(file.edit(change)).rejects.toMatchObject({ code: 'CONFIG_BUSY' });
+    expect(applied).toHaveLength(1);
     expect(await readFile(path, 'utf8')).toMatch(/rtsp: \{ port: 1 \}\n(# by hand\n){3}$/);
+  });
+
+  it('that is written by hand while an edit is taken up has the edit too, or the edit is taken back', async () => {
+    const { path, add, applied, whenApplied } = await setUp('demo: false\n');
+    whenApplied(() => writeFile(path, 'demo: false\n# by hand\n'));
+    await add('yard');
+    expect(await readFile(path, 'utf8')).toMatch(/^demo: false\nstreams:\n {2}yard:\n.*# by hand\n$/s);
+    whenApplied(() => writeFile(path, 'no: such\n'));
+    await expect(add('hall')).rejects.toMatchObject({ code: 'CONFIG_BROKEN' });
+    expect(Object.keys(applied.at(-2)?.streams ?? {})).toEqual(['yard', 'hall']);
+    expect(Object.keys(applied.at(-1)?.streams ?? {})).toEqual(['yard']);
+    expect(await readFile(path, 'utf8')).toBe('no: such\n');
   });
 
   it('goes on with the next edit after one that failed, and with none when the server stops', async () => {

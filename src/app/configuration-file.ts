@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { describeChanges } from '#config/diff.ts';
+import { type Change, describeChanges, diffConfig } from '#config/diff.ts';
 import { loadConfig, parseConfig } from '#config/load.ts';
 import type { Config } from '#config/schema.ts';
 import { StagedFile } from '#config/staged-file.ts';
@@ -96,38 +96,43 @@ export class ConfigurationFile implements AsyncDisposable {
   }
 
   async #edit(change: (text: string, config: Config) => string | Promise<string>): Promise<void> {
-    for (let attempt = 0; attempt < EDIT_ATTEMPTS; attempt++) {
-      if (this.#closed) throw new NamedError('CONFIG_NOT_APPLIED', 'The server is stopping.', 503);
-      const text = await this.#text();
-      const next = await change(text, this.#parsed(text));
-      if (next === text) return;
-      const config = parseConfig(next, this.#file, { streamName: parseStreamName });
-      await using staged = await StagedFile.write(this.#file, next);
-      if ((await this.#text()) !== text) continue;
-      const before = this.#rooms.config;
-      const changes = await this.#rooms.apply(config, this.#file);
-      if ((await this.#text()) !== text) continue;
-      try {
+    /** What was at work before something was taken up that is not in the file yet. */
+    let before: Config | undefined;
+    try {
+      for (let attempt = 0; attempt < EDIT_ATTEMPTS; attempt++) {
+        if (this.#closed) throw new NamedError('CONFIG_NOT_APPLIED', 'The server is stopping.', 503);
+        const text = await this.#text();
+        const next = await change(text, this.#parsed(text));
+        if (next === text) return;
+        const config = parseConfig(next, this.#file, { streamName: parseStreamName });
+        await using staged = await StagedFile.write(this.#file, next);
+        if ((await this.#text()) !== text) continue;
+        const was = this.#rooms.config;
+        await this.#rooms.apply(config, this.#file);
+        before ??= was;
+        if ((await this.#text()) !== text) continue;
         await staged.commit();
-      } catch (error) {
-        await this.#rooms.apply(before, this.#file);
-        throw error;
+        this.#saved(next, diffConfig(before, config));
+        before = undefined;
+        return;
       }
-      this.#wasThere = true;
-      this.#written = next;
-      this.#state = { file: this.#file, loadedAt: Date.now() };
-      this.#log.info(`configuration changed over the API: ${describeChanges(changes)}`);
-      this.#onApplied();
-      return;
+      throw new NamedError(
+        'CONFIG_BUSY',
+        `The configuration file ${this.#file} is being written by somebody else. Try again in a moment.`,
+        409,
+      );
+    } finally {
+      // Whoever wrote it meanwhile is heard by the watch.
+      if (before) await this.#rooms.apply(before, this.#file);
     }
-    // What was taken up and not written must not stay.
-    this.#written = undefined;
-    this.#enqueue('file');
-    throw new NamedError(
-      'CONFIG_BUSY',
-      `The configuration file ${this.#file} is being written by somebody else. Try again in a moment.`,
-      409,
-    );
+  }
+
+  #saved(text: string, changes: readonly Change[]): void {
+    this.#wasThere = true;
+    this.#written = text;
+    this.#state = { file: this.#file, loadedAt: Date.now() };
+    this.#log.info(`configuration changed over the API: ${describeChanges(changes)}`);
+    this.#onApplied();
   }
 
   /** The file as it is now; empty where there is none and never was one. */

@@ -2,6 +2,7 @@ import type { LookupFunction } from 'node:net';
 import type { Config } from '#config/schema.ts';
 import { type SourceKind, sourceKind } from '#config/source.ts';
 import { lookup } from '#sources/rtsp/lookup.ts';
+import { systemClock } from '#util/clock.ts';
 import { confinedPath } from '#util/confined-path.ts';
 import { ForbiddenAddress, outerAddress } from '#util/guarded-lookup.ts';
 import { maskAddress } from '#util/mask-address.ts';
@@ -20,6 +21,9 @@ const LIMITS: Readonly<Record<SourceKind, 'address' | 'folders' | 'nothing'>> = 
   path: 'folders',
   test: 'nothing',
 };
+
+/** A name server that takes longer does not keep others from changing the configuration. */
+const LOOKUP_MS = 3000;
 
 /**
  * Refuses at once what a restricted source would be refused for when it connects, so that whoever gives it over the API
@@ -42,7 +46,10 @@ export async function checkRestricted(
   const host = hostOf(source);
   // A group is not connected to, and which host a part of a name makes shows with the name.
   if (/^udp:/i.test(source) || host.includes('$')) return;
-  await outerAddress(host, find, shown).catch((error: unknown) => {
+  const found = outerAddress(host, find, shown).catch((error: unknown) => {
     if (error instanceof ForbiddenAddress) throw error;
   });
+  const timeout = Promise.withResolvers<void>();
+  const cancel = systemClock.after(LOOKUP_MS, timeout.resolve);
+  await Promise.race([found, timeout.promise]).finally(cancel);
 }
