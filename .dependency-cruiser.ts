@@ -4,6 +4,7 @@
  * and nothing may import a test.
  */
 const upToHub = ['util', 'media', 'codecs', 'containers', 'protocols', 'hub'];
+const upToFeeds = [...upToHub, 'feeds'];
 
 /** Room → the rooms, or single files of a room, that it may import. */
 export const rooms: Readonly<Record<string, readonly string[]>> = {
@@ -13,9 +14,13 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   containers: ['util', 'media', 'codecs'],
   protocols: ['util', 'media', 'codecs'],
   hub: ['util', 'media'],
-  servers: upToHub,
-  sources: upToHub,
-  sinks: upToHub,
+  // What several doors and sinks give out alike.
+  feeds: upToHub,
+  // Connections that sources and sinks open alike.
+  clients: ['util', 'media', 'codecs', 'containers', 'protocols'],
+  servers: upToFeeds,
+  sources: [...upToHub, 'clients'],
+  sinks: [...upToFeeds, 'clients'],
   link: ['util', 'media'],
   workers: ['util', 'media'],
   // Of the algorithms only the contract: manifests and messages, never what executes them.
@@ -67,6 +72,14 @@ export default {
       comment: "link/client.ts runs in workers: it may not reach the hub, nor the hub's end of the link",
       from: { path: '^src/link/client\\.ts$' },
       to: { path: ['^src/hub/', hubEnd], reachable: true },
+    },
+    {
+      name: 'doors-apart',
+      severity: 'error',
+      comment:
+        'a door imports no other door, a sink no other sink: what they share stands in feeds/ or clients/',
+      from: { path: '^src/(servers|sources|sinks)/([^/]+)/', pathNot: test },
+      to: { path: '^src/$1/[^/]+/', pathNot: '^src/$1/$2/' },
     },
     {
       name: 'known-room',

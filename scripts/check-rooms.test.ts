@@ -98,6 +98,18 @@ describe('checkRooms', () => {
     expect(violations).toHaveLength(2);
   });
 
+  it('keeps doors apart, and lets them share what stands in feeds', async () => {
+    const root = project({
+      'src/feeds/rtp/writer.ts': 'export const writer = 1;',
+      'src/servers/rtsp/pacer.ts': "import { writer } from '#feeds/rtp/writer.ts';\nexport const p = writer;",
+      'src/servers/rtsp/session.ts': "import { p } from './pacer.ts';\nexport const s = p;",
+      'src/servers/webrtc/session.ts': "import { p } from '../rtsp/pacer.ts';\nexport const s = p;",
+    });
+    const { violations } = await checkRooms(root);
+    expect(violations).toHaveLength(1);
+    expect(violations[0]).toContain('doors-apart: src/servers/webrtc/session.ts → src/servers/rtsp/pacer.ts');
+  });
+
   it("keeps the worker's end of the link away from the hub, but lets the hub's end have it", async () => {
     const rules = await broken({
       'src/hub/hub.ts': 'export const hub = 1;',

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '#config/load.ts';
-import { byPattern, configuredStreams, patternSources, patternStreams } from './configured-streams.ts';
+import {
+  byPattern,
+  configuredStreams,
+  forwardsOf,
+  patternSources,
+  patternStreams,
+} from './configured-streams.ts';
 
 const config = (text: string) => parseConfig(text, '/etc/sluice.yml');
 
@@ -32,6 +38,24 @@ describe('streams of patterns', () => {
     expect(find('yard/a')).not.toHaveProperty('restricted');
     const open = { ...file, sources: { ...file.sources, allowLocal: true } };
     expect(patternSources(patternStreams(open), open).find('cam-7')).not.toHaveProperty('restricted');
+  });
+
+  it('are published elsewhere too while they are there, each at an address of its own', () => {
+    const forwarding = config(`demo: false
+streams:
+  hall: { forward: ['rtsp://archive/hall'] }
+  yard/*: { forward: ['rtsp://u:p@archive/yard-$1'] }
+  '*': { forward: [{ url: 'rtsps://cloud/$1', insecure: true }] }
+`);
+    const streams = configuredStreams(forwarding);
+    const urls = (present: string[]) =>
+      forwardsOf(streams, patternStreams(forwarding), present).map(({ stream, url }) => `${stream} ${url}`);
+    expect(urls([])).toEqual(['hall rtsp://archive/hall']);
+    expect(urls(['yard/1', 'hall', 'cellar'])).toEqual([
+      'hall rtsp://archive/hall',
+      'yard/1 rtsp://u:p@archive/yard-1',
+      'cellar rtsps://cloud/cellar',
+    ]);
   });
 
   it('are not among those that have a name', () => {

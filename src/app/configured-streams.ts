@@ -6,6 +6,7 @@ import { sourceKind } from '#config/source.ts';
 import { compileStreamPattern, isStreamPattern } from '#config/stream-pattern.ts';
 import type { StreamEntry } from '#config/stream-schema.ts';
 import { parseStreamName } from '#hub/name.ts';
+import type { ForwardSettings } from '#sinks/forward.ts';
 import type { PatternSources, SourceSettings } from '#sources/configured.ts';
 import { NamedError } from '#util/named-error.ts';
 
@@ -19,6 +20,7 @@ const DEMONSTRATION: ConfiguredStream = {
   },
   stream: 'demo',
   detect: [{ algorithm: 'people', parameters: {} }],
+  forwards: [],
 };
 
 /** What the configuration says about one stream. */
@@ -31,6 +33,8 @@ export interface ConfiguredStream {
     readonly algorithm: string;
     readonly parameters: Readonly<Record<string, unknown>>;
   }[];
+  /** Where it is published too. */
+  readonly forwards: readonly ForwardSettings[];
 }
 
 /** What the configuration says about all streams whose names fit a pattern. */
@@ -38,6 +42,8 @@ export interface PatternStreams {
   /** The key of the entry. */
   readonly pattern: string;
   readonly detect: ConfiguredStream['detect'];
+  /** Its streams are published elsewhere too. */
+  readonly forwards: boolean;
   /** What it says about the stream of that name; undefined where the name does not fit. */
   readonly of: (name: string) => ConfiguredStream | undefined;
 }
@@ -51,7 +57,9 @@ export function configuredStreams(config: Config): ConfiguredStream[] {
   const streams = named.map(([name, entry]) => {
     const stream = parseStreamName(name);
     const restricted = entry.restricted && !config.sources.allowLocal;
-    return { stream, source: sourceOf(stream, entry, restricted, config), detect: entry.detect };
+    const { detect, forward } = entry;
+    const source = sourceOf(stream, entry, restricted, config);
+    return { stream, source, detect, forwards: forward.map((one) => forwardOf(stream, one)) };
   });
   const taken = streams.some(({ stream }) => stream === DEMONSTRATION.stream);
   return config.demo && !taken ? [DEMONSTRATION, ...streams] : streams;
@@ -62,17 +70,27 @@ export function patternStreams(config: Config): PatternStreams[] {
   const patterns = Object.entries(config.streams).filter(([key]) => isStreamPattern(key));
   return patterns.map(([pattern, entry]) => {
     const { choosesHost, match } = compileStreamPattern(pattern, entry.source);
+    const forwards = entry.forward.map((one) => ({ one, address: compileStreamPattern(pattern, one.url) }));
     // Where the name has a say in the host, whoever asks for a stream has: then nobody's word counts for all of them.
     const restricted = (entry.restricted || choosesHost) && !config.sources.allowLocal;
     const onDemand = { ...entry, onDemand: true };
     return {
       pattern,
       detect: entry.detect,
+      forwards: forwards.length > 0,
       of: (name) => {
         const found = match(name);
         if (!found) return undefined;
         const source = sourceOf(name, { ...onDemand, source: found.source }, restricted, config);
-        return { stream: name, source, detect: entry.detect };
+        return {
+          stream: name,
+          source,
+          detect: entry.detect,
+          forwards: forwards.flatMap(({ one, address }) => {
+            const url = address.match(name)?.source;
+            return url === undefined ? [] : [forwardOf(name, { ...one, url })];
+          }),
+        };
       },
     };
   });
@@ -85,6 +103,23 @@ export function byPattern(patterns: readonly PatternStreams[], name: string): Co
     if (found) return found;
   }
   return undefined;
+}
+
+/**
+ * Where streams are published too: those that are named at any time, those of patterns while they are there.
+ * @param present names of streams that are there
+ */
+export function forwardsOf(
+  streams: readonly ConfiguredStream[],
+  patterns: readonly PatternStreams[],
+  present: readonly string[],
+): ForwardSettings[] {
+  const named = new Set(streams.map(({ stream }) => stream));
+  const others = present.filter((name) => !named.has(name));
+  return [
+    ...streams.flatMap(({ forwards }) => forwards),
+    ...others.flatMap((name) => byPattern(patterns, name)?.forwards ?? []),
+  ];
 }
 
 /** The sources of streams that the configuration does not name. */
@@ -159,6 +194,13 @@ function sourceOf(
         ...(restricted ? { within: sources.folders } : {}),
       };
   }
+}
+
+function forwardOf(
+  stream: string,
+  { fingerprint, ...forward }: StreamEntry['forward'][number] & { fingerprint?: string | undefined },
+): ForwardSettings {
+  return { stream, url: forward.url, trust: { fingerprint, insecure: forward.insecure } };
 }
 
 function isStreamName(text: string): boolean {

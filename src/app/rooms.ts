@@ -11,6 +11,7 @@ import type { RtmpServer } from '#servers/rtmp/server.ts';
 import type { PreparedMedia, RtspServer } from '#servers/rtsp/server.ts';
 import type { PreparedTls } from '#servers/rtsp/tls-door.ts';
 import type { PreparedWebRtc, WebRtcServer } from '#servers/webrtc/server.ts';
+import type { Forwards } from '#sinks/forwards.ts';
 import type { ConfiguredSources } from '#sources/configured.ts';
 import { NamedError } from '#util/named-error.ts';
 import { listensOn, type TcpAddress, TcpPort } from '#util/tcp-port.ts';
@@ -21,6 +22,7 @@ import {
   checkDetection,
   configuredStreams,
   detectionOf,
+  forwardsOf,
   type PatternStreams,
   patternSources,
   patternStreams,
@@ -50,6 +52,7 @@ export interface RoomParts {
   readonly rtmp: RtmpServer;
   readonly webrtc: WebRtcServer;
   readonly sources: ConfiguredSources;
+  readonly forwards: Forwards;
   readonly hooks: Hooks;
   readonly certificates: CertificateWatch;
   readonly log: Log;
@@ -92,6 +95,7 @@ export class Rooms {
       const named = streams.flatMap(({ source }) => source ?? []);
       this.#parts.sources.apply(named, patternSources(patterns, config));
     },
+    forwards: (_, { streams, patterns }) => this.#forward(streams, patterns),
     // Both are checked and taken up together, in `apply`.
     detection: () => {},
     algorithms: () => {},
@@ -109,10 +113,22 @@ export class Rooms {
   constructor(parts: RoomParts, config: Config) {
     this.#parts = parts;
     this.#config = config;
+    const look = () => {
+      const patterns = patternStreams(this.#config);
+      // Streams that are named are forwarded whether they are there or not.
+      if (patterns.some(({ forwards }) => forwards)) this.#forward(configuredStreams(this.#config), patterns);
+    };
+    parts.hub.events.on('streamAdded', look);
+    parts.hub.events.on('streamRemoved', look);
   }
 
   get config(): Config {
     return this.#config;
+  }
+
+  #forward(streams: readonly ConfiguredStream[], patterns: readonly PatternStreams[]): void {
+    const present = this.#parts.hub.streams.map(({ name }) => name);
+    this.#parts.forwards.apply(forwardsOf(streams, patterns, present));
   }
 
   /**

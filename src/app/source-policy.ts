@@ -1,7 +1,7 @@
 import type { LookupFunction } from 'node:net';
+import { lookup } from '#clients/lookup.ts';
 import type { Config } from '#config/schema.ts';
 import { type SourceKind, sourceKind } from '#config/source.ts';
-import { lookup } from '#sources/rtsp/lookup.ts';
 import { systemClock } from '#util/clock.ts';
 import { confinedPath } from '#util/confined-path.ts';
 import { ForbiddenAddress, outerAddress } from '#util/guarded-lookup.ts';

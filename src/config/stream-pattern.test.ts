@@ -69,5 +69,11 @@ describe('an entry for a pattern of names', () => {
       /onDemand" cannot be false/,
     );
     expect(patternTrouble('yard/*', { onDemand: false })).toBeUndefined();
+    const forward = (url: string, source?: string) =>
+      patternTrouble('yard/*', { source, forward: [{ url }] });
+    expect(forward('rtsp://archive:554/$1')).toBeUndefined();
+    for (const url of ['rtsp://$1/x', 'srt://archive:$1'])
+      expect(forward(url)).toMatch(/forward" cannot have parts/);
+    expect(forward('rtsp://archive/$1', 'rtsp://nvr/$1')).toMatch(/forward" cannot stand beside a source/);
   });
 });

@@ -14,6 +14,7 @@ import { sourceKind } from './source.ts';
 export interface StreamPattern {
   /** Whether the host of the source hangs on the name: then whoever names a stream has a say in where it leads. */
   readonly choosesHost: boolean;
+  readonly choosesPort: boolean;
   /** Undefined for names that are none of the pattern. */
   match(name: string): PatternMatch | undefined;
 }
@@ -26,17 +27,31 @@ export interface PatternMatch {
 /** Whether the key of an entry of `streams` is a pattern; what begins with `~` is one, though a name may begin so too. */
 export const isStreamPattern = isNamePattern;
 
+interface PatternEntry {
+  readonly source?: string | undefined;
+  readonly onDemand?: boolean | undefined;
+  readonly forward?: readonly { readonly url: string }[];
+}
+
 /** What is wrong with an entry for a pattern, in a sentence that begins with the key; undefined when nothing is. */
 export function patternTrouble(
   key: string,
-  { source, onDemand }: { readonly source?: string | undefined; readonly onDemand?: boolean | undefined },
+  { source, onDemand, forward = [] }: PatternEntry,
 ): string | undefined {
   try {
     compileStreamPattern(key, source);
+    for (const { url } of forward) {
+      const { choosesHost, choosesPort } = compileStreamPattern(key, url);
+      // Whoever publishes a stream would choose where it goes.
+      if (choosesHost || choosesPort)
+        return `"streams.${key}.forward" cannot have parts of the name in host or port.`;
+    }
   } catch (error) {
     if (!(error instanceof BadPattern)) throw error;
     return `"streams.${key}" ${error.message}.`;
   }
+  if (source !== undefined && forward.length > 0)
+    return `"streams.${key}.forward" cannot stand beside a source, because it would keep every stream of the pattern open for ever.`;
   if (source === undefined || onDemand !== false) return undefined;
   return `"streams.${key}.onDemand" cannot be false, because which streams a pattern stands for shows when somebody wants one.`;
 }
@@ -54,8 +69,10 @@ const HOST_PART = /^[A-Za-z0-9-]+$/;
 export function compileStreamPattern(key: string, source: string | undefined): StreamPattern {
   const parts = partsOf(key);
   const pieces = source === undefined ? undefined : templateOf(source, countOf(key));
+  const chooses = (where: Place) => pieces?.some(({ place, part }) => place === where && part > 0) ?? false;
   return {
-    choosesHost: pieces?.some(({ place, part }) => place === 'host' && part > 0) ?? false,
+    choosesHost: chooses('host'),
+    choosesPort: chooses('port'),
     match(name) {
       const found = parts(name);
       return found && { source: pieces && fill(pieces, found) };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { oneOf, section, wholeNumber, yesOrNo } from './fields.ts';
+import { fingerprint, oneOf, section, wholeNumber, yesOrNo } from './fields.ts';
+import { forwardSchema } from './forward-schema.ts';
 import { sourceKind } from './source.ts';
 
 const algorithmRule = 'must be the id of an algorithm: small letters, digits and "-"';
@@ -25,9 +26,6 @@ const detect = z
     error: 'must be the id of an algorithm, or a map with `algorithm` and `parameters`',
   })
   .transform((value) => (typeof value === 'string' ? { algorithm: value, parameters: {} } : value));
-
-const fingerprintRule =
-  'must be the SHA-256 of a certificate: 64 hexadecimal digits, colons between pairs allowed';
 
 const sourceRule =
   'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, http://, https://, srt:// or udp:// address, or testsrc';
@@ -64,15 +62,11 @@ export const streamShape = {
     description:
       'How the media of an `rtsp://` address come: over `tcp`, inside the connection; over `udp`; `auto` is `udp`, and `tcp` where that is refused or nothing comes for 3 s. What worked is tried first the next time.',
   }),
-  fingerprint: z
-    .string({ error: fingerprintRule })
-    .regex(/^(?:[0-9a-f]{2}:?){31}[0-9a-f]{2}$/i, { error: fingerprintRule })
-    .optional()
-    .meta({
-      title: 'Fingerprint',
-      description:
-        'SHA-256 of the certificate that an `rtsps://` source has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
-    }),
+  fingerprint: fingerprint().optional().meta({
+    title: 'Fingerprint',
+    description:
+      'SHA-256 of the certificate that an `rtsps://` source has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
+  }),
   insecure: yesOrNo().default(false).meta({
     title: 'Any certificate',
     description:
@@ -86,6 +80,7 @@ export const streamShape = {
     description:
       'Algorithms that look at the stream while somebody watches it; each an id, or a map with `algorithm` and `parameters`.',
   }),
+  forward: forwardSchema,
   restricted: yesOrNo().default(false).meta({
     title: 'Restricted',
     description:
@@ -99,8 +94,9 @@ export const streamSchema = section(streamShape)
     error: 'cannot be `udp` for an rtsps:// source, whose media come inside the encrypted connection',
     path: ['transport'],
   })
-  .refine((value) => value.source !== undefined || value.detect.length > 0, {
-    error: 'must have a `source`, or algorithms in `detect` for what somebody publishes',
+  .refine((value) => value.source !== undefined || value.detect.length > 0 || value.forward.length > 0, {
+    error:
+      'must have a `source`, or algorithms in `detect` or addresses in `forward` for what somebody publishes',
   });
 
 /** The keys of a stream. */

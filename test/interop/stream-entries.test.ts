@@ -4,12 +4,15 @@ import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { barcodeClip } from '../support/media.ts';
+import { start } from '../support/process.ts';
 import { eventually, sluice, type TestSluice } from '../support/sluice.ts';
 
 /** One server whose streams are changed over the API, beside the file that it was started with. */
 
 const FILE = `demo: false
 log: { level: info }
+publisher: { holdSeconds: 1 }
 sources: { patternStreams: 1, folders: [films] }
 streams:
   # The test picture.
@@ -213,5 +216,22 @@ describe('streams of a pattern', () => {
     await answer.text().catch(() => {});
     await eventually(async () => (await seen('copy-of-test')) === undefined, 30_000);
     expect((await flv('copies-of-test', AbortSignal.timeout(10_000))).status).toBe(404);
+  });
+
+  it('are published elsewhere too, each at an address of its own, while somebody publishes them', async () => {
+    const to = `rtsp://127.0.0.1:${new URL(server.rtsp).port}/copies/$1`;
+    await byHand((before) => before.replace('streams:\n', `streams:\n  pub/*: { forward: ["${to}"] }\n`));
+    await eventually(async () => (await ask('GET', encodeURIComponent('pub/*'))).status === 200);
+    const clip = await barcodeClip({ seconds: 60 });
+    const output = ['-f', 'rtsp', '-rtsp_transport', 'tcp', `${server.rtsp}/pub/a`];
+    const publisher = start('ffmpeg', ['-v', 'error', '-re', '-i', clip, '-c', 'copy', ...output], 60_000);
+    try {
+      await server.live('copies/a');
+    } finally {
+      await publisher.stop();
+    }
+    await eventually(
+      async () => (await seen('pub/a')) === undefined && (await seen('copies/a')) === undefined,
+    );
   });
 });

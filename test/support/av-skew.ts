@@ -1,4 +1,5 @@
 import { Fmp4Writer } from '#containers/fmp4/writer.ts';
+import { RtspFeedWriter } from '#feeds/rtp/feed-writer.ts';
 import { defaultFeedLimits, type FeedWriter } from '#hub/feed.ts';
 import { Hub } from '#hub/hub.ts';
 import { StreamClock } from '#media/clock-mapping.ts';
@@ -10,7 +11,6 @@ import { RtspParser } from '#protocols/rtsp/parser.ts';
 import { payloadTypeOf } from '#protocols/sdp/build.ts';
 import { parseSdp } from '#protocols/sdp/sdp.ts';
 import { trackFromMedia } from '#protocols/sdp/tracks.ts';
-import { RtspFeedWriter } from '#servers/rtsp/feed-writer.ts';
 import { VirtualClock } from '#util/clock.ts';
 import { FaultCamera } from './fault-camera/camera.ts';
 import { numberOf } from './fault-camera/clip.ts';

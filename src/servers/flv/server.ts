@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { flvHeader, flvTag } from '#containers/flv/write.ts';
 import { FlvWriter } from '#containers/flv/writer.ts';
+import { selectFlvTracks } from '#feeds/flv/tracks.ts';
 import { type Access, openAccess } from '#hub/access.ts';
 import { credentialsOf, refusalHeaders } from '#hub/http-credentials.ts';
 import type { Hub } from '#hub/hub.ts';
@@ -12,7 +13,6 @@ import type { Stream } from '#hub/stream.ts';
 import type { Transport } from '#hub/transport.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { SocketWatch } from '#util/socket-watch.ts';
-import { selectFlvTracks } from '../rtmp/from-stream.ts';
 import { HttpFlvTransport, WebSocketFlvTransport } from './transport.ts';
 
 export interface FlvLog {

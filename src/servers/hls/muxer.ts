@@ -1,9 +1,9 @@
 import { gzipSync } from 'node:zlib';
+import { selectTracks } from '#feeds/fmp4/tracks.ts';
 import type { Hub } from '#hub/hub.ts';
 import type { Rendition } from '#hub/rendition.ts';
 import type { Stream } from '#hub/stream.ts';
 import type { Track } from '#media/track.ts';
-import { selectTracks } from '#servers/mse/from-stream.ts';
 import type { Clock } from '#util/clock.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { Reading } from './from-stream.ts';

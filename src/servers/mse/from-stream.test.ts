@@ -1,40 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { pcmaFormat } from '#codecs/g711.ts';
 import type { Chunk } from '#hub/feed.ts';
-import type { Track } from '#media/track.ts';
 import { readInit, readSamples } from '../../../test/support/fmp4-reader.ts';
-import { aacTrack, h264Track, opusTrack, picture } from '../../../test/support/fmp4-units.ts';
-import { MseFeedWriter, selectTracks } from './from-stream.ts';
-
-const g711: Track = { id: 5, clockRate: 8000, format: pcmaFormat() };
-const mjpeg = { ...h264Track, id: 6, format: { ...h264Track.format, codec: 'mjpeg' } } as Track;
-
-describe('what a page gets of a stream', () => {
-  test('is the first video and the first audio track', () => {
-    const { tracks, convert, unsupported } = selectTracks([aacTrack, h264Track, { ...opusTrack, id: 9 }]);
-    expect(tracks).toEqual([h264Track, aacTrack]);
-    expect(convert).toBeUndefined();
-    expect(unsupported).toEqual([]);
-  });
-
-  test('has G.711 made AAC first', () => {
-    expect(selectTracks([h264Track, g711])).toEqual({ tracks: [h264Track], convert: g711, unsupported: [] });
-  });
-
-  test('leaves out what fMP4 does not carry, with a sentence', () => {
-    const { tracks, unsupported } = selectTracks([mjpeg, aacTrack]);
-    expect(tracks).toEqual([aacTrack]);
-    expect(unsupported).toMatchObject([{ kind: 'video', codec: 'mjpeg' }]);
-    expect(unsupported[0]?.reason).toMatch(/MJPEG.*H\.264 or H\.265/);
-  });
-
-  test('leaves out AAC that never said how it is coded, because the picture would wait for it for ever', () => {
-    const silent = { ...aacTrack, format: { ...aacTrack.format, config: Buffer.alloc(0) } } as Track;
-    const { tracks, unsupported } = selectTracks([h264Track, silent]);
-    expect(tracks).toEqual([h264Track]);
-    expect(unsupported[0]?.reason).toMatch(/AudioSpecificConfig/);
-  });
-});
+import { h264Track, picture } from '../../../test/support/fmp4-units.ts';
+import { MseFeedWriter } from './from-stream.ts';
 
 describe('the MSE feed', () => {
   test('writes complete WebSocket frames: a text and an init segment in one chunk, then one frame a picture', () => {

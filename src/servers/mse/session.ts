@@ -1,3 +1,4 @@
+import { selectTracks, unsupportedTrack } from '#feeds/fmp4/tracks.ts';
 import type { Feed } from '#hub/feed.ts';
 import type { Hub } from '#hub/hub.ts';
 import { Reader } from '#hub/reader.ts';
@@ -7,7 +8,7 @@ import type { Track } from '#media/track.ts';
 import type { Clock } from '#util/clock.ts';
 import { messageOf } from '#util/named-error.ts';
 import { textFrame } from '#util/websocket-frame.ts';
-import { MseFeedWriter, selectTracks, unsupportedTrack } from './from-stream.ts';
+import { MseFeedWriter } from './from-stream.ts';
 import { parseClientMessage, type ServerMessage, streamMessage, type UnsupportedTrack } from './messages.ts';
 import type { WebSocketTransport } from './transport.ts';
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { FlvWriter } from '#containers/flv/writer.ts';
+import { selectFlvTracks } from '#feeds/flv/tracks.ts';
 import type { Access, Action } from '#hub/access.ts';
 import type { Feed } from '#hub/feed.ts';
 import { credentialsOf } from '#hub/http-credentials.ts';
@@ -10,7 +11,7 @@ import { Reader } from '#hub/reader.ts';
 import { RtmpServerSession } from '#protocols/rtmp/server-session.ts';
 import type { StreamRequest } from '#protocols/rtmp/stream-address.ts';
 import { messageOf } from '#util/named-error.ts';
-import { rtmpFraming, selectFlvTracks } from './from-stream.ts';
+import { rtmpFraming } from './from-stream.ts';
 import type { RtmpLog } from './log.ts';
 import { RtmpPublishing } from './to-stream.ts';
 

@@ -1,8 +1,8 @@
+import { Pacer, type PacketTarget } from '#feeds/rtp/pacer.ts';
 import type { Transport } from '#hub/transport.ts';
 import type { ChannelPair } from '#protocols/rtsp/application.ts';
 import { INTERLEAVED_HEADER_SIZE, serializeInterleaved } from '#protocols/rtsp/message.ts';
 import type { Clock } from '#util/clock.ts';
-import { Pacer, type PacketTarget } from './pacer.ts';
 import type { UdpPorts } from './udp-ports.ts';
 
 /** The RTSP connection, as far as media travels in it. */

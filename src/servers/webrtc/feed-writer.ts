@@ -1,8 +1,8 @@
+import { type FeedTrack, RtspFeedWriter } from '#feeds/rtp/feed-writer.ts';
 import type { Chunk, FeedLimits, FeedWriter } from '#hub/feed.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { isRtcp } from '#protocols/rtp/packet.ts';
 import { INTERLEAVED_HEADER_SIZE } from '#protocols/rtsp/message.ts';
-import { type FeedTrack, RtspFeedWriter } from '../rtsp/feed-writer.ts';
 
 /** Largest RTP packet before it is encrypted: leaves room for tag, UDP, IPv6 and a tunnel within 1280 bytes. */
 const MAX_PACKET = 1200;

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import type { Access, Identity } from '#hub/access.ts';
 import { credentialsOf } from '#hub/http-credentials.ts';
 import type { Hub } from '#hub/hub.ts';
 import { buildWebRtcAnswer, matchTracks } from '#protocols/sdp/webrtc-answer.ts';
 import { parseWebRtcOffer } from '#protocols/sdp/webrtc-offer.ts';
 import { NamedError } from '#util/named-error.ts';
-import { RtpSequences } from '../rtsp/rtp-sequences.ts';
 import { type DtlsIdentity, makeIdentity } from './dtls.ts';
 import { WebRtcFeedWriter } from './feed-writer.ts';
 import { answer, answerError, readBody, SDP, SDP_FRAGMENT } from './http.ts';

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Pacer } from '#feeds/rtp/pacer.ts';
 import type { Feed } from '#hub/feed.ts';
 import { Reader, type ReaderLimits } from '#hub/reader.ts';
 import type { Stream } from '#hub/stream.ts';
@@ -12,7 +13,6 @@ import { SrtpReceiver, SrtpSender } from '#protocols/srtp/srtp.ts';
 import type { StunMessage } from '#protocols/stun/message.ts';
 import type { Clock } from '#util/clock.ts';
 import { RateLimit } from '#util/rate-limit.ts';
-import { Pacer } from '../rtsp/pacer.ts';
 import { DtlsEndpoint, type DtlsIdentity } from './dtls.ts';
 import { framedPackets, WebRtcFeedWriter } from './feed-writer.ts';
 import type { UdpDoor, UdpPeer } from './udp-door.ts';

@@ -1,7 +1,7 @@
+import { RtspConnection } from '#clients/rtsp/connection.ts';
 import { parseSdp, type SessionDescription } from '#protocols/sdp/sdp.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
-import { RtspConnection } from './connection.ts';
 
 /**
  * Asks an RTSP server what is in a stream, over TCP, without playing it. Credentials in the address are used where

@@ -1,4 +1,7 @@
 import { isIP } from 'node:net';
+import { RtspConnection } from '#clients/rtsp/connection.ts';
+import { parseTarget } from '#clients/rtsp/target.ts';
+import type { ServerTrust } from '#clients/socket.ts';
 import type { Hub } from '#hub/hub.ts';
 import { Backoff } from '#util/backoff.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
@@ -6,9 +9,6 @@ import { forbidInner } from '#util/guarded-lookup.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { SourceTask } from '../contract.ts';
-import { RtspConnection } from './connection.ts';
-import type { ServerTrust } from './socket.ts';
-import { parseTarget } from './target.ts';
 import { RtspPulling } from './to-stream.ts';
 import { type MediaTransport, WorkingTransports } from './working-transports.ts';
 

@@ -1,18 +1,14 @@
 import { NamedError } from '#util/named-error.ts';
+import type { ServerTarget } from '../socket.ts';
 
 /** RFC 7826 section 22.14. */
 const DEFAULT_PORTS = { rtsp: 554, rtsps: 322 };
 
-/** Where an `rtsp://` or `rtsps://` address leads. */
-export interface RtspTarget {
-  readonly host: string;
-  readonly port: number;
-  /** Over TLS. */
-  readonly secure: boolean;
-}
-
-/** @throws NamedError RTSP_ADDRESS_INVALID */
-export function parseTarget(url: string): RtspTarget {
+/**
+ * Where an `rtsp://` or `rtsps://` address leads.
+ * @throws NamedError RTSP_ADDRESS_INVALID
+ */
+export function parseTarget(url: string): ServerTarget {
   const match = /^(rtsps?):\/\/(?:[^/?#]*@)?(\[[^\]]+\]|[^:/?#]+)(?::(\d{1,5}))?(?:[/?#]|$)/i.exec(url);
   const secure = match?.[1]?.toLowerCase() === 'rtsps';
   const port = Number(match?.[3] ?? DEFAULT_PORTS[secure ? 'rtsps' : 'rtsp']);

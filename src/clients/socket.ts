@@ -3,9 +3,16 @@ import { connect as tlsConnect } from 'node:tls';
 import { guardLookup } from '#util/guarded-lookup.ts';
 import { NamedError } from '#util/named-error.ts';
 import { lookup } from './lookup.ts';
-import type { RtspTarget } from './target.ts';
 
-/** How the certificate of an `rtsps://` server is judged. */
+/** Where an address leads. */
+export interface ServerTarget {
+  readonly host: string;
+  readonly port: number;
+  /** Over TLS. */
+  readonly secure: boolean;
+}
+
+/** How the certificate of a server is judged. */
 export interface ServerTrust {
   /** SHA-256 of the one certificate that is taken, whoever signed it; hexadecimal, with or without colons. */
   readonly fingerprint?: string | undefined;
@@ -14,7 +21,7 @@ export interface ServerTrust {
 }
 
 export interface ConnectOptions {
-  readonly target: RtspTarget;
+  readonly target: ServerTarget;
   readonly trust: ServerTrust;
   /** For errors. */
   readonly url: string;
@@ -25,7 +32,7 @@ export interface ConnectOptions {
   readonly refused: (error: NamedError) => void;
 }
 
-/** Opens a connection to an RTSP server. Until `connected` is called nothing may be sent. */
+/** Opens a connection to a server. Until `connected` is called nothing may be sent. */
 export function openSocket(options: ConnectOptions): Socket {
   const { target, connected } = options;
   const { host, port } = target;

@@ -1,0 +1,44 @@
+import { unsupportedReason } from '#containers/fmp4/sample-entry.ts';
+import { isAudio, isVideo, type Track } from '#media/track.ts';
+
+/** A track that is not sent, and why, for people. */
+export interface UnsupportedTrack {
+  readonly kind: string;
+  readonly codec: string;
+  readonly reason: string;
+}
+
+/** What of a stream goes to players of fragmented MP4: its first video and its first audio track. */
+export interface Selection {
+  /** Tracks that are written as they are. */
+  readonly tracks: readonly Track[];
+  /** Sound that has to be made AAC first. */
+  readonly convert: Track | undefined;
+  readonly unsupported: readonly UnsupportedTrack[];
+}
+
+export function selectTracks(tracks: readonly Track[]): Selection {
+  const direct: Track[] = [];
+  const unsupported: UnsupportedTrack[] = [];
+  let convert: Track | undefined;
+  for (const track of [tracks.find(isVideo), tracks.find(isAudio)]) {
+    if (!track) continue;
+    const { codec } = track.format;
+    const reason = codec === 'pcma' || codec === 'pcmu' ? undefined : reasonAgainst(track);
+    if (reason) unsupported.push(unsupportedTrack(track, reason));
+    else if (codec === 'pcma' || codec === 'pcmu') convert = track;
+    else direct.push(track);
+  }
+  return { tracks: direct, convert, unsupported };
+}
+
+export function unsupportedTrack(track: Track, reason: string): UnsupportedTrack {
+  return { kind: track.format.kind, codec: track.format.codec, reason };
+}
+
+function reasonAgainst(track: Track): string | undefined {
+  if (track.format.kind === 'audio' && track.format.codec === 'aac' && track.format.config.length === 0) {
+    return 'The publisher has not said how its AAC is coded (no AudioSpecificConfig in its description).';
+  }
+  return unsupportedReason(track);
+}
