@@ -4,6 +4,9 @@ import { NamedError } from '#util/named-error.ts';
 import { Input } from './av/input.ts';
 import { AvError } from './av/library.ts';
 
+/** Of a file that has to be in certain folders: containers that hold their media, and name no other files as playlists do. */
+const CONTAINERS = 'mov,mp4,matroska,webm,mpegts,flv,avi,mp3,aac,ogg,wav,flac';
+
 /**
  * Opens a media file, and nothing but a file, whatever its name looks like to FFmpeg.
  *
@@ -28,7 +31,8 @@ export async function openFile(
   });
   const real = within ? await confinedPath(path, within) : path;
   try {
-    return await Input.open(`file:${real}`, { options: { protocol_whitelist: 'file' }, signal });
+    const options = { protocol_whitelist: 'file', ...(within ? { format_whitelist: CONTAINERS } : {}) };
+    return await Input.open(`file:${real}`, { options, signal });
   } catch (error) {
     throw error instanceof AvError
       ? unreadable(path, 'it is not in a media format that FFmpeg knows', error)

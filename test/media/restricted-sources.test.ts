@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
@@ -9,13 +9,14 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { Input } from '#pipelines/av/input.ts';
 import { guardedWay } from '#pipelines/network-way.ts';
+import { openFile } from '#pipelines/open-file.ts';
 import { forbidInner } from '#util/guarded-lookup.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { barcodeClip } from '../support/media.ts';
 import { run } from '../support/process.ts';
 
 /**
- * FFmpeg behind the guard of restricted sources. The servers of the test are on this machine, so the guard is told that
+ * FFmpeg at the sources that came over the API. Behind the guard of what it fetches: the servers of the test are on this machine, so the guard is told that
  * 127.0.0.1 may be reached, and 127.0.0.2 stands for all that may not; everything else is as in a worker.
  */
 
@@ -150,4 +151,21 @@ it('FFmpeg gets to no address that it may not, whatever a playlist or a redirect
   });
   await expect(packets(`http://${at}/`, 1)).rejects.toMatchObject({ code: 'SOURCE_FORBIDDEN' });
   expect(reached).toBe(0);
+});
+
+it('FFmpeg opens a file of a folder, and no playlist there that names files elsewhere', async () => {
+  const films = join(folder, 'films');
+  await mkdir(films);
+  await copyFile(join(folder, 'live0.ts'), join(films, 'a.ts'));
+  const playlist = await readFile(join(folder, 'live.m3u8'), 'utf8');
+  await writeFile(join(films, 'list.m3u8'), playlist.replaceAll('live', `${folder}/live`));
+  const signal = AbortSignal.timeout(30_000);
+  const open = async (name: string, within?: readonly string[]) => {
+    await using input = await openFile(join(films, name), signal, within);
+    return input.container;
+  };
+  expect(await open('list.m3u8')).toBe('hls');
+  expect(await open('a.ts', [films])).toBe('mpegts');
+  await expect(open('list.m3u8', [films])).rejects.toMatchObject({ code: 'INPUT_UNREADABLE' });
+  await expect(open('a.ts', [folder + '/other'])).rejects.toMatchObject({ code: 'SOURCE_FORBIDDEN' });
 });
