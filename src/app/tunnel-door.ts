@@ -6,6 +6,9 @@ import type { Clock } from '#util/clock.ts';
 /** As long as the HTTP server itself waits for the head of a request. */
 const HEAD_MS = 10_000;
 
+/** What the HTTP server says then. */
+const LATE = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n';
+
 export interface TunnelDoor {
   readonly clock: Clock;
   /** Takes a connection whose first bytes are those of a tunnel; they are still to be read from it. */
@@ -28,7 +31,7 @@ export function letTunnelsIn(server: Server, { clock, accept, refusal }: TunnelD
     const greeting = new TunnelGreeting();
     const chunks: Buffer[] = [];
     const destroy = () => socket.destroy();
-    const cancel = clock.after(HEAD_MS, destroy);
+    const cancel = clock.after(HEAD_MS, () => socket.end(LATE, destroy));
     const forget = () => {
       cancel();
       waiting.delete(socket);

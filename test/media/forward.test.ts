@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Stream } from '#hub/stream.ts';
 import { selfSigned } from '../support/certificate.ts';
+import { clipPath } from '../support/clips.ts';
 import { barcodeClip } from '../support/media.ts';
 import { type RunningProgram, run } from '../support/process.ts';
 import { publish, published, startRtsp } from '../support/rtsp.ts';
@@ -66,9 +67,10 @@ describe('a stream that is forwarded', () => {
   let target: TestSluice;
   let srt: number;
   let udp: number;
+  let old: number;
 
   beforeAll(async () => {
-    [srt, udp] = await Promise.all([freeUdpPort(), freeUdpPort()]);
+    [srt, udp, old] = await Promise.all([freeUdpPort(), freeUdpPort(), freeUdpPort()]);
     certificate = await selfSigned();
     target = await sluice('demo: false');
     await target.rewrite(
@@ -105,6 +107,7 @@ describe('a stream that is forwarded', () => {
         `      - rtsp://${login}${hostname}:${port}/other/wrong`,
         `      - srt://127.0.0.1:${srt}?streamid=publish:yard`,
         `      - udp://127.0.0.1:${udp}`,
+        `  old: { forward: ["udp://127.0.0.1:${old}"] }`,
       ].join('\n'),
     );
     publisher = publish(clip, `${source.rtsp}/yard`, -1);
@@ -167,6 +170,15 @@ describe('a stream that is forwarded', () => {
     }
   });
 
+  it('has its G.711 made AAC for MPEG-TS', async () => {
+    await using _camera = publish(await clipPath('h264-bframes-pcma'), `${source.rtsp}/old`, -1);
+    const { stdout } = await run('ffprobe', [
+      ...['-v', 'error', '-show_entries', 'stream=codec_name', '-of', 'csv=p=0'],
+      `udp://127.0.0.1:${old}?timeout=20000000`,
+    ]);
+    expect([...new Set(stdout.trim().split(/\s+/))].sort()).toEqual(['aac', 'h264']);
+  });
+
   it('does not notice a forward beside it that is taken out', async () => {
     const before = await target.get<{ since: string }>('/api/streams/copy/plain');
     const { hostname, port } = new URL(target.rtsp);
@@ -197,11 +209,12 @@ describe('the other server', () => {
 
     // Another publisher: readers of the first server are not cut off, nor is the forward.
     await one.stop();
-    await using _two = publish(clip, `${source.rtsp}/yard`, -1);
+    // It sends another size of picture, which needs no other connection.
+    await using _two = publish(await clipPath('h264-aac'), `${source.rtsp}/yard`, -1);
     await source.live('yard');
     const had = seen.length;
     await eventually(() => seen.length > had + 50);
-    expect(first.hub.get('copy')?.state).toBe('live');
+    expect(first.hub.get('copy')).toMatchObject({ state: 'live', tracks: [{ format: { width: 320 } }, {}] });
     for (const track of [0, 1]) {
       const times = seen.filter((unit) => unit.track === track).map(({ dts }) => dts);
       expect(times.every((time, n) => n === 0 || time > (times[n - 1] ?? 0))).toBe(true);
