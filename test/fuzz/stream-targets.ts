@@ -2,8 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { createApi } from '#api/server.ts';
 import { StreamEntries } from '#app/stream-entries.ts';
 import { AccessControl } from '#auth/access-control.ts';
+import { editStream } from '#config/edit-streams.ts';
 import { parseConfig } from '#config/load.ts';
 import { compileStreamPattern, isStreamPattern, patternTrouble } from '#config/stream-pattern.ts';
+import { streamSchema } from '#config/stream-schema.ts';
 import { parseStreamName } from '#hub/name.ts';
 import { innerPlace } from '#util/inner-address.ts';
 import { hostOf } from '#util/outward-address.ts';
@@ -122,6 +124,33 @@ export const streamTargets: readonly FuzzTarget[] = [
         const left = config().streams;
         if (left['hall'] === undefined || (left['yard/gate'] && !isDeepStrictEqual(left['yard/gate'], gate)))
           throw new Error('More was taken out.');
+      },
+    }),
+  },
+  {
+    name: 'configuration files that are edited',
+    share: 0.2,
+    seeds: () =>
+      [
+        FILE,
+        `${FILE}# the end`,
+        'streams: { a: { source: x.mp4 }, b: { detect: [people], loop: true } } # on one line\n',
+        'demo:   true\n\n\nstreams:\n    a:   # wide\n        source:    "x.mp4"\n\n    # two\n    b:\n        detect:\n        - people\n',
+        '# nothing\nstreams:\n#  a: {}\n---\n',
+        '\uFEFFlog: &l\r\n  level: info\r\n? streams\r\n: { 7: { source: testsrc } }\r\n...\r\n',
+      ].map((one) => Buffer.from(one)),
+    open: () => ({
+      take(input) {
+        const text = input.toString('utf8');
+        const before = read(text);
+        const entry = streamSchema.parse({ source: 'rtsp://cam/live', restricted: true });
+        const added = editStream(text, 'fuzz/new', undefined, entry);
+        const { streams, ...rest } = read(added);
+        const { 'fuzz/new': own, ...others } = streams;
+        const same = [{ ...rest, streams: others }, before.streams['fuzz/new'] ?? own];
+        if (!isDeepStrictEqual(same, [before, entry])) throw new Error('Something else changed.');
+        const removed = editStream(added, 'fuzz/new', entry, undefined);
+        if (!isDeepStrictEqual(read(removed), before)) throw new Error('It is not as it was.');
       },
     }),
   },
