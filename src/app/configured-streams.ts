@@ -174,13 +174,15 @@ function sourceOf(
   if (source === undefined) return undefined;
   const kind = sourceKind(source);
   const onDemand =
-    (entry.onDemand ?? (kind === 'rtsp' || kind === 'network'))
+    (entry.onDemand ?? (kind === 'rtsp' || kind === 'rtmp' || kind === 'network'))
       ? { startMs: entry.onDemandStartSeconds * 1000, closeMs: entry.onDemandCloseSeconds * 1000 }
       : undefined;
   const common = { stream, onDemand, ...(restricted ? { restricted } : {}) } as const;
   switch (kind) {
     case 'rtsp':
       return { kind, ...common, url: source, transport, trust: { fingerprint, insecure } };
+    case 'rtmp':
+      return { kind, ...common, url: source, trust: { fingerprint, insecure } };
     case 'network':
       return { kind, ...common, url: source, ...(restricted ? { insecure } : {}) };
     case 'test':

@@ -2,6 +2,7 @@ import assert from 'node:assert';
 import { type ForwardKind, forwardKind } from '#config/forward-schema.ts';
 import type { OpenForward } from '#sinks/contract.ts';
 import { mpegTsForward } from '#sinks/mpegts/forward.ts';
+import { rtmpForward } from '#sinks/rtmp/forward.ts';
 import { type RtspForwardOptions, rtspForward } from '#sinks/rtsp/forward.ts';
 import { muxerStarter } from './start-muxer.ts';
 import type { WorkerRoom } from './worker-room.ts';
@@ -12,6 +13,7 @@ export function forwardOpeners(
 ): (url: string) => OpenForward {
   const openers: Readonly<Record<ForwardKind, OpenForward>> = {
     rtsp: rtspForward(options),
+    rtmp: rtmpForward(options),
     mpegts: mpegTsForward(muxerStarter(options.workers)),
   };
   return (url) => {

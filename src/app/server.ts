@@ -22,6 +22,7 @@ import { RtspServer } from '#servers/rtsp/server.ts';
 import { WebRtcServer } from '#servers/webrtc/server.ts';
 import { Forwards } from '#sinks/forwards.ts';
 import { ConfiguredSources } from '#sources/configured.ts';
+import { RtmpSource } from '#sources/rtmp/source.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
 import { WorkingTransports } from '#sources/rtsp/working-transports.ts';
 import { systemClock } from '#util/clock.ts';
@@ -45,7 +46,15 @@ import { routeDoors } from './http-doors.ts';
 import { createLog, type Logger } from './logger.ts';
 import { Rooms } from './rooms.ts';
 import { rtspMedia } from './rtsp-media.ts';
-import { configuredAlgorithms, httpAddress, hubSettings, ROOT, rtspTls, workerLimits } from './settings.ts';
+import {
+  configuredAlgorithms,
+  httpAddress,
+  hubSettings,
+  ROOT,
+  rtmpTls,
+  rtspTls,
+  workerLimits,
+} from './settings.ts';
 import { sourceTask } from './source-task.ts';
 import { picturesStarter } from './start-pictures.ts';
 import { StreamEntries } from './stream-entries.ts';
@@ -63,6 +72,7 @@ export interface SluiceServer extends AsyncDisposable {
     readonly rtmp: string;
     /** Where there is a certificate. */
     readonly rtsps?: string;
+    readonly rtmps?: string;
   };
   /** Ends everything: readers learn the reason, workers end, ports are free when it resolves. Idempotent. */
   close(reason?: string): Promise<void>;
@@ -235,7 +245,10 @@ export async function createServer(
   const certificates = new CertificateWatch({
     log,
     signals: options.source?.signals,
-    onChange: () => void rtsp.tls.reload(),
+    onChange: () => {
+      void rtsp.tls.reload();
+      void rtmp.tls.reload();
+    },
   });
   let sources: ConfiguredSources | undefined;
   let forwards: Forwards | undefined;
@@ -271,20 +284,18 @@ export async function createServer(
     await rtsp.listen();
     rtsp.tls.take(await rtsp.tls.prepare(rtspTls(config)));
     await rtmp.listen();
+    rtmp.tls.take(await rtmp.tls.prepare(rtmpTls(config)));
     webrtc.setMedia(await webrtc.prepareMedia(config.webrtc, config.host));
     (await TcpPort.take(httpAddress(config))).giveTo(api.server);
     sources = new ConfiguredSources({
       settings: streams.flatMap(({ source }) => source ?? []),
       patterns: patternSources(patterns, config),
-      start: (settings, onState) =>
-        settings.kind === 'rtsp'
-          ? new RtspSource({ hub, ...settings, working, onState })
-          : workers.pool.start({
-              role: 'source',
-              affinity: settings.stream,
-              spec: sourceTask(settings),
-              onState,
-            }),
+      start: (settings, onState) => {
+        if (settings.kind === 'rtsp') return new RtspSource({ hub, ...settings, working, onState });
+        if (settings.kind === 'rtmp') return new RtmpSource({ hub, ...settings, onState });
+        const { stream: affinity } = settings;
+        return workers.pool.start({ role: 'source', affinity, spec: sourceTask(settings), onState });
+      },
       onState: (status) => {
         const { stream, reason } = status;
         events.streamsChanged();
@@ -344,6 +355,7 @@ export async function createServer(
           rtsp: urlOf('rtsp', place.host, rtsp.tcp),
           ...(rtsp.tls.port !== undefined && { rtsps: urlOf('rtsps', place.host, rtsp.tls.server) }),
           rtmp: urlOf('rtmp', place.host, rtmp.tcp),
+          ...(rtmp.tls.port !== undefined && { rtmps: urlOf('rtmps', place.host, rtmp.tls.server) }),
         };
       },
       close,

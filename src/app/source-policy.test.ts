@@ -29,6 +29,8 @@ describe('a source that is given over the API', () => {
     'http://[::ffff:169.254.169.254]/',
     'https://sly/index.m3u8',
     'srt://sly:9000',
+    'rtmp://sly/live/a',
+    'rtmps://127.0.0.1/live/a',
     'srt://cam:9000?mode=listener',
     'udp://0.0.0.0:5000',
     '/etc/passwd',

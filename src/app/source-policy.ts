@@ -13,8 +13,9 @@ import { forbidListening, hostOf } from '#util/outward-address.ts';
  * machine when it connects, since a name may be pointed elsewhere after any check.
  */
 const LIMITS: Readonly<Record<SourceKind, 'address' | 'folders' | 'nothing'>> = {
-  // `RtspConnection` judges each address when it connects.
+  // `openSocket` judges each address when it connects.
   rtsp: 'address',
+  rtmp: 'address',
   // `guardedWay` does.
   network: 'address',
   // `confinedPath` follows links when the file is opened.

@@ -1,7 +1,6 @@
 import { isIP, connect as plainConnect, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
-import { guardLookup } from '#util/guarded-lookup.ts';
-import { NamedError } from '#util/named-error.ts';
+import { forbidInner, guardLookup } from '#util/guarded-lookup.ts';
 import { lookup } from './lookup.ts';
 
 /** Where an address leads. */
@@ -23,20 +22,26 @@ export interface ServerTrust {
 export interface ConnectOptions {
   readonly target: ServerTarget;
   readonly trust: ServerTrust;
-  /** For errors. */
-  readonly url: string;
-  /** The host may be no name of this machine, its cable or its cloud; the target was checked where it is an address. */
-  readonly guarded: boolean;
+  /**
+   * It may not lead to this machine, its cable or its cloud, by whatever name; what leads there, for the error. Absent: it may.
+   */
+  readonly guarded?: string | undefined;
   /** The connection stands; over TLS, with a server that is trusted. */
   readonly connected: () => void;
-  readonly refused: (error: NamedError) => void;
+  /** Its certificate is not taken, and why: `shows a certificate …`. */
+  readonly refused: (why: string) => void;
 }
 
-/** Opens a connection to a server. Until `connected` is called nothing may be sent. */
+/**
+ * Opens a connection to a server. Until `connected` is called nothing may be sent.
+ * @throws ForbiddenAddress for an IP address that may not be reached; a name that leads to one is an error of the socket
+ */
 export function openSocket(options: ConnectOptions): Socket {
   const { target, connected } = options;
   const { host, port } = target;
-  const find = options.guarded ? guardLookup(lookup, options.url) : lookup;
+  const { guarded } = options;
+  if (guarded !== undefined && isIP(host) !== 0) forbidInner(host, guarded);
+  const find = guarded === undefined ? lookup : guardLookup(lookup, guarded);
   if (!target.secure) {
     const where = { host, port, lookup: find, autoSelectFamily: true };
     return plainConnect({ ...where, noDelay: true, keepAlive: true }).on('connect', connected);
@@ -56,7 +61,7 @@ export function openSocket(options: ConnectOptions): Socket {
     const shown = socket.getPeerCertificate().fingerprint256;
     const why = distrust(options.trust, shown, socket.authorized ? undefined : socket.authorizationError);
     if (why === undefined) connected();
-    else options.refused(new NamedError('RTSP_CERTIFICATE_REFUSED', `${options.url} ${why}`, 502));
+    else options.refused(why);
   });
   return socket;
 }

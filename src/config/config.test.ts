@@ -60,7 +60,7 @@ describe('the configuration', () => {
       'sluice.yml: this is no YAML: Unresolved alias (the anchor must be set before the alias): b.',
     );
     expect(refusal('- a').message).toBe('sluice.yml: The file must be a map of keys and values.');
-    for (const one of ['rtmp', 'file', 'pipe'])
+    for (const one of ['rtmpe', 'file', 'pipe'])
       expect(refusal(`streams: { a: { source: "${one}://x/y" } }`).message).toContain(
         'let them publish to Sluice',
       );
@@ -135,7 +135,7 @@ describe('the configuration', () => {
     ]);
     const forward = (list: string) => refusal(`streams: { a: { forward: ${list} } }`).message;
     expect(forward('["ftp://u:secret@x/a"]')).toBe(
-      'sluice.yml, line 1: "streams.a.forward.0" must be an rtsp://, rtsps://, srt:// or udp:// address: nothing can be forwarded to ftp:// here.',
+      'sluice.yml, line 1: "streams.a.forward.0" must be an rtsp://, rtsps://, rtmp://, rtmps://, srt:// or udp:// address: nothing can be forwarded to ftp:// here.',
     );
     expect(forward('[here]')).toContain('must be an rtsp://');
     expect(forward('["udp://x:1", "udp://x:1"]')).toContain('must not have the same address twice');
@@ -226,6 +226,7 @@ describe('what is written about the configuration', () => {
       'hall',
       'yard/gate-2',
       'yard/gate-3',
+      'yard/gate-5',
       'test',
       'yard/gate-4',
       'yard/gate-1',

@@ -5,6 +5,8 @@ import { fingerprint, section, yesOrNo } from './fields.ts';
 const SCHEMES = {
   rtsp: 'rtsp',
   rtsps: 'rtsp',
+  rtmp: 'rtmp',
+  rtmps: 'rtmp',
   srt: 'mpegts',
   udp: 'mpegts',
 } as const;
@@ -46,11 +48,12 @@ const forwardShape = section({
   }),
   fingerprint: fingerprint().optional().meta({
     title: 'Fingerprint',
-    description: 'SHA-256 of the certificate that an `rtsps://` server has to show, whoever signed it.',
+    description:
+      'SHA-256 of the certificate that an `rtsps://` or `rtmps://` server has to show, whoever signed it.',
   }),
   insecure: yesOrNo().default(false).meta({
     title: 'Any certificate',
-    description: 'Takes every certificate of an `rtsps://` server; `fingerprint` is better.',
+    description: 'Takes every certificate of an `rtsps://` or `rtmps://` server; `fingerprint` is better.',
   }),
 });
 
@@ -72,5 +75,5 @@ export const forwardSchema = z
   .meta({
     title: 'Forward',
     description:
-      'Addresses at which the stream is published too, all the time that it is there: `rtsp://user:password@host:554/path`, `rtsps://…`, `srt://host:9000?streamid=…` (MPEG-TS) or `udp://host:1234` (MPEG-TS). Each an address, or a map with `url`, `fingerprint` and `insecure`. A source on demand stays open for it.',
+      'Addresses at which the stream is published too, all the time that it is there: `rtsp://user:password@host:554/path`, `rtsps://…`, `rtmp://host:1935/app/key`, `rtmps://…`, `srt://host:9000?streamid=…` (MPEG-TS) or `udp://host:1234` (MPEG-TS). Each an address, or a map with `url`, `fingerprint` and `insecure`. A source on demand stays open for it.',
   });

@@ -1,5 +1,5 @@
 /** What a `source` of the configuration is, by its text alone. */
-export type SourceKind = 'rtsp' | 'network' | 'test' | 'path';
+export type SourceKind = 'rtsp' | 'rtmp' | 'network' | 'test' | 'path';
 
 /** The moving test picture. A file of that name is written `./testsrc`. */
 export const TEST_SOURCE = 'testsrc';
@@ -14,6 +14,9 @@ export function sourceKind(source: string): SourceKind | undefined {
     case 'rtsp':
     case 'rtsps':
       return 'rtsp';
+    case 'rtmp':
+    case 'rtmps':
+      return 'rtmp';
     case 'http':
     case 'https':
     case 'srt':

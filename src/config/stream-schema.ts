@@ -28,7 +28,7 @@ const detect = z
   .transform((value) => (typeof value === 'string' ? { algorithm: value, parameters: {} } : value));
 
 const sourceRule =
-  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, http://, https://, srt:// or udp:// address, or testsrc';
+  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, rtmp://, rtmps://, http://, https://, srt:// or udp:// address, or testsrc';
 
 /** The keys of one entry of `streams`, each with its own rule. */
 export const streamShape = {
@@ -42,7 +42,7 @@ export const streamShape = {
     .meta({
       title: 'Source',
       description:
-        'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `http://` or `https://` of HLS, HTTP-FLV or MPEG-TS; `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream over RTSP.',
+        'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `rtmp://host/app/stream` of an RTMP server; `http://` or `https://` of HLS, HTTP-FLV or MPEG-TS; `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream over RTSP.',
     }),
   onDemand: yesOrNo().optional().meta({
     title: 'On demand',
@@ -65,12 +65,12 @@ export const streamShape = {
   fingerprint: fingerprint().optional().meta({
     title: 'Fingerprint',
     description:
-      'SHA-256 of the certificate that an `rtsps://` source has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
+      'SHA-256 of the certificate that an `rtsps://` or `rtmps://` source has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
   }),
   insecure: yesOrNo().default(false).meta({
     title: 'Any certificate',
     description:
-      'Takes every certificate of an `rtsps://` source. Whoever stands between can then read and change everything; `fingerprint` is better.',
+      'Takes every certificate of an `rtsps://` or `rtmps://` source. Whoever stands between can then read and change everything; `fingerprint` is better.',
   }),
   loop: yesOrNo()
     .default(true)

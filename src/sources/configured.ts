@@ -6,7 +6,7 @@ import { NamedError } from '#util/named-error.ts';
 import type { SourceTask } from './contract.ts';
 
 /** One stream of the configuration that has a source of its own. */
-export type SourceSettings = FileSettings | NetworkSettings | TestSettings | RtspSettings;
+export type SourceSettings = FileSettings | NetworkSettings | TestSettings | RtspSettings | RtmpSettings;
 
 interface CommonSettings {
   readonly stream: string;
@@ -47,6 +47,14 @@ export interface RtspSettings extends CommonSettings {
   readonly url: string;
   readonly transport: 'auto' | 'tcp' | 'udp';
   /** How the certificate of an `rtsps://` server is judged. */
+  readonly trust?: { readonly fingerprint: string | undefined; readonly insecure: boolean };
+}
+
+export interface RtmpSettings extends CommonSettings {
+  readonly kind: 'rtmp';
+  /** With credentials. */
+  readonly url: string;
+  /** How the certificate of an `rtmps://` server is judged. */
   readonly trust?: { readonly fingerprint: string | undefined; readonly insecure: boolean };
 }
 
@@ -346,6 +354,7 @@ function addressOf(settings: SourceSettings): string {
       return 'testsrc';
     case 'network':
     case 'rtsp':
+    case 'rtmp':
       return maskAddress(settings.url);
   }
 }

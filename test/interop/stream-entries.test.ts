@@ -172,8 +172,10 @@ describe('a source that came over the API', () => {
       `  pulled: { source: "rtsp://localhost:${port}/test", onDemand: false, restricted: ${restricted} }\n`;
     const web = server.http.replace('127.0.0.1', 'localhost');
     const live = `  fetched: { source: "${web}/test/live.flv", onDemand: false, restricted: true }\n`;
-    await byHand((before) => before.replace('streams:\n', `streams:\n${entry(true)}${live}`));
-    for (const name of ['pulled', 'fetched']) {
+    const rtmp = new URL(server.server.addresses.rtmp).port;
+    const played = `  played: { source: "rtmp://localhost:${rtmp}/test", onDemand: false, restricted: true }\n`;
+    await byHand((before) => before.replace('streams:\n', `streams:\n${entry(true)}${live}${played}`));
+    for (const name of ['pulled', 'fetched', 'played']) {
       const refused = await eventually(async () => {
         const { source } = (await seen(name)) ?? {};
         return source?.code === undefined ? undefined : source;
@@ -184,7 +186,7 @@ describe('a source that came over the API', () => {
       });
     }
     // Whoever keeps the file may trust it.
-    await byHand((before) => before.replace(entry(true), entry(false)).replace(live, ''));
+    await byHand((before) => before.replace(entry(true), entry(false)).replace(live + played, ''));
     await server.live('pulled');
     // A change of something else over the API leaves it trusted, and its address masked.
     expect((await ask('PATCH', 'pulled', { onDemandCloseSeconds: 5 })).status).toBe(200);
@@ -227,6 +229,7 @@ describe('streams of a pattern', () => {
     const publisher = start('ffmpeg', ['-v', 'error', '-re', '-i', clip, '-c', 'copy', ...output], 60_000);
     try {
       await server.live('copies/a');
+      expect((await seen('pub/a'))?.name).toBe('pub/a');
     } finally {
       await publisher.stop();
     }

@@ -1,14 +1,12 @@
-import { isIP } from 'node:net';
 import { RtspClient, type RtspClientHandlers, type RtspPlayPlan } from '#protocols/rtsp/client.ts';
 import { splitCredentials } from '#protocols/rtsp/credentials.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
-import { forbidInner } from '#util/guarded-lookup.ts';
 import { innerPlace } from '#util/inner-address.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { ClientSocket } from '../client-socket.ts';
 import type { ServerTrust } from '../socket.ts';
-import { parseTarget } from './target.ts';
+import { parseTarget, RTSP_CODES } from './target.ts';
 import { UdpTracks } from './udp-tracks.ts';
 
 export type RtspConnectionHandlers = Omit<RtspClientHandlers, 'send' | 'redirected' | 'udp' | 'sendDatagram'>;
@@ -97,12 +95,12 @@ export class RtspConnection {
    */
   #open(url: string, redirected?: (location: string, from: string) => void, from?: string): RtspClient {
     const target = parseTarget(url);
-    if (this.#guarded && isIP(target.host) !== 0) forbidInner(target.host, maskAddress(url));
     const socket: ClientSocket = new ClientSocket({
       target,
       guarded: this.#guarded,
       trust: this.#trust,
       url: maskAddress(url),
+      codes: RTSP_CODES,
       clock: this.#clock,
       connected: () => {
         if (from !== undefined && isOuter(from) && !isOuter(socket.remoteAddress)) {

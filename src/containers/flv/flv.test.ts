@@ -63,6 +63,12 @@ describe('bodies of FLV tags', () => {
       codec: 'opus',
       data: hex('fc'),
     });
+    // Nanoseconds of the timestamp, and something that is longer than 255 bytes.
+    expect(
+      parseAudioTag(
+        join(hex('97 02 0f4240 07 ff 0103'), Buffer.alloc(260), hex('01'), ascii('mp4a'), hex('21')),
+      ),
+    ).toEqual({ kind: 'frame', codec: 'aac', data: hex('21') });
   });
 
   it.each([
@@ -72,6 +78,7 @@ describe('bodies of FLV tags', () => {
     ['AC-3', () => parseAudioTag(join(hex('91'), ascii('ac-3')))],
     ['Speex', () => parseAudioTag(hex('b2 00'))],
     ['multitrack', () => parseVideoTag(join(hex('96 00'), ascii('hvc1')))],
+    ['multitrack', () => parseAudioTag(join(hex('95 00'), ascii('mp4a')))],
   ])('are refused by name: %s', (name, parse) => {
     expect(parse).toThrow(expect.objectContaining({ code: 'CODEC_UNSUPPORTED' }));
     expect(parse).toThrow(new RegExp(name));

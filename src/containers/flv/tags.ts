@@ -43,6 +43,9 @@ const LEGACY_AUDIO: Readonly<Record<number, string>> = {
 const VIDEO_FOURCC: Readonly<Record<string, FlvVideoCodec>> = { avc1: 'h264', hvc1: 'h265' };
 const AUDIO_FOURCC: Readonly<Record<string, FlvAudioCodec>> = { mp4a: 'aac', Opus: 'opus', '.mp3': 'mp3' };
 
+/** The FourCCs of Enhanced RTMP that are understood, as `connect` lists them. */
+export const FOURCCS: readonly string[] = [...Object.keys(VIDEO_FOURCC), ...Object.keys(AUDIO_FOURCC)];
+
 /**
  * The tag's content; undefined for what carries no media (ends of sequences, seek commands, colour metadata).
  * @throws NamedError CODEC_UNSUPPORTED

@@ -2,7 +2,8 @@ import { avcConfiguration, H264, h264NalType } from '#codecs/h264.ts';
 import { H265, h265NalType, hevcConfiguration } from '#codecs/h265.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { AudioFormat, Track, VideoFormat } from '#media/track.ts';
-import { type Amf0Object, writeAmf0, writeEcmaArray } from '#util/amf0.ts';
+import type { AmfObject } from '#util/amf-value.ts';
+import { writeAmf0, writeEcmaArray } from '#util/amf0.ts';
 
 /** Tag types of FLV (annex E.4.1), which are message types of RTMP too. */
 export const FlvTagType = { audio: 8, video: 9, script: 18 } as const;
@@ -73,7 +74,7 @@ export function unitBody(unit: AccessUnit, compositionTime: number): TagBody | u
 
 /** The body of an `onMetaData` tag. */
 export function metadataBody(tracks: readonly Track[]): TagBody {
-  const about: Amf0Object = {};
+  const about: AmfObject = {};
   for (const { format } of tracks) {
     if (format.kind === 'video') {
       about['width'] = format.width;

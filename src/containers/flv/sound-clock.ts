@@ -1,5 +1,3 @@
-import { TimestampUnwrapper } from '#media/timestamps.ts';
-
 /** The rounding to whole milliseconds, in ms: sound that is no further from its place stays where the frames put it. */
 const ROUNDING_MS = 1;
 
@@ -13,7 +11,6 @@ const ROUNDING_MS = 1;
  */
 export class SoundClock {
   readonly #rate: number;
-  readonly #unwrapper = new TimestampUnwrapper();
   #next: number | undefined;
   #last: number | undefined;
 
@@ -24,11 +21,11 @@ export class SoundClock {
 
   /**
    * Ticks of a frame, strictly increasing; undefined for one that is not later than the last one.
-   * @param timestamp ms modulo 2^32
+   * @param ms what the publisher says, unwrapped
    * @param duration ticks of the frame
    */
-  place(timestamp: number, duration: number): number | undefined {
-    const sent = (this.#unwrapper.unwrap(timestamp) * this.#rate) / 1000;
+  place(ms: number, duration: number): number | undefined {
+    const sent = (ms * this.#rate) / 1000;
     const slack = (ROUNDING_MS * this.#rate) / 1000;
     const next = this.#next;
     const follows = next !== undefined && Math.abs(sent - next) < Math.max(duration / 2, slack);

@@ -6,17 +6,16 @@ import { h265Format } from '#codecs/h265.ts';
 import { VideoIngest } from '#codecs/ingest.ts';
 import { mp3Format, parseMp3Header } from '#codecs/mp3.ts';
 import { opusFormat, opusPacketDuration } from '#codecs/opus.ts';
-import { type AudioTag, parseAudioTag, parseVideoTag, type VideoTag } from '#containers/flv/tags.ts';
-import type { Hub } from '#hub/hub.ts';
-import type { Publication, PublisherInfo } from '#hub/stream.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { StreamClock } from '#media/clock-mapping.ts';
-import { TimestampUnwrapper } from '#media/timestamps.ts';
-import type { AudioFormat, AudioTrack, VideoTrack } from '#media/track.ts';
-import { MessageType, type RtmpMessage } from '#protocols/rtmp/message.ts';
-import { type Amf0Value, parseAmf0 } from '#util/amf0.ts';
+import type { AudioFormat, AudioTrack, Track, VideoTrack } from '#media/track.ts';
+import { isAmfObject } from '#util/amf-value.ts';
+import { parseAmf0 } from '#util/amf0.ts';
 import type { Clock } from '#util/clock.ts';
-import { SoundClock } from './media-clock.ts';
+import { MessageTime } from './message-time.ts';
+import { SoundClock } from './sound-clock.ts';
+import { type AudioTag, parseAudioTag, parseVideoTag, type VideoTag } from './tags.ts';
+import { FlvTagType } from './write.ts';
 
 const VIDEO_ID = 0;
 const AUDIO_ID = 1;
@@ -30,25 +29,36 @@ const GATHER_MS = 1000;
 /** The same as bytes that are kept meanwhile, whatever the timestamps say. */
 const GATHER_MAX_BYTES = 4 << 20;
 
-export interface RtmpPublishingOptions {
-  readonly hub: Hub;
-  /** Checked name of the stream. */
-  readonly name: string;
-  readonly publisher: PublisherInfo;
+/** A message of RTMP, or a tag of FLV. */
+export interface FlvMessage {
+  /** `FlvTagType`. */
+  readonly type: number;
+  /** Milliseconds modulo 2^32. */
+  readonly timestamp: number;
+  readonly payload: Buffer;
+}
+
+/** What the units go to: a publication of the hub. */
+export interface FlvPublication {
+  write(unit: AccessUnit): void;
+  close(reason: string): void;
+}
+
+export interface FlvIngestOptions {
   readonly clock: Clock;
-  /** The hub ended it: another publisher took over, or the server stops. */
-  readonly onClose: (reason: string) => void;
+  /** Begins to publish these tracks; called once more when other ones come. May throw a NamedError. */
+  readonly publish: (tracks: readonly Track[]) => FlvPublication;
 }
 
 /**
- * What one RTMP publisher sends becomes a stream of the hub: published as soon as picture and sound have said what they
- * are. Both have one clock of milliseconds, so they are in step by it and by nothing else (R1).
+ * What comes in FLV from one publisher becomes a stream: published as soon as picture and sound have said what they are.
+ * Both have one clock of milliseconds, so they are in step by it and by nothing else (R1).
  */
-export class RtmpPublishing {
-  readonly #options: RtmpPublishingOptions;
+export class FlvIngest {
+  readonly #options: FlvIngestOptions;
   readonly #streamClock = new StreamClock().track(0, 1000);
-  readonly #unwrapper = new TimestampUnwrapper();
-  #publication: Publication | undefined;
+  readonly #time = new MessageTime();
+  #publication: FlvPublication | undefined;
   #video: { readonly ingest: VideoIngest; readonly lengthSize: number; readonly record: Buffer } | undefined;
   #lastDts: number | undefined;
   #audio: { readonly track: AudioTrack; readonly clock: SoundClock } | undefined;
@@ -61,7 +71,7 @@ export class RtmpPublishing {
   #began: number | undefined;
   #closed = false;
 
-  constructor(options: RtmpPublishingOptions) {
+  constructor(options: FlvIngestOptions) {
     this.#options = options;
   }
 
@@ -69,12 +79,11 @@ export class RtmpPublishing {
     return this.#publication !== undefined;
   }
 
-  /** @throws NamedError CODEC_UNSUPPORTED, STREAM_BUSY, AMF_INVALID */
-  receive(message: RtmpMessage): void {
+  /** @throws NamedError CODEC_UNSUPPORTED, AMF_INVALID, and what `publish` throws */
+  receive({ type, payload, timestamp }: FlvMessage): void {
     if (this.#closed) return;
-    const { type, payload, timestamp } = message;
-    if (type === MessageType.data) return this.#data(payload);
-    if (type === MessageType.video) {
+    if (type === FlvTagType.script) return this.#data(payload);
+    if (type === FlvTagType.video) {
       const tag = parseVideoTag(payload);
       if (tag) this.#picture(tag, timestamp);
     } else {
@@ -94,7 +103,7 @@ export class RtmpPublishing {
     const values = parseAmf0(payload);
     const at = values.indexOf('onMetaData');
     const about = at < 0 ? undefined : values[at + 1];
-    if (!isMap(about)) return;
+    if (!isAmfObject(about)) return;
     const tells = 'videocodecid' in about || 'audiocodecid' in about;
     if (tells) this.#promised = { video: !!about['videocodecid'], audio: !!about['audiocodecid'] };
   }
@@ -103,7 +112,7 @@ export class RtmpPublishing {
     if (tag.kind === 'config') return this.#configureVideo(tag);
     const video = this.#video;
     if (!video) return;
-    const ms = this.#unwrapper.unwrap(timestamp);
+    const ms = this.#time.unwrap(timestamp);
     let dts = ms * 90;
     const pts = (ms + tag.compositionTime) * 90;
     // Two pictures in one millisecond: the later one is decoded a tick later.
@@ -142,7 +151,7 @@ export class RtmpPublishing {
     if (tag.kind === 'config' || !this.#audio || data.length === 0) return;
     const { track, clock } = this.#audio;
     if (track.format.codec !== tag.codec) return;
-    const pts = clock.place(timestamp, frameDuration(track.format, data));
+    const pts = clock.place(this.#time.unwrap(timestamp), frameDuration(track.format, data));
     if (pts === undefined) return;
     const ntp = this.#streamClock.captureAt((pts * 1000) / track.clockRate, this.#options.clock.now());
     this.#give({ track, pts, dts: pts, keyframe: true, ntp, payload: [data] });
@@ -185,14 +194,8 @@ export class RtmpPublishing {
   }
 
   #publish(): void {
-    const { hub, name, publisher, onClose } = this.#options;
     const tracks = [this.#video?.ingest.track, this.#audio?.track].filter((track) => track !== undefined);
-    this.#publication = hub.publish(name, publisher, tracks, {
-      onClose: (reason) => {
-        this.#closed = true;
-        onClose(reason);
-      },
-    });
+    this.#publication = this.#options.publish(tracks);
     const units = this.#gathered;
     this.#gathered = [];
     // All by what the clock says by now: it has moved while they were gathered.
@@ -229,8 +232,4 @@ function frameDuration(format: AudioFormat, frame: Buffer): number {
   if (format.codec === 'opus') return opusPacketDuration(frame);
   if (format.codec === 'mp3') return parseMp3Header(frame)?.samples ?? 1152;
   return frame.length / format.channels;
-}
-
-function isMap(value: Amf0Value): value is { [key: string]: Amf0Value } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }

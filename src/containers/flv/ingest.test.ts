@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { h265Format } from '#codecs/h265.ts';
-import { sequenceHeader, unitBody } from '#containers/flv/write.ts';
 import { Hub } from '#hub/hub.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { VideoTrack } from '#media/track.ts';
-import { MessageType } from '#protocols/rtmp/message.ts';
 import { VirtualClock } from '#util/clock.ts';
 import { aacTrack, opusTrack } from '../../../test/support/fmp4-units.ts';
-import { RtmpPublishing } from './to-stream.ts';
+import { FlvIngest } from './ingest.ts';
+import { FlvTagType, sequenceHeader, unitBody } from './write.ts';
 
 const sets = [
   '40010c01ffff01600000030090000003000003005d959809',
@@ -21,12 +20,10 @@ const picture: AccessUnit = { track: h265Track, pts: 0, dts: 0, keyframe: true, 
 function open() {
   const clock = new VirtualClock();
   const hub = new Hub({ clock });
-  const publishing = new RtmpPublishing({
-    hub,
-    name: 'live',
-    publisher: { id: 'p', door: 'rtmp', remote: '' },
+  const publisher = { id: 'p', door: 'rtmp', remote: '' };
+  const ingest = new FlvIngest({
     clock,
-    onClose: () => {},
+    publish: (tracks) => hub.publish('live', publisher, tracks, { onClose: () => {} }),
   });
   const units: AccessUnit[] = [];
   hub.events.on('streamAdded', (stream) => {
@@ -34,21 +31,21 @@ function open() {
     stream.feed('test', ids, () => ({ write: (unit) => void units.push(unit) }));
   });
   const send = (type: number, timestamp: number, parts: readonly Buffer[]) =>
-    publishing.receive({ type, streamId: 1, timestamp, payload: Buffer.concat(parts) });
+    ingest.receive({ type, timestamp, payload: Buffer.concat(parts) });
   const video = (timestamp: number, composition = 0) =>
-    send(MessageType.video, timestamp, unitBody(picture, composition)!);
+    send(FlvTagType.video, timestamp, unitBody(picture, composition)!);
   return { clock, hub, units, send, video };
 }
 
-describe('what an RTMP publisher sends', () => {
+describe('what a publisher sends in FLV', () => {
   it('becomes a stream of H.265 and Opus, from the tags of Enhanced RTMP, exactly in step', () => {
     const { clock, hub, units, send, video } = open();
     const opus: AccessUnit = { ...picture, track: opusTrack, payload: [Buffer.from([0xfc, 1])] };
-    send(MessageType.video, 1000, sequenceHeader(h265Track)!);
-    send(MessageType.audio, 1000, sequenceHeader(opusTrack)!);
+    send(FlvTagType.video, 1000, sequenceHeader(h265Track)!);
+    send(FlvTagType.audio, 1000, sequenceHeader(opusTrack)!);
     for (let n = 0; n < 10; n++) {
       video(1000 + n * 40, 80);
-      send(MessageType.audio, 1000 + n * 40, unitBody(opus, 0)!);
+      send(FlvTagType.audio, 1000 + n * 40, unitBody(opus, 0)!);
       clock.advance(40);
     }
     expect(hub.get('live')!.tracks.map(({ format }) => format.codec)).toEqual(['h265', 'opus']);
@@ -62,7 +59,7 @@ describe('what an RTMP publisher sends', () => {
 
   it('is published after a second without sound, and gets its sound when that comes late', () => {
     const { clock, hub, send, video } = open();
-    send(MessageType.video, 0, sequenceHeader(h265Track)!);
+    send(FlvTagType.video, 0, sequenceHeader(h265Track)!);
     for (let n = 0; n < 25; n++) {
       video(n * 40);
       expect(hub.get('live')).toBeUndefined();
@@ -70,18 +67,18 @@ describe('what an RTMP publisher sends', () => {
     }
     video(1000);
     expect(hub.get('live')!.tracks).toHaveLength(1);
-    send(MessageType.audio, 1040, sequenceHeader(aacTrack)!);
+    send(FlvTagType.audio, 1040, sequenceHeader(aacTrack)!);
     expect(hub.get('live')!.tracks.map(({ format }) => format.codec)).toEqual(['h265', 'aac']);
   });
 
-  it('keeps its decoding times over the wrap of 32 bits', () => {
+  it.each([32, 24])('keeps its decoding times over the wrap of %i bits', (bits) => {
     const { clock, units, send, video } = open();
-    send(MessageType.video, 0, sequenceHeader(h265Track)!);
+    send(FlvTagType.video, 0, sequenceHeader(h265Track)!);
     for (let n = 0; n < 40; n++) {
-      video((2 ** 32 - 1200 + n * 40) % 2 ** 32);
+      video((2 ** bits - 1200 + n * 40) % 2 ** bits);
       clock.advance(40);
     }
-    expect(units.at(-1)!.dts).toBe((2 ** 32 + 360) * 90);
+    expect(units.at(-1)!.dts).toBe((2 ** bits + 360) * 90);
     expect(units.every(({ dts }, i) => i === 0 || dts > units[i - 1]!.dts)).toBe(true);
   });
 });

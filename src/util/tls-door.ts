@@ -1,10 +1,9 @@
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type SecureContextOptions, type Server } from 'node:tls';
-import { type CertificateFiles, loadCertificate } from '#util/certificate.ts';
-import { listensOn, TcpPort } from '#util/tcp-port.ts';
-import type { RtspLog } from './log.ts';
+import { type CertificateFiles, loadCertificate } from './certificate.ts';
+import { listensOn, TcpPort } from './tcp-port.ts';
 
-/** Where RTSP is served over TLS, and as whom. */
+/** Where a protocol is served over TLS, and as whom. */
 export interface TlsWish {
   readonly host: string;
   /** 0: any free port. */
@@ -23,7 +22,15 @@ export interface PreparedTls {
 }
 
 export interface TlsDoorOptions {
-  readonly log: RtspLog;
+  /** What people call it: `RTSPS`. */
+  readonly name: string;
+  /** The key of the configuration that names the port, for errors. */
+  readonly setting: string;
+  readonly log: {
+    info(message: string): void;
+    warn(message: string): void;
+    debug(message: string): void;
+  };
   readonly maxConnections: number;
   /** The handshake is done. */
   readonly accept: (socket: Socket) => void;
@@ -32,22 +39,23 @@ export interface TlsDoorOptions {
 const SOCKETS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 };
 const HANDSHAKE_MS = 10_000;
 
-/** The port of RTSPS: RTSP inside TLS, media inside the connection. Whether it is open may change at any time. */
+/** The port of a protocol inside TLS. Whether it is open, and what certificate it shows, may change at any time. */
 export class TlsDoor {
-  readonly #log: RtspLog;
+  readonly #options: TlsDoorOptions;
   /** The listening socket. */
   readonly server: Server;
   /** Connections whose handshake is not done are in here too. */
   readonly #sockets = new Set<Socket>();
   #wish: TlsWish | undefined;
 
-  constructor({ log, maxConnections, accept }: TlsDoorOptions) {
-    this.#log = log;
+  constructor(options: TlsDoorOptions) {
+    const { name, log, maxConnections, accept } = options;
+    this.#options = options;
     this.server = createServer({ ...SOCKETS, handshakeTimeout: HANDSHAKE_MS }, accept);
     this.server.maxConnections = maxConnections;
-    this.server.on('error', (error) => log.warn(`RTSPS: ${error.message}`));
+    this.server.on('error', (error) => log.warn(`${name}: ${error.message}`));
     this.server.on('tlsClientError', (error, socket) => {
-      log.debug(`RTSPS: no handshake with ${socket.remoteAddress ?? 'a client'}: ${error.message}`);
+      log.debug(`${name}: no handshake with ${socket.remoteAddress ?? 'a client'}: ${error.message}`);
     });
     this.server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
@@ -67,7 +75,7 @@ export class TlsDoor {
   async prepare(wish: TlsWish | undefined): Promise<PreparedTls> {
     if (!wish) return { wish, context: undefined, port: undefined, release() {} };
     const context = await loadCertificate(wish.files);
-    const address = { host: wish.host, port: wish.port, setting: 'rtsp.tlsPort' };
+    const address = { host: wish.host, port: wish.port, setting: this.#options.setting };
     const stays = await listensOn(this.server, address);
     const port = stays ? undefined : await TcpPort.take(address);
     return { wish, context, port, release: () => port?.release() };
@@ -84,15 +92,16 @@ export class TlsDoor {
   /** The files of the certificate changed. One that cannot be used leaves the former in place. */
   async reload(): Promise<void> {
     const wish = this.#wish;
+    const { name, log } = this.#options;
     if (!wish) return;
     try {
       const context = await loadCertificate(wish.files);
       if (wish !== this.#wish) return;
       this.server.setSecureContext(context);
-      this.#log.info('RTSPS: the certificate was read anew; it goes for new connections.');
+      log.info(`${name}: the certificate was read anew; it goes for new connections.`);
     } catch (error) {
       const { message } = error as Error;
-      this.#log.warn(`RTSPS: the former certificate stays in use. ${message}`);
+      log.warn(`${name}: the former certificate stays in use. ${message}`);
     }
   }
 
