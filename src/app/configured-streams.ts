@@ -7,7 +7,7 @@ import { compileStreamPattern, isStreamPattern } from '#config/stream-pattern.ts
 import type { StreamEntry } from '#config/stream-schema.ts';
 import { parseStreamName } from '#hub/name.ts';
 import type { ForwardSettings } from '#sinks/forward.ts';
-import type { PatternSources, SourceSettings } from '#sources/configured.ts';
+import type { PatternSources, RtspSettings, SourceSettings } from '#sources/configured.ts';
 import { NamedError } from '#util/named-error.ts';
 
 const DEMONSTRATION: ConfiguredStream = {
@@ -56,9 +56,10 @@ export function configuredStreams(config: Config): ConfiguredStream[] {
   const named = Object.entries(config.streams).filter(([key]) => !isStreamPattern(key));
   const streams = named.map(([name, entry]) => {
     const stream = parseStreamName(name);
-    const restricted = entry.restricted && !config.sources.allowLocal;
     const { detect, forward } = entry;
-    const source = sourceOf(stream, entry, restricted, config);
+    // The second source is the file's alone, and so is trusted.
+    const limits = { source: limitsOf(entry.restricted, config), fill: undefined };
+    const source = sourceOf(stream, entry, limits);
     return { stream, source, detect, forwards: forward.map((one) => forwardOf(stream, one)) };
   });
   const taken = streams.some(({ stream }) => stream === DEMONSTRATION.stream);
@@ -72,7 +73,11 @@ export function patternStreams(config: Config): PatternStreams[] {
     const { choosesHost, match } = compileStreamPattern(pattern, entry.source);
     const forwards = entry.forward.map((one) => ({ one, address: compileStreamPattern(pattern, one.url) }));
     // Where the name has a say in the host, whoever asks for a stream has: then nobody's word counts for all of them.
-    const restricted = (entry.restricted || choosesHost) && !config.sources.allowLocal;
+    const fill = compileStreamPattern(pattern, entry.fill);
+    const limits = {
+      source: limitsOf(entry.restricted || choosesHost, config),
+      fill: limitsOf(fill.choosesHost, config),
+    };
     const onDemand = { ...entry, onDemand: true };
     return {
       pattern,
@@ -81,7 +86,11 @@ export function patternStreams(config: Config): PatternStreams[] {
       of: (name) => {
         const found = match(name);
         if (!found) return undefined;
-        const source = sourceOf(name, { ...onDemand, source: found.source }, restricted, config);
+        const source = sourceOf(
+          name,
+          { ...onDemand, source: found.source, fill: fill.match(name)?.source },
+          limits,
+        );
         return {
           stream: name,
           source,
@@ -94,6 +103,10 @@ export function patternStreams(config: Config): PatternStreams[] {
       },
     };
   });
+}
+
+function limitsOf(restricted: boolean, { sources }: Config): Limits {
+  return restricted && !sources.allowLocal ? sources : undefined;
 }
 
 /** What the first pattern that fits says about a stream that the configuration does not name. */
@@ -161,40 +174,62 @@ export function checkDetection(
   }
 }
 
-/**
- * @param restricted it may lead nowhere but where `sources` of the configuration lets the API lead
- */
+/** What a source is held to that may lead nowhere but where `sources` of the configuration lets the API lead. */
+type Limits = Config['sources'] | undefined;
+
+/** @param limits of the source, and of the second one */
 function sourceOf(
   stream: string,
   entry: StreamEntry,
-  restricted: boolean,
-  { sources }: Config,
+  limits: { readonly source: Limits; readonly fill: Limits },
 ): SourceSettings | undefined {
-  const { source, transport, loop, fingerprint, insecure } = entry;
+  const { source, transport, loop, fingerprint, insecure, fill, standby, standbyAfterSeconds } = entry;
   if (source === undefined) return undefined;
+  const { onDemandStartSeconds, onDemandCloseSeconds } = entry;
   const kind = sourceKind(source);
-  const onDemand =
-    (entry.onDemand ?? (kind === 'rtsp' || kind === 'rtmp' || kind === 'network'))
-      ? { startMs: entry.onDemandStartSeconds * 1000, closeMs: entry.onDemandCloseSeconds * 1000 }
-      : undefined;
-  const common = { stream, onDemand, ...(restricted ? { restricted } : {}) } as const;
+  const onDemand = entry.onDemand ?? (kind === 'rtsp' || kind === 'rtmp' || kind === 'network');
+  return {
+    ...mediaOf(stream, source, { loop, transport, trust: { fingerprint, insecure }, limits: limits.source }),
+    onDemand: onDemand
+      ? { startMs: onDemandStartSeconds * 1000, closeMs: onDemandCloseSeconds * 1000 }
+      : undefined,
+    // Whose certificate `fingerprint` is, is the source.
+    fill:
+      fill === undefined
+        ? undefined
+        : mediaOf(stream, fill, {
+            loop,
+            transport: 'auto',
+            trust: { fingerprint: undefined, insecure },
+            limits: limits.fill,
+          }),
+    standby: standby === undefined ? undefined : { path: standby, afterMs: standbyAfterSeconds * 1000 },
+  };
+}
+
+/** What an address of the configuration leads to, by itself. */
+function mediaOf(
+  stream: string,
+  address: string,
+  how: Required<Pick<RtspSettings, 'transport' | 'trust'>> & {
+    readonly loop: boolean;
+    readonly limits: Limits;
+  },
+): SourceSettings {
+  const { transport, trust, loop, limits } = how;
+  const kind = sourceKind(address);
+  const common = { stream, onDemand: undefined, ...(limits ? ({ restricted: true } as const) : {}) };
   switch (kind) {
     case 'rtsp':
-      return { kind, ...common, url: source, transport, trust: { fingerprint, insecure } };
+      return { ...common, kind, url: address, transport, trust };
     case 'rtmp':
-      return { kind, ...common, url: source, trust: { fingerprint, insecure } };
+      return { ...common, kind, url: address, trust };
     case 'network':
-      return { kind, ...common, url: source, ...(restricted ? { insecure } : {}) };
+      return { ...common, kind, url: address, ...(limits ? { insecure: trust.insecure } : {}) };
     case 'test':
-      return { kind, ...common };
+      return { ...common, kind };
     default:
-      return {
-        kind: 'file',
-        ...common,
-        path: source,
-        loop,
-        ...(restricted ? { within: sources.folders } : {}),
-      };
+      return { ...common, kind: 'file', path: address, loop, ...(limits ? { within: limits.folders } : {}) };
   }
 }
 

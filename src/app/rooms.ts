@@ -11,7 +11,7 @@ import type { RtmpServer } from '#servers/rtmp/server.ts';
 import type { PreparedMedia, RtspServer } from '#servers/rtsp/server.ts';
 import type { PreparedWebRtc, WebRtcServer } from '#servers/webrtc/server.ts';
 import type { Forwards } from '#sinks/forwards.ts';
-import type { ConfiguredSources } from '#sources/configured.ts';
+import type { ConfiguredSources } from '#sources/configured-sources.ts';
 import { NamedError } from '#util/named-error.ts';
 import { listensOn, type TcpAddress, TcpPort } from '#util/tcp-port.ts';
 import type { PreparedTls } from '#util/tls-door.ts';

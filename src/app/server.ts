@@ -21,7 +21,7 @@ import { RtmpServer } from '#servers/rtmp/server.ts';
 import { RtspServer } from '#servers/rtsp/server.ts';
 import { WebRtcServer } from '#servers/webrtc/server.ts';
 import { Forwards } from '#sinks/forwards.ts';
-import { ConfiguredSources } from '#sources/configured.ts';
+import { ConfiguredSources } from '#sources/configured-sources.ts';
 import { RtmpSource } from '#sources/rtmp/source.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
 import { WorkingTransports } from '#sources/rtsp/working-transports.ts';
@@ -139,7 +139,11 @@ export async function createServer(
     executor: workers.pool,
     algorithms,
     streamExists: (name) => hub.get(name)?.state === 'live',
-    onDemand: { has: (name) => hub.onDemand.has(name), claim: (name) => hub.onDemand.claim(name) },
+    onDemand: {
+      // One whose stand-by is shown comes as well.
+      has: (name) => hub.onDemand.has(name) || hub.get(name)?.state === 'standby',
+      claim: (name) => hub.onDemand.claim(name),
+    },
   });
   const hooks = new Hooks({ settings: config.hooks, log: (level, message) => log[level](message) });
   const sourceEvents = connectHooks(hub, hooks);
@@ -241,7 +245,7 @@ export async function createServer(
   });
   const sourceLog = new TroubleLog(log, 'source');
   const forwardLog = new TroubleLog(log, 'forward');
-  const working = new WorkingTransports();
+  const working = { main: new WorkingTransports(), fill: new WorkingTransports() };
   const certificates = new CertificateWatch({
     log,
     signals: options.source?.signals,
@@ -290,17 +294,31 @@ export async function createServer(
     sources = new ConfiguredSources({
       settings: streams.flatMap(({ source }) => source ?? []),
       patterns: patternSources(patterns, config),
-      start: (settings, onState) => {
-        if (settings.kind === 'rtsp') return new RtspSource({ hub, ...settings, working, onState });
-        if (settings.kind === 'rtmp') return new RtmpSource({ hub, ...settings, onState });
+      start: (settings, onState, part) => {
+        const where = part === 'fill' ? hub.fills : hub;
+        if (settings.kind === 'rtsp') {
+          return new RtspSource({ ...settings, hub: where, working: working[part ?? 'main'], onState });
+        }
+        if (settings.kind === 'rtmp') return new RtmpSource({ ...settings, hub: where, onState });
         const { stream: affinity } = settings;
-        return workers.pool.start({ role: 'source', affinity, spec: sourceTask(settings), onState });
+        return workers.pool.start({ role: 'source', affinity, spec: sourceTask(settings, part), onState });
       },
+      standby: {
+        hub,
+        start: (settings, onState) =>
+          workers.pool.start({
+            role: 'pipeline',
+            affinity: settings.stream,
+            spec: { kind: 'standby', ...settings, part: 'standby' },
+            onState,
+          }),
+      },
+      onFillRemoved: (stream, reason) => hub.fills.remove(stream, reason),
       onState: (status) => {
-        const { stream, reason } = status;
+        const { stream, part, reason } = status;
         events.streamsChanged();
         // Runs that wait for the stream show why it does not come.
-        if (reason !== undefined && !hub.get(stream)) runs.streamEnded(stream, reason);
+        if (reason !== undefined && !part && !hub.get(stream)) runs.streamEnded(stream, reason);
         sourceLog.state(status);
         sourceEvents(status);
       },

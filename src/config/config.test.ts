@@ -160,6 +160,7 @@ describe('the configuration', () => {
     expect(parseConfig(text, '/etc/sluice/sluice.yml').streams['a']).toEqual({
       source: '/etc/sluice/v/x.mp4',
       onDemandStartSeconds: 10,
+      standbyAfterSeconds: 3,
       onDemandCloseSeconds: 10,
       transport: 'auto',
       insecure: false,

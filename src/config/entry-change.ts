@@ -21,8 +21,13 @@ const AUTHORS = {
   insecure: 'anybody',
   loop: 'anybody',
   detect: 'anybody',
-  // Nothing keeps a forward from this machine yet.
+  // Nothing keeps these from this machine yet.
+  fill: 'file',
+  standby: 'file',
+  // Says nothing without the one before.
+  standbyAfterSeconds: 'file',
   forward: 'file',
+
   restricted: 'file',
 } as const satisfies Record<keyof StreamEntry, Author>;
 

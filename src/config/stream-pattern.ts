@@ -29,6 +29,7 @@ export const isStreamPattern = isNamePattern;
 
 interface PatternEntry {
   readonly source?: string | undefined;
+  readonly fill?: string | undefined;
   readonly onDemand?: boolean | undefined;
   readonly forward?: readonly { readonly url: string }[];
 }
@@ -36,10 +37,11 @@ interface PatternEntry {
 /** What is wrong with an entry for a pattern, in a sentence that begins with the key; undefined when nothing is. */
 export function patternTrouble(
   key: string,
-  { source, onDemand, forward = [] }: PatternEntry,
+  { source, fill, onDemand, forward = [] }: PatternEntry,
 ): string | undefined {
   try {
     compileStreamPattern(key, source);
+    compileStreamPattern(key, fill);
     for (const { url } of forward) {
       const { choosesHost, choosesPort } = compileStreamPattern(key, url);
       // Whoever publishes a stream would choose where it goes.

@@ -100,7 +100,7 @@ export class LinkClient {
     };
   }
 
-  /** Begins to publish on behalf of a task; `ended` is called once when the hub ends it. */
+  /** Begins to publish on behalf of a task, the part of the stream that its spec names; `ended` is called once when the hub ends it. */
   publish(
     task: Task,
     stream: string,
@@ -109,6 +109,7 @@ export class LinkClient {
     rendition?: { readonly of: number },
   ): LinkPublication {
     const publication = this.#nextChannel++;
+    const part = 'part' in task.spec ? task.spec.part : undefined;
     const current = new Map(tracks.map((track) => [track.id, track]));
     const announce = () =>
       this.send({
@@ -119,6 +120,7 @@ export class LinkClient {
         stream,
         tracks: [...current.values()],
         ...(rendition ? { rendition } : {}),
+        ...(part ? { part } : {}),
       });
     this.#publications.set(publication, ended);
     announce();

@@ -10,6 +10,12 @@ import type { Track } from '#media/track.ts';
  * together.
  */
 
+/**
+ * Which part of a stream a source brings: `fill` the kinds of media that its first source does not have, `standby` what is
+ * shown while that is gone; where nothing is said, all of it.
+ */
+export type Part = 'fill' | 'standby';
+
 /** What a worker is asked to do. `epoch` grows with every restart of a task; what carries an older one is ignored. */
 export type TaskSpec =
   /**
@@ -22,6 +28,7 @@ export type TaskSpec =
       readonly stream: string;
       readonly path: string;
       readonly loop: boolean;
+      readonly part?: Part;
       readonly within?: readonly string[];
     }
   /**
@@ -32,10 +39,22 @@ export type TaskSpec =
       readonly kind: 'network-source';
       readonly stream: string;
       readonly url: string;
+      readonly part?: Part;
       readonly guard?: { readonly insecure: boolean };
     }
   /** Publish a moving test picture with sound. */
-  | { readonly kind: 'test-source'; readonly stream: string }
+  | { readonly kind: 'test-source'; readonly stream: string; readonly part?: Part }
+  /**
+   * Publish a picture or a clip, over and over, in place of a source that is gone: in the codecs and the size of its
+   * tracks, `like`, so that readers go on.
+   */
+  | {
+      readonly kind: 'standby';
+      readonly stream: string;
+      readonly path: string;
+      readonly like: readonly Track[];
+      readonly part: 'standby';
+    }
   /** Run an algorithm on a stream; `manifest` is the path of the algorithm's manifest file. */
   | {
       readonly kind: 'run';
@@ -80,6 +99,8 @@ export interface ProbeReport {
     readonly channels?: number;
     readonly bitrate?: number;
     readonly keyframeInterval?: number;
+    /** By what its capture time is known, of a live input that shows it. */
+    readonly clock?: 'sender-report' | 'arrival';
   }[];
 }
 
@@ -158,6 +179,7 @@ export type WorkerToHub =
       readonly stream: string;
       readonly tracks: readonly Track[];
       readonly rendition?: { readonly of: number };
+      readonly part?: Part;
     }
   | { readonly type: 'unpublish'; readonly publication: number; readonly reason: string }
   | { readonly type: 'pong'; readonly sequence: number; readonly rssBytes: number }

@@ -23,7 +23,7 @@ const PROTOCOLS: Readonly<Record<string, string>> = {
 };
 
 /** Behind a guard: containers that name no others, and playlists of HLS, whose addresses the guard sees. */
-const FORMATS = 'hls,flv,live_flv,mpegts,mov,mp4,aac,mp3,matroska,webm,webvtt';
+const FORMATS = 'hls,flv,live_flv,mpegts,mov,mp4,aac,mp3,matroska,webm,webvtt,mpjpeg,mjpeg';
 
 /** The way to an address that may lead anywhere. */
 export function openWay(url: string): NetworkWay {

@@ -7,17 +7,8 @@ import { AvError } from './av/library.ts';
 /** Of a file that has to be in certain folders: containers that hold their media, and name no other files as playlists do. */
 const CONTAINERS = 'mov,mp4,matroska,webm,mpegts,flv,avi,mp3,aac,ogg,wav,flac';
 
-/**
- * Opens a media file, and nothing but a file, whatever its name looks like to FFmpeg.
- *
- * @param within the folders that it has to be in, links followed; absent: any
- * @throws {NamedError} INPUT_MISSING, INPUT_UNREADABLE or SOURCE_FORBIDDEN
- */
-export async function openFile(
-  path: string,
-  signal: AbortSignal,
-  within?: readonly string[],
-): Promise<Input> {
+/** @throws {NamedError} INPUT_MISSING or INPUT_UNREADABLE where there is no file that can be read */
+export async function checkFile(path: string): Promise<void> {
   const facts = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
       const message = `There is no file "${path}", and what is to be read must be there. Check the folder and the spelling.`;
@@ -29,6 +20,20 @@ export async function openFile(
   await access(path, constants.R_OK).catch((error: unknown) => {
     throw unreadable(path, 'Sluice has no permission to read it', error);
   });
+}
+
+/**
+ * Opens a media file, and nothing but a file, whatever its name looks like to FFmpeg.
+ *
+ * @param within the folders that it has to be in, links followed; absent: any
+ * @throws {NamedError} INPUT_MISSING, INPUT_UNREADABLE or SOURCE_FORBIDDEN
+ */
+export async function openFile(
+  path: string,
+  signal: AbortSignal,
+  within?: readonly string[],
+): Promise<Input> {
+  await checkFile(path);
   const real = within ? await confinedPath(path, within) : path;
   try {
     const options = { protocol_whitelist: 'file', ...(within ? { format_whitelist: CONTAINERS } : {}) };

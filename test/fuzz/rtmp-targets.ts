@@ -12,6 +12,16 @@ import { parseAmf0, writeAmf0, writeEcmaArray } from '#util/amf0.ts';
 import { Amf3Reader } from '#util/amf3.ts';
 import { VirtualClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
+import {
+  ac3Frame,
+  ac3Track,
+  av1Keyframe,
+  av1Track,
+  vp8Keyframe,
+  vp8Track,
+  vp9Keyframe,
+  vp9Track,
+} from '../support/coded-samples.ts';
 import { aacTrack, h264Track, opusTrack, picture, sound } from '../support/fmp4-units.ts';
 import type { FuzzTarget } from './run.ts';
 
@@ -21,6 +31,14 @@ const tags = [
   sequenceHeader(opusTrack)!,
   unitBody(picture(0, { keyframe: true }), 80)!,
   unitBody(sound(0), 0)!,
+].map((parts) => Buffer.concat(parts));
+
+const codedTags = [
+  ...[av1Track, vp9Track, vp8Track].map((track) => sequenceHeader(track)!),
+  unitBody({ ...picture(0, { track: av1Track, keyframe: true }), payload: av1Keyframe }, 0)!,
+  unitBody({ ...picture(0, { track: vp9Track, keyframe: true }), payload: [vp9Keyframe] }, 0)!,
+  unitBody({ ...picture(0, { track: vp8Track, keyframe: true }), payload: [vp8Keyframe] }, 0)!,
+  unitBody({ ...sound(0, { track: ac3Track }), payload: [ac3Frame] }, 0)!,
 ].map((parts) => Buffer.concat(parts));
 
 const metadata = Buffer.concat([
@@ -215,7 +233,7 @@ export const rtmpTargets: readonly FuzzTarget[] = [
   },
   {
     name: 'FLV tags',
-    seeds: () => tags,
+    seeds: () => [...tags, ...codedTags],
     open: () => {
       const publish = publication();
       return {

@@ -4,6 +4,16 @@ import { Hub } from '#hub/hub.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { VideoTrack } from '#media/track.ts';
 import { VirtualClock } from '#util/clock.ts';
+import {
+  ac3Frame,
+  ac3Track,
+  av1Keyframe,
+  av1Track,
+  vp8Keyframe,
+  vp8Track,
+  vp9Keyframe,
+  vp9Track,
+} from '../../../test/support/coded-samples.ts';
 import { aacTrack, opusTrack } from '../../../test/support/fmp4-units.ts';
 import { FlvIngest } from './ingest.ts';
 import { FlvTagType, sequenceHeader, unitBody } from './write.ts';
@@ -56,6 +66,34 @@ describe('what a publisher sends in FLV', () => {
     expect(sounds.at(-1)!.pts).toBe(1360 * 48);
     expect(pictures.at(-1)!.ntp - sounds.at(-1)!.ntp).toBeCloseTo(80, 1);
   });
+
+  it.each([
+    ['av1', av1Track, av1Keyframe],
+    ['vp9', vp9Track, [vp9Keyframe]],
+    ['vp8', vp8Track, [vp8Keyframe]],
+  ] as const)(
+    'becomes a stream of %s and AC-3, with a configuration in front and without',
+    (codec, track, payload) => {
+      for (const isConfigured of [true, false]) {
+        const { clock, hub, units, send } = open();
+        const keyframe: AccessUnit = { ...picture, track, payload };
+        const frame: AccessUnit = { ...picture, track: ac3Track, payload: [ac3Frame] };
+        if (isConfigured) send(FlvTagType.video, 0, sequenceHeader(track)!);
+        for (let n = 0; n < 10; n++) {
+          send(FlvTagType.video, n * 32, unitBody(keyframe, 0)!);
+          send(FlvTagType.audio, n * 32, unitBody(frame, 0)!);
+          clock.advance(32);
+        }
+        const { tracks } = hub.get('live')!;
+        expect(tracks.map(({ format }) => format.codec)).toEqual([codec, 'ac3']);
+        expect(tracks[0]!.format).toEqual(track.format);
+        expect(tracks[1]).toMatchObject({ clockRate: 48_000, format: ac3Track.format });
+        const [last] = units.filter((unit) => unit.track.format.kind === 'video').slice(-1);
+        expect(last).toMatchObject({ pts: 288 * 90, dts: 288 * 90, keyframe: true, payload });
+        expect(units.at(-1)).toMatchObject({ pts: 9 * 1536, payload: [ac3Frame] });
+      }
+    },
+  );
 
   it('is published after a second without sound, and gets its sound when that comes late', () => {
     const { clock, hub, send, video } = open();

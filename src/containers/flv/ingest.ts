@@ -1,8 +1,6 @@
 import { aacFormat, aacFrameDuration } from '#codecs/aac.ts';
-import { readAvcc, readHvcc, splitLengthPrefixed } from '#codecs/configuration-record.ts';
+import { AC3_FRAME_SAMPLES, ac3Format, parseAc3Frame } from '#codecs/ac3.ts';
 import { pcmaFormat, pcmuFormat } from '#codecs/g711.ts';
-import { h264Format } from '#codecs/h264.ts';
-import { h265Format } from '#codecs/h265.ts';
 import { VideoIngest } from '#codecs/ingest.ts';
 import { mp3Format, parseMp3Header } from '#codecs/mp3.ts';
 import { opusFormat, opusPacketDuration } from '#codecs/opus.ts';
@@ -15,6 +13,7 @@ import type { Clock } from '#util/clock.ts';
 import { MessageTime } from './message-time.ts';
 import { SoundClock } from './sound-clock.ts';
 import { type AudioTag, parseAudioTag, parseVideoTag, type VideoTag } from './tags.ts';
+import { isSelfDescribing, type VideoCoding, videoCoding } from './video-coding.ts';
 import { FlvTagType } from './write.ts';
 
 const VIDEO_ID = 0;
@@ -59,7 +58,14 @@ export class FlvIngest {
   readonly #streamClock = new StreamClock().track(0, 1000);
   readonly #time = new MessageTime();
   #publication: FlvPublication | undefined;
-  #video: { readonly ingest: VideoIngest; readonly lengthSize: number; readonly record: Buffer } | undefined;
+  #video:
+    | {
+        readonly codec: VideoTag['codec'];
+        readonly ingest: VideoIngest;
+        readonly split: VideoCoding['split'];
+        readonly record: Buffer;
+      }
+    | undefined;
   #lastDts: number | undefined;
   #audio: { readonly track: AudioTrack; readonly clock: SoundClock } | undefined;
   /** Kinds that `onMetaData` promises; undefined without one. */
@@ -110,41 +116,40 @@ export class FlvIngest {
 
   #picture(tag: VideoTag, timestamp: number): void {
     if (tag.kind === 'config') return this.#configureVideo(tag);
+    if (this.#video?.codec !== tag.codec && isSelfDescribing(tag.codec)) {
+      this.#configureVideo({ codec: tag.codec, data: Buffer.alloc(0) });
+    }
     const video = this.#video;
-    if (!video) return;
+    if (video?.codec !== tag.codec) return;
     const ms = this.#time.unwrap(timestamp);
     let dts = ms * 90;
     const pts = (ms + tag.compositionTime) * 90;
     // Two pictures in one millisecond: the later one is decoded a tick later.
     if (this.#lastDts === dts && pts > dts) dts++;
-    const picture = video.ingest.push(
-      splitLengthPrefixed(tag.data, video.lengthSize),
-      pts,
-      Math.min(dts, pts),
-    );
+    const picture = video.ingest.push(video.split(tag.data), pts, Math.min(dts, pts));
     if (!picture) return;
     this.#lastDts = dts;
     const capture = this.#streamClock.captureAt(ms, this.#options.clock.now()) + tag.compositionTime;
     this.#give({ ...picture, pts, ntp: capture });
   }
 
-  #configureVideo(tag: VideoTag): void {
-    if (this.#video?.record.equals(tag.data) && this.#video.ingest.track.format.codec === tag.codec) return;
-    const isH264 = tag.codec === 'h264';
-    const { lengthSize, parameterSets } = isH264 ? readAvcc(tag.data) : readHvcc(tag.data);
-    // Copies: the format outlives the receive buffers that these are slices of.
-    const sets = parameterSets.map((nal) => Buffer.from(nal));
-    const format = isH264 ? h264Format(sets) : h265Format(sets);
+  #configureVideo({ codec, data }: Pick<VideoTag, 'codec' | 'data'>): void {
+    const isSame = this.#video?.codec === codec;
+    if (isSame && this.#video?.record.equals(data)) return;
+    const { format, split } = videoCoding(codec, data);
+    // It says nothing that the keyframes did not say already.
+    if (isSame && isSelfDescribing(codec) && format.width === 0) return;
     const track: VideoTrack = { id: VIDEO_ID, clockRate: 90_000, format };
-    const isOther = this.#video !== undefined && this.#video.ingest.track.format.codec !== tag.codec;
+    const isOther = this.#video !== undefined && !isSame;
     const isLate = this.#video === undefined && this.published;
-    this.#video = { ingest: new VideoIngest(track), lengthSize, record: Buffer.from(tag.data) };
+    this.#video = { codec, ingest: new VideoIngest(track), split, record: Buffer.from(data) };
     if (isOther || isLate) this.#republish();
   }
 
   #sound(tag: AudioTag, timestamp: number): void {
     const data = tag.data;
-    if (tag.kind === 'config' || !this.#audio) {
+    // Every frame of AC-3 says how it is coded.
+    if (tag.kind === 'config' || !this.#audio || tag.codec === 'ac3') {
       const format = audioFormat(tag);
       if (format) this.#configureAudio(format);
     }
@@ -215,6 +220,10 @@ function audioFormat(tag: AudioTag): AudioFormat | undefined {
       return tag.kind === 'config' && tag.data.length >= 2 ? aacFormat(Buffer.from(tag.data)) : undefined;
     case 'opus':
       return opusFormat(tag.kind === 'config' ? (tag.data[9] ?? 2) : 2);
+    case 'ac3': {
+      const info = tag.kind === 'frame' ? parseAc3Frame(tag.data) : undefined;
+      return info && ac3Format(info);
+    }
     case 'mp3': {
       const header = tag.kind === 'frame' ? parseMp3Header(tag.data) : undefined;
       return header && mp3Format(header.sampleRate, header.channels);
@@ -230,6 +239,7 @@ function audioFormat(tag: AudioTag): AudioFormat | undefined {
 function frameDuration(format: AudioFormat, frame: Buffer): number {
   if (format.codec === 'aac') return aacFrameDuration(format, format.sampleRate);
   if (format.codec === 'opus') return opusPacketDuration(frame);
+  if (format.codec === 'ac3') return AC3_FRAME_SAMPLES;
   if (format.codec === 'mp3') return parseMp3Header(frame)?.samples ?? 1152;
   return frame.length / format.channels;
 }

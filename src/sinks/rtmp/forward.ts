@@ -52,7 +52,7 @@ class RtmpForward implements ForwardConnection {
       { purpose: 'publish', clock, trust },
     );
     this.#listeners = [
-      stream.events.on('replaced', () => this.#compare()),
+      stream.events.on('tracks', () => this.#compare()),
       stream.events.on('ended', (reason) => this.#end(reason)),
     ];
   }
@@ -118,7 +118,7 @@ class RtmpForward implements ForwardConnection {
     };
   }
 
-  /** The publisher is another one; where it brings other tracks, the connection has to begin anew. */
+  /** With other tracks (of another publisher, or once sound has shown its parameters) the connection begins anew. */
   #compare(): void {
     if (this.#tracks.length === 0) return;
     const { stream } = this.#target;

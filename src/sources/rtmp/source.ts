@@ -1,7 +1,7 @@
 import { RtmpConnection } from '#clients/rtmp/connection.ts';
 import type { ServerTrust } from '#clients/socket.ts';
 import { FlvIngest } from '#containers/flv/ingest.ts';
-import type { Hub } from '#hub/hub.ts';
+import type { Publishing } from '#hub/publication.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
@@ -9,7 +9,8 @@ import { type Attempt, type AttemptEvents, Attempts } from '../attempts.ts';
 import type { SourceTask } from '../contract.ts';
 
 export interface RtmpSourceOptions {
-  readonly hub: Hub;
+  /** Where it is published. */
+  readonly hub: Publishing;
   /** Name of the stream that is published. */
   readonly stream: string;
   /** With credentials where they are needed. */

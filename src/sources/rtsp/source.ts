@@ -1,7 +1,7 @@
 import { RtspConnection } from '#clients/rtsp/connection.ts';
 import { parseTarget } from '#clients/rtsp/target.ts';
 import type { ServerTrust } from '#clients/socket.ts';
-import type { Hub } from '#hub/hub.ts';
+import type { Publishing } from '#hub/publication.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
@@ -14,7 +14,8 @@ import { type MediaTransport, WorkingTransports } from './working-transports.ts'
 const UDP_SILENCE_MS = 3000;
 
 export interface RtspSourceOptions {
-  readonly hub: Hub;
+  /** Where it is published. */
+  readonly hub: Publishing;
   /** Name of the stream that is published. */
   readonly stream: string;
   /** With credentials where they are needed. */

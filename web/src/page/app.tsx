@@ -12,7 +12,7 @@ import { View } from './view.tsx';
 const FIRST_CHOICE = 'demo';
 
 export function App(): ReactNode {
-  const [{ stream: asked, mode, view }, change] = useUrlState();
+  const [{ stream: asked, mode, via, view }, change] = useUrlState();
   const connected = useServerEvents();
   const streams = useStreams();
   const list = streams.data ?? [];
@@ -45,6 +45,8 @@ export function App(): ReactNode {
           info={list.find((stream) => stream.name === chosen)}
           mode={mode}
           onMode={(next) => change({ stream: chosen, mode: next })}
+          via={via}
+          onVia={(next) => change({ stream: chosen, via: next })}
         />
       )}
     </div>

@@ -2,5 +2,5 @@
 export function toneOf(state: string): 'good' | 'bad' | 'warning' | 'off' {
   if (state === 'live') return 'good';
   if (state === 'failed') return 'bad';
-  return state === 'held' || state === 'waiting' ? 'warning' : 'off';
+  return state === 'held' || state === 'standby' || state === 'waiting' ? 'warning' : 'off';
 }

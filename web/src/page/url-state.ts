@@ -1,4 +1,5 @@
 import { useCallback, useSyncExternalStore } from 'react';
+import { RUNGS, type Via } from '../player/ladder.ts';
 import type { PlayMode } from '../player/overlay.ts';
 
 /** What of the page stands in its address. */
@@ -7,13 +8,16 @@ export interface UrlState {
   readonly mode: PlayMode;
   /** `streams`: those of the configuration; absent: one stream is watched. */
   readonly view?: 'streams' | undefined;
+  /** The way in which the stream is to come; undefined: as this browser did it last, else the best that works. */
+  readonly via: Via | undefined;
 }
 
 export function parseUrl(search: string): UrlState {
   const parameters = new URLSearchParams(search);
   const mode = parameters.get('mode') === 'live' ? 'live' : 'in-step';
+  const via = (['auto', ...RUNGS] as const).find((one) => one === parameters.get('via'));
   const view = parameters.get('view') === 'streams' ? 'streams' : undefined;
-  return { stream: parameters.get('stream') || undefined, mode, view };
+  return { stream: parameters.get('stream') || undefined, mode, via, view };
 }
 
 /** Slashes of stream names stay readable; what is as by default is left out. */
@@ -22,6 +26,7 @@ export function formatUrl(state: UrlState): string {
   if (state.stream) parts.push(`stream=${encodeURIComponent(state.stream).replaceAll('%2F', '/')}`);
   if (state.view) parts.push(`view=${state.view}`);
   if (state.mode !== 'in-step') parts.push(`mode=${state.mode}`);
+  if (state.via !== undefined) parts.push(`via=${state.via}`);
   return parts.length > 0 ? `/?${parts.join('&')}` : '/';
 }
 

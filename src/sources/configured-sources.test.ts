@@ -1,12 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { OnDemand } from '#hub/on-demand.ts';
 import { VirtualClock } from '#util/clock.ts';
-import {
-  ConfiguredSources,
-  type FileSettings,
-  type PatternSources,
-  type SourceSettings,
-} from './configured.ts';
+import type { FileSettings, PatternSources, SourceSettings } from './configured.ts';
+import { ConfiguredSources } from './configured-sources.ts';
 
 const file = (stream: string, more: Partial<FileSettings> = {}): FileSettings => ({
   kind: 'file',
