@@ -31,7 +31,14 @@ import { looksHashed } from '#util/password-hash.ts';
 import { TcpPort } from '#util/tcp-port.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { ConfigurationFile, type ConfigurationSource } from './configuration-file.ts';
-import { checkDetection, configuredStreams } from './configured-streams.ts';
+import {
+  byPattern,
+  checkDetection,
+  configuredStreams,
+  detectionOf,
+  patternSources,
+  patternStreams,
+} from './configured-streams.ts';
 import { connectHooks } from './connect-hooks.ts';
 import { type BusTopics, connectRuns } from './connect-runs.ts';
 import { forwardOpeners } from './forward-openers.ts';
@@ -50,6 +57,7 @@ import {
 } from './settings.ts';
 import { sourceTask } from './source-task.ts';
 import { picturesStarter } from './start-pictures.ts';
+import { StreamEntries } from './stream-entries.ts';
 import { TroubleLog } from './trouble-log.ts';
 import { letTunnelsIn } from './tunnel-door.ts';
 import { routeUpgrades } from './upgrades.ts';
@@ -83,8 +91,9 @@ export async function createServer(
   const log = logs.logger;
   setListenerErrorHandler((error, event) => log.error({ err: error }, `a listener of "${event}" failed`));
   const streams = configuredStreams(config);
+  const patterns = patternStreams(config);
   const algorithms = await configuredAlgorithms(config);
-  checkDetection(streams, algorithms, options.source?.file);
+  checkDetection(detectionOf(streams, patterns), algorithms, options.source?.file);
   let rooms: Rooms | undefined;
   const place: Place = {
     get host() {
@@ -140,7 +149,11 @@ export async function createServer(
   const sourceEvents = connectHooks(hub, hooks);
   const bus = new MemoryBus<BusTopics>();
   connectRuns({ hub, runs, bus, workers, log });
-  for (const { stream, detect } of streams) if (detect.length > 0) runs.setDefaults(stream, detect);
+  runs.configure(
+    algorithms,
+    new Map(streams.map(({ stream, detect }) => [stream, detect])),
+    (name) => byPattern(patterns, name)?.detect ?? [],
+  );
 
   const api = createApi({
     hub,
@@ -155,6 +168,7 @@ export async function createServer(
     hooks: () => hooks.list(),
     forwards: () => forwards?.list() ?? [],
     configuration: () => file?.state,
+    entries: new StreamEntries({ file: () => file, config: () => rooms?.config ?? config }),
     access,
     place,
     version,
@@ -279,6 +293,7 @@ export async function createServer(
     (await TcpPort.take(httpAddress(config))).giveTo(api.server);
     sources = new ConfiguredSources({
       settings: streams.flatMap(({ source }) => source ?? []),
+      patterns: patternSources(patterns, config),
       start: (settings, onState, part) => {
         const where = part === 'fill' ? hub.fills : hub;
         if (settings.kind === 'rtsp') {

@@ -8,10 +8,14 @@ export function sourceTask(
 ): TaskSpec {
   const where = { stream: settings.stream, ...(part ? { part } : {}) };
   switch (settings.kind) {
-    case 'file':
-      return { ...where, kind: 'file-source', path: settings.path, loop: settings.loop };
-    case 'network':
-      return { ...where, kind: 'network-source', url: settings.url };
+    case 'file': {
+      const { path, loop, within } = settings;
+      return { ...where, kind: 'file-source', path, loop, ...(within ? { within } : {}) };
+    }
+    case 'network': {
+      const { url, restricted, insecure = false } = settings;
+      return { ...where, kind: 'network-source', url, ...(restricted ? { guard: { insecure } } : {}) };
+    }
     case 'test':
       return { ...where, kind: 'test-source' };
   }

@@ -169,6 +169,7 @@ describe('the configuration', () => {
         { algorithm: 'nanodet', parameters: {} },
         { algorithm: 'b', parameters: { fps: 2 } },
       ],
+      restricted: false,
       forward: [],
     });
     const camera = 'rtsp://u:p@camera/live';
@@ -230,6 +231,7 @@ describe('what is written about the configuration', () => {
       'test',
       'yard/gate-4',
       'yard/gate-1',
+      '~^cam-(\\d{1,3})$',
     ]);
   });
 

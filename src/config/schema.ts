@@ -226,8 +226,33 @@ export const configSchema = section({
   }),
   streams: z.record(z.string(), streamSchema, { error: 'must be a map of stream names' }).default({}).meta({
     title: 'Streams',
-    description: 'Streams by name, e.g. `yard/gate-1`. A stream that is only published needs no entry.',
+    description:
+      'Streams by name, e.g. `yard/gate-1`, or by a pattern of names. A stream that is only published needs no entry.',
   }),
+  sources: section({
+    allowLocal: yesOrNo().default(false).meta({
+      title: 'Local sources over the API',
+      description:
+        'Sources that are given over the API may lead anywhere: to any file, to this machine, its cable and the metadata service of its cloud. When false, they may not, after a restart neither (see `restricted` of a stream); what stands in this file by your own hand always may.',
+    }),
+    folders: z
+      .array(z.string({ error: 'must be a path' }).min(1, { error: 'must be a path' }), {
+        error: 'must be a list of folders',
+      })
+      .default([])
+      .meta({
+        title: 'Folders for the API',
+        description:
+          'Folders, relative to the configuration file, from which the API may take files as sources, with all that is below them. Empty: none.',
+      }),
+    patternStreams: wholeNumber(1, 10_000).default(64).meta({
+      title: 'Most streams of patterns',
+      description:
+        'So many streams may have the source of an entry whose key is a pattern, at a time; who wants one more is refused.',
+    }),
+  })
+    .prefault({})
+    .meta({ title: 'Sources', description: 'What sources may do.' }),
   hooks: z.array(hookSchema, { error: 'must be a list of hooks' }).default([]).meta({
     title: 'Hooks',
     description: 'Who is told what happens to streams; `/api/hooks` says how it went.',

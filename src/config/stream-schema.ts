@@ -6,26 +6,25 @@ import { sourceKind } from './source.ts';
 const algorithmRule = 'must be the id of an algorithm: small letters, digits and "-"';
 const algorithmId = z.string({ error: algorithmRule }).regex(/^[a-z0-9-]+$/, { error: algorithmRule });
 
+/** An algorithm and its parameters, as they are when the entry was read. */
+export const detectWish = section({
+  algorithm: algorithmId.meta({
+    title: 'Algorithm',
+    description: 'Id of the algorithm, e.g. `people`.',
+  }),
+  parameters: z
+    .record(z.string(), z.unknown(), { error: 'must be a map of parameters and their values' })
+    .default({})
+    .meta({
+      title: 'Parameters',
+      description: 'Values that differ from the defaults in the manifest of the algorithm.',
+    }),
+});
+
 const detect = z
-  .union(
-    [
-      algorithmId,
-      section({
-        algorithm: algorithmId.meta({
-          title: 'Algorithm',
-          description: 'Id of the algorithm, e.g. `people`.',
-        }),
-        parameters: z
-          .record(z.string(), z.unknown(), { error: 'must be a map of parameters and their values' })
-          .default({})
-          .meta({
-            title: 'Parameters',
-            description: 'Values that differ from the defaults in the manifest of the algorithm.',
-          }),
-      }),
-    ],
-    { error: 'must be the id of an algorithm, or a map with `algorithm` and `parameters`' },
-  )
+  .union([algorithmId, detectWish], {
+    error: 'must be the id of an algorithm, or a map with `algorithm` and `parameters`',
+  })
   .transform((value) => (typeof value === 'string' ? { algorithm: value, parameters: {} } : value));
 
 const sourceRule =
@@ -42,8 +41,8 @@ const address = () =>
 
 const standbyRule = 'must be the path of a picture or of a video file';
 
-/** One entry of `streams`. */
-export const streamSchema = section({
+/** The keys of one entry of `streams`, each with its own rule. */
+export const streamShape = {
   source: address().optional().meta({
     title: 'Source',
     description:
@@ -106,7 +105,15 @@ export const streamSchema = section({
       'Algorithms that look at the stream while somebody watches it; each an id, or a map with `algorithm` and `parameters`.',
   }),
   forward: forwardSchema,
-})
+  restricted: yesOrNo().default(false).meta({
+    title: 'Restricted',
+    description:
+      'Stands where the API wrote the source: it may lead nowhere but where `sources` lets the API lead. Take the key out to trust the source as if it were yours.',
+  }),
+};
+
+/** One entry of `streams`. */
+export const streamSchema = section(streamShape)
   .refine(({ source, transport }) => transport !== 'udp' || !/^rtsps:/i.test(source ?? ''), {
     error: 'cannot be `udp` for an rtsps:// source, whose media come inside the encrypted connection',
     path: ['transport'],
@@ -125,4 +132,7 @@ export const streamSchema = section({
   });
 
 /** The keys of a stream. */
-export const streamKeys: readonly string[] = Object.keys(streamSchema.shape);
+export const streamKeys: readonly string[] = Object.keys(streamShape);
+
+/** One entry of `streams`, complete with defaults. */
+export type StreamEntry = z.output<typeof streamSchema>;

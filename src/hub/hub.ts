@@ -78,7 +78,7 @@ export class Hub implements Publishing {
 
   /**
    * The stream of that name; one that comes on demand is fetched, and whoever asks is held meanwhile.
-   * @throws NamedError STREAM_NOT_FOUND, SOURCE_NOT_READY
+   * @throws NamedError STREAM_NOT_FOUND, SOURCE_NOT_READY, SOURCE_LIMIT
    */
   wanted(name: string, signal?: AbortSignal): Promise<Stream> {
     return this.onDemand.wanted(name, signal);

@@ -20,7 +20,8 @@ export type Part = 'fill' | 'standby';
 export type TaskSpec =
   /**
    * Publish a file as stream `stream`, at real-time pace, keeping its timestamps. The files of a folder follow each
-   * other in the order of their names; a picture stands still.
+   * other in the order of their names; a picture stands still. With `within`, what is read has to be in one of these
+   * folders, links followed.
    */
   | {
       readonly kind: 'file-source';
@@ -28,9 +29,19 @@ export type TaskSpec =
       readonly path: string;
       readonly loop: boolean;
       readonly part?: Part;
+      readonly within?: readonly string[];
     }
-  /** Publish what comes from `url` (http, https, srt, udp), with its timestamps, until it ends or is silent. */
-  | { readonly kind: 'network-source'; readonly stream: string; readonly url: string; readonly part?: Part }
+  /**
+   * Publish what comes from `url` (http, https, srt, udp), with its timestamps, until it ends or is silent. With `guard`,
+   * nothing may lead to this machine, its cable or its cloud; `insecure`: any certificate is taken then.
+   */
+  | {
+      readonly kind: 'network-source';
+      readonly stream: string;
+      readonly url: string;
+      readonly part?: Part;
+      readonly guard?: { readonly insecure: boolean };
+    }
   /** Publish a moving test picture with sound. */
   | { readonly kind: 'test-source'; readonly stream: string; readonly part?: Part }
   /**

@@ -10,6 +10,11 @@ interface CommonSettings {
   readonly stream: string;
   /** The source is there while somebody wants the stream, within these limits; undefined: always. */
   readonly onDemand: OnDemandLimits | undefined;
+  /**
+   * Somebody gave it who may not lead us everywhere (the API, or the name of the stream itself): an address may not be
+   * one of this machine, its cable or its cloud, whatever its name is pointed at and wherever it redirects to.
+   */
+  readonly restricted?: true;
   /** A second source, for the kinds of media that this one does not have. */
   readonly fill?: SourceSettings | undefined;
   /** What is shown while the source is gone. */
@@ -28,6 +33,8 @@ export interface FileSettings extends CommonSettings {
   /** Absolute path of a file, a folder of files, or a picture. */
   readonly path: string;
   readonly loop: boolean;
+  /** Where it is restricted: the folders that the path has to be in, links followed. */
+  readonly within?: readonly string[];
 }
 
 export interface NetworkSettings extends CommonSettings {
@@ -35,6 +42,8 @@ export interface NetworkSettings extends CommonSettings {
   readonly kind: 'network';
   /** With credentials. */
   readonly url: string;
+  /** Where it is restricted, and `https`: any certificate is taken. */
+  readonly insecure?: boolean;
 }
 
 export interface TestSettings extends CommonSettings {
@@ -94,6 +103,14 @@ export type StartSource = (
   onState: (status: SourceTask['status']) => void,
   part?: 'fill',
 ) => SourceTask;
+
+/** Streams that come by their names alone; all of them on demand. */
+export interface PatternSources {
+  /** The source of a stream of that name; undefined where no pattern has one for it. */
+  readonly find: (name: string) => SourceSettings | undefined;
+  /** How many may be there at a time. */
+  readonly max: number;
+}
 
 /** Begins what stands in for a stream's source, in the codecs and the size of these tracks; as {@link StartSource}. */
 export type StartStandby = (
