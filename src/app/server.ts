@@ -155,8 +155,9 @@ export async function createServer(
       mjpeg: pictures.mjpeg,
       'live.flv': (request, response, target) => flv.handleRequest(request, response, target),
       whep: webrtc.whep,
+      whip: webrtc.whip,
     },
-    folders: { hls: hls.file, whep: webrtc.whep },
+    folders: { hls: hls.file, whep: webrtc.whep, whip: webrtc.whip },
   });
   const results = new ResultsSocket({ runs, bus });
   const events = new EventsSocket({ hub, runs });

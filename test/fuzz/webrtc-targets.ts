@@ -10,7 +10,7 @@ import { h264Track, opusTrack } from '../support/fmp4-units.ts';
 import type { FuzzTarget } from './run.ts';
 
 const ICE = { ufrag: 'ours', password: 'secret' };
-const FROM = { address: '192.0.2.1', port: 5000 };
+const FROM = { address: '192.0.2.1', port: 5000, protocol: 'udp' } as const;
 
 const OFFER = [
   'v=0',

@@ -1,4 +1,7 @@
 import { isAudio, isVideo, type Track } from '#media/track.ts';
+import type { IceCredentials } from '../ice/agent.ts';
+import type { IceCandidate } from '../ice/candidate.ts';
+import { formatLines, rejectedLines, sessionLines, transportLines } from './webrtc-lines.ts';
 import type { OfferedFormat, OfferedMedia, WebRtcOffer } from './webrtc-offer.ts';
 
 /** A track that goes to the browser, in which media section and as which payload type. */
@@ -60,73 +63,46 @@ export interface WebRtcAnswerOptions {
   readonly offer: WebRtcOffer;
   /** What is sent; other sections are refused. */
   readonly tracks: readonly (AnsweredTrack & { readonly ssrc: number })[];
-  readonly ice: { readonly ufrag: string; readonly password: string };
+  readonly ice: IceCredentials;
   /** SHA-256 of our certificate, in hex pairs with colons. */
   readonly fingerprint: string;
-  readonly candidates: readonly { readonly address: string; readonly port: number }[];
+  readonly candidates: readonly IceCandidate[];
   readonly cname: string;
 }
 
+/** Feedback of viewers that we understand. */
+const FEEDBACK = /^(nack|nack pli|ccm fir)$/;
+
 /** The answer of a server that only sends: ICE lite, DTLS passive, everything in one bundle (RFC 8829). */
 export function buildWebRtcAnswer(options: WebRtcAnswerOptions): string {
-  const { offer, tracks, ice, fingerprint } = options;
+  const { offer, tracks } = options;
   const of = (media: OfferedMedia) => tracks.find(({ mid }) => mid === media.mid);
   const mids = offer.medias.filter(of).map(({ mid }) => mid);
-  const lines = [
-    'v=0',
-    'o=- 1 1 IN IP4 127.0.0.1',
-    's=-',
-    't=0 0',
-    `a=group:BUNDLE ${mids.join(' ')}`,
-    'a=ice-lite',
-    'a=msid-semantic: WMS sluice',
-  ];
+  const lines = [...sessionLines(mids), 'a=ice-lite', 'a=msid-semantic: WMS sluice'];
   for (const media of offer.medias) {
     const answered = of(media);
     if (!answered) {
-      const type = media.formats[0]?.payloadType ?? 0;
-      lines.push(
-        `m=${media.kind} 0 ${media.protocol} ${media.kind === 'application' ? 'webrtc-datachannel' : type}`,
-      );
-      lines.push('c=IN IP4 0.0.0.0', 'a=inactive', `a=mid:${media.mid}`);
+      lines.push(...rejectedLines(media));
       continue;
     }
     lines.push(
       `m=${media.kind} 9 ${media.protocol} ${answered.format.payloadType}`,
       'c=IN IP4 0.0.0.0',
-      `a=ice-ufrag:${ice.ufrag}`,
-      `a=ice-pwd:${ice.password}`,
-      `a=fingerprint:sha-256 ${fingerprint}`,
-      'a=setup:passive',
+      ...transportLines({ ...options, setup: 'passive' }),
       `a=mid:${media.mid}`,
       'a=sendonly',
       'a=rtcp-mux',
       'a=rtcp-rsize',
-      ...formatLines(answered),
+      ...formatLines(answered.format, { parameters: stereo(answered.track), feedback: FEEDBACK }),
       `a=msid:sluice ${media.mid}`,
       `a=ssrc:${answered.ssrc} cname:${options.cname}`,
     );
-    // All sections share the transport of the first; its candidates are enough, and harmless in the others.
-    options.candidates.forEach(({ address, port }, i) => {
-      lines.push(`a=candidate:${i + 1} 1 udp ${2_130_706_431 - i} ${address} ${port} typ host`);
-    });
-    lines.push('a=end-of-candidates');
   }
   return `${lines.join('\r\n')}\r\n`;
 }
 
-function formatLines({ track, format }: AnsweredTrack): string[] {
-  const { payloadType, encodingName, clockRate, channels, fmtp, feedback } = format;
-  const name = encodingName === 'OPUS' ? 'opus' : encodingName;
-  const parameters = [...fmtp].map(([key, value]) => (value === '' ? key : `${key}=${value}`));
-  if (track.format.codec === 'opus' && track.format.kind === 'audio' && track.format.channels > 1) {
-    // Without it a browser plays the left channel only (RFC 7587 section 7).
-    parameters.push('stereo=1', 'sprop-stereo=1');
-  }
-  const understood = feedback.filter((value) => /^(nack|nack pli|ccm fir)$/.test(value));
-  return [
-    `a=rtpmap:${payloadType} ${name}/${clockRate}${channels > 1 ? `/${channels}` : ''}`,
-    ...(parameters.length > 0 ? [`a=fmtp:${payloadType} ${parameters.join(';')}`] : []),
-    ...understood.map((value) => `a=rtcp-fb:${payloadType} ${value}`),
-  ];
+/** Without it a browser plays the left channel only (RFC 7587 section 7). */
+function stereo({ format }: Track): readonly string[] {
+  const isStereo = format.kind === 'audio' && format.codec === 'opus' && format.channels > 1;
+  return isStereo ? ['stereo=1', 'sprop-stereo=1'] : [];
 }

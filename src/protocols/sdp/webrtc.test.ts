@@ -112,7 +112,10 @@ describe('what a browser is sent', () => {
       tracks,
       ice: { ufrag: 'ours', password: 'secret' },
       fingerprint: 'AA:BB',
-      candidates: [{ address: '192.0.2.1', port: 8189 }],
+      candidates: [
+        { address: '192.0.2.1', port: 8189, protocol: 'udp' },
+        { address: '192.0.2.1', port: 8189, protocol: 'tcp' },
+      ],
       cname: 'yard',
     });
     const lines = answer.split('\r\n');
@@ -127,6 +130,7 @@ describe('what a browser is sent', () => {
         'a=fmtp:111 minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1',
         'm=application 0 UDP/DTLS/SCTP webrtc-datachannel',
         'a=candidate:1 1 udp 2130706431 192.0.2.1 8189 typ host',
+        'a=candidate:2 1 tcp 1520434943 192.0.2.1 8189 typ host tcptype passive',
       ]),
     );
     expect(answer).not.toContain('transport-cc');

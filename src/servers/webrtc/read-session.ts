@@ -1,25 +1,18 @@
-import { randomBytes } from 'node:crypto';
 import { Pacer } from '#feeds/rtp/pacer.ts';
+import { framedPackets, WebRtcFeedWriter } from '#feeds/webrtc/feed-writer.ts';
 import type { Feed } from '#hub/feed.ts';
 import { Reader, type ReaderLimits } from '#hub/reader.ts';
 import type { Stream } from '#hub/stream.ts';
 import type { Transport } from '#hub/transport.ts';
-import { IceLiteAgent, type IceRemote } from '#protocols/ice/lite-agent.ts';
+import type { DtlsIdentity } from '#protocols/dtls/endpoint.ts';
 import { parseRtcp, type RtcpPacket } from '#protocols/rtcp/packet.ts';
 import { isRtcp } from '#protocols/rtp/packet.ts';
 import type { AnsweredTrack } from '#protocols/sdp/webrtc-answer.ts';
-import type { MasterKey } from '#protocols/srtp/keys.ts';
-import { SrtpReceiver, SrtpSender } from '#protocols/srtp/srtp.ts';
-import type { StunMessage } from '#protocols/stun/message.ts';
 import type { Clock } from '#util/clock.ts';
 import { RateLimit } from '#util/rate-limit.ts';
-import { DtlsEndpoint, type DtlsIdentity } from './dtls.ts';
-import { framedPackets, WebRtcFeedWriter } from './feed-writer.ts';
-import type { UdpDoor, UdpPeer } from './udp-door.ts';
+import type { MediaDoor } from './media-door.ts';
+import { ServerPeer } from './server-peer.ts';
 
-/** From the answer to the keys; a browser that may not send UDP never gets there. */
-const CONNECT_MS = 20_000;
-const WATCH_MS = 2000;
 /** Packets that a viewer is sent again in a second, twice what 2 Mbit/s has: a hole must not become a flood. */
 const MAX_RESENT = 512;
 
@@ -36,7 +29,7 @@ export interface ReadSessionOptions {
   readonly identity: DtlsIdentity;
   /** SHA-256 of the browser's certificate. */
   readonly fingerprint: string;
-  readonly door: UdpDoor;
+  readonly door: MediaDoor;
   readonly clock: Clock;
   readonly limits: ReaderLimits;
   readonly remote: string;
@@ -44,48 +37,39 @@ export interface ReadSessionOptions {
   readonly onEnd: (reason: string) => void;
 }
 
-/** One browser that reads: ICE, DTLS and SRTP of its own around the packets of a feed that all share. */
-export class ReadSession implements UdpPeer, Transport {
+/** One browser that reads: a connection of its own around the packets of a feed that all share. */
+export class ReadSession implements Transport {
   readonly #options: ReadSessionOptions;
-  readonly #agent: IceLiteAgent;
   readonly #payloadTypes: ReadonlyMap<number, number>;
   readonly #pacer: Pacer<{ readonly bytes: Buffer }>;
   readonly #resent = new RateLimit(MAX_RESENT);
   readonly #lost = new Map<number, number>();
-  readonly #since: number;
-  #dtls: DtlsEndpoint | undefined;
-  #sender: SrtpSender | undefined;
-  #receiver: SrtpReceiver | undefined;
+  readonly peer: ServerPeer;
   #feed: Feed | undefined;
   #reader: Reader | undefined;
-  #cancelWatch: () => void;
-  #restarts = 0;
   #closed = false;
 
-  private constructor(options: ReadSessionOptions) {
+  private constructor(options: ReadSessionOptions, peer: ServerPeer) {
     this.#options = options;
-    const { clock, door } = options;
-    this.#since = clock.now();
-    this.#agent = new IceLiteAgent(newCredentials(), this.#since);
+    this.peer = peer;
     this.#payloadTypes = new Map(options.tracks.map(({ ssrc, format }) => [ssrc, format.payloadType]));
     this.#pacer = new Pacer({
-      clock,
+      clock: options.clock,
       send: ({ bytes }) => this.#send(bytes),
-      isBlocked: () => door.isFull,
+      isBlocked: () => peer.isBlocked,
     });
-    this.#cancelWatch = clock.after(WATCH_MS, () => this.#watch());
   }
 
   static async open(options: ReadSessionOptions): Promise<ReadSession> {
-    const session = new ReadSession(options);
-    session.#dtls = await DtlsEndpoint.open({
-      identity: options.identity,
-      fingerprint: options.fingerprint,
-      send: (bytes) => session.#sendTo(bytes),
-      onKeys: (local, remote) => session.#join(local, remote),
+    const peer: ServerPeer = await ServerPeer.open({
+      ...options,
+      onOpen: () => session.#join(),
+      onRtcp: (bytes) => {
+        for (const packet of parseRtcp(bytes)) session.#feedback(packet);
+      },
       onClose: (reason) => session.close(reason),
     });
-    options.door.register(session.ice.ufrag, session);
+    const session = new ReadSession(options, peer);
     return session;
   }
 
@@ -95,42 +79,6 @@ export class ReadSession implements UdpPeer, Transport {
 
   get streamName(): string {
     return this.#options.stream.name;
-  }
-
-  get ice(): { readonly ufrag: string; readonly password: string } {
-    return this.#agent.local;
-  }
-
-  /** Names this state of ICE (RFC 9725 section 4.3.1). */
-  get etag(): string {
-    return `"${this.id}-${this.#restarts}"`;
-  }
-
-  get door(): UdpDoor {
-    return this.#options.door;
-  }
-
-  /** New credentials, for a browser whose network changed. */
-  restartIce(): void {
-    this.#restarts++;
-    this.#agent.restart(newCredentials(), this.#options.clock.now());
-    this.door.register(this.ice.ufrag, this);
-  }
-
-  check(message: StunMessage, from: IceRemote): boolean {
-    const outcome = this.#agent.receive(message, from, this.#options.clock.now());
-    if (!outcome) return false;
-    this.door.send(outcome.answer, from);
-    return outcome.valid;
-  }
-
-  receive(bytes: Buffer): void {
-    const first = bytes[0] ?? 0;
-    if (first >= 20 && first <= 63) this.#dtls?.receive(bytes);
-    else if (first >= 128 && first <= 191 && isRtcp(bytes)) {
-      const opened = this.#receiver?.rtcp(bytes);
-      if (opened) for (const packet of parseRtcp(opened)) this.#feedback(packet);
-    }
   }
 
   /** Bytes of the feed: packets for all viewers. */
@@ -151,21 +99,16 @@ export class ReadSession implements UdpPeer, Transport {
   close(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#cancelWatch();
     this.#pacer.close();
-    this.#dtls?.close();
-    const { door, onEnd } = this.#options;
-    door.unregister(this);
+    this.peer.close();
     if (this.#feed && this.#reader) this.#feed.detach(this.#reader);
     this.#reader?.close(reason);
-    onEnd(reason);
+    this.#options.onEnd(reason);
   }
 
-  #join(local: MasterKey, remote: MasterKey): void {
+  #join(): void {
     if (this.#closed) return;
     const { id, remote: address, clock, limits, openFeed } = this.#options;
-    this.#sender = new SrtpSender(local);
-    this.#receiver = new SrtpReceiver(remote);
     try {
       this.#feed = openFeed();
     } catch {
@@ -182,19 +125,6 @@ export class ReadSession implements UdpPeer, Transport {
     });
     this.#feed.attach(this.#reader);
     if (this.#reader.counters.units === 0) this.#options.stream.requestKeyframe();
-  }
-
-  #watch(): void {
-    const now = this.#options.clock.now();
-    if (!this.#agent.hasConsent(now)) {
-      return this.close('The browser has not been heard of for 30 s.');
-    }
-    if (!this.#sender && now - this.#since > CONNECT_MS) {
-      return this.close(
-        `The browser did not connect within ${CONNECT_MS / 1000} s: is UDP port ${this.door.port} open to it?`,
-      );
-    }
-    this.#cancelWatch = this.#options.clock.after(WATCH_MS, () => this.#watch());
   }
 
   #feedback(packet: RtcpPacket): void {
@@ -226,20 +156,8 @@ export class ReadSession implements UdpPeer, Transport {
   }
 
   #send(packet: Buffer): void {
-    const sender = this.#sender;
-    if (!sender) return;
-    if (isRtcp(packet)) return this.#sendTo(sender.rtcp(packet));
+    if (isRtcp(packet)) return this.peer.sendRtcp(packet);
     const payloadType = this.#payloadTypes.get(packet.readUInt32BE(8));
-    if (payloadType !== undefined) this.#sendTo(sender.rtp(packet, payloadType));
+    if (payloadType !== undefined) this.peer.sendRtp(packet, payloadType);
   }
-
-  #sendTo(bytes: Buffer): void {
-    const { selected } = this.#agent;
-    if (selected && !this.#closed) this.door.send(bytes, selected);
-  }
-}
-
-/** RFC 8839 section 5.4 asks for 24 bits in the fragment and 128 in the password at least. */
-function newCredentials() {
-  return { ufrag: randomBytes(6).toString('hex'), password: randomBytes(18).toString('hex') };
 }

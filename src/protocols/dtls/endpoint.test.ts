@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DtlsClient } from 'werift';
-import type { MasterKey } from '#protocols/srtp/keys.ts';
-import { DtlsEndpoint, type DtlsIdentity, makeIdentity } from './dtls.ts';
+import type { MasterKey } from '../srtp/keys.ts';
+import { DtlsEndpoint, type DtlsIdentity, makeIdentity } from './endpoint.ts';
 
 let ours: DtlsIdentity;
 let theirs: DtlsIdentity;
