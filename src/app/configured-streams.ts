@@ -72,12 +72,14 @@ function sourceOf(stream: string, settings: Config['streams'][string]): SourceSe
   if (source === undefined) return undefined;
   const kind = sourceKind(source);
   const onDemand =
-    (settings.onDemand ?? (kind === 'rtsp' || kind === 'network'))
+    (settings.onDemand ?? (kind === 'rtsp' || kind === 'whep' || kind === 'network'))
       ? { startMs: settings.onDemandStartSeconds * 1000, closeMs: settings.onDemandCloseSeconds * 1000 }
       : undefined;
   switch (kind) {
     case 'rtsp':
       return { kind, stream, url: source, transport, onDemand, trust: { fingerprint, insecure } };
+    case 'whep':
+      return { kind, stream, url: source, onDemand, trust: { fingerprint, insecure } };
     case 'network':
       return { kind, stream, url: source, onDemand };
     case 'test':

@@ -22,6 +22,7 @@ import { WebRtcServer } from '#servers/webrtc/server.ts';
 import { ConfiguredSources } from '#sources/configured.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
 import { WorkingTransports } from '#sources/rtsp/working-transports.ts';
+import { WhepSource } from '#sources/whep/source.ts';
 import { setListenerErrorHandler } from '#util/emitter.ts';
 import { looksHashed } from '#util/password-hash.ts';
 import { TcpPort } from '#util/tcp-port.ts';
@@ -243,15 +244,16 @@ export async function createServer(
     (await TcpPort.take(httpAddress(config))).giveTo(api.server);
     sources = new ConfiguredSources({
       settings: streams.flatMap(({ source }) => source ?? []),
-      start: (settings, onState) =>
-        settings.kind === 'rtsp'
-          ? new RtspSource({ hub, ...settings, working, onState })
-          : workers.pool.start({
-              role: 'source',
-              affinity: settings.stream,
-              spec: sourceTask(settings),
-              onState,
-            }),
+      start: (settings, onState) => {
+        if (settings.kind === 'rtsp') return new RtspSource({ hub, ...settings, working, onState });
+        if (settings.kind === 'whep') return new WhepSource({ hub, ...settings, onState });
+        return workers.pool.start({
+          role: 'source',
+          affinity: settings.stream,
+          spec: sourceTask(settings),
+          onState,
+        });
+      },
       onState: (status) => {
         const { stream, reason } = status;
         events.streamsChanged();

@@ -1,8 +1,8 @@
 import type { TaskSpec } from '#link/messages.ts';
-import type { RtspSettings, SourceSettings } from '#sources/configured.ts';
+import type { RtspSettings, SourceSettings, WhepSettings } from '#sources/configured.ts';
 
 /** What a worker is asked to do for a source that is not our own protocol code's. */
-export function sourceTask(settings: Exclude<SourceSettings, RtspSettings>): TaskSpec {
+export function sourceTask(settings: Exclude<SourceSettings, RtspSettings | WhepSettings>): TaskSpec {
   const { stream } = settings;
   switch (settings.kind) {
     case 'file':

@@ -1,5 +1,5 @@
 /** What a `source` of the configuration is, by its text alone. */
-export type SourceKind = 'rtsp' | 'network' | 'test' | 'path';
+export type SourceKind = 'rtsp' | 'whep' | 'network' | 'test' | 'path';
 
 /** The moving test picture. A file of that name is written `./testsrc`. */
 export const TEST_SOURCE = 'testsrc';
@@ -14,8 +14,13 @@ export function sourceKind(source: string): SourceKind | undefined {
     case 'rtsp':
     case 'rtsps':
       return 'rtsp';
+    case 'whep':
+    case 'wheps':
+      return 'whep';
     case 'http':
     case 'https':
+      // The last segment of the path, as servers of WHEP name it.
+      return /^[^?#]*\/whep\/?(?:[?#]|$)/i.test(source) ? 'whep' : 'network';
     case 'srt':
     case 'udp':
       return 'network';

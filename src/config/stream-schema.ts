@@ -31,7 +31,7 @@ const fingerprintRule =
   'must be the SHA-256 of a certificate: 64 hexadecimal digits, colons between pairs allowed';
 
 const sourceRule =
-  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, http://, https://, srt:// or udp:// address, or testsrc';
+  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, http://, https://, whep://, wheps://, srt:// or udp:// address, or testsrc';
 
 /** One entry of `streams`. */
 export const streamSchema = section({
@@ -45,7 +45,7 @@ export const streamSchema = section({
     .meta({
       title: 'Source',
       description:
-        'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `http://` or `https://` of HLS, HTTP-FLV or MPEG-TS; `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream over RTSP.',
+        'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `http://` or `https://` of HLS, HTTP-FLV or MPEG-TS, or of a WHEP server where the path ends with `/whep` (`whep://` and `wheps://` with any path; a token as `https://token@host/…`); `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream over RTSP.',
     }),
   onDemand: yesOrNo().optional().meta({
     title: 'On demand',
@@ -72,12 +72,12 @@ export const streamSchema = section({
     .meta({
       title: 'Fingerprint',
       description:
-        'SHA-256 of the certificate that an `rtsps://` source has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
+        'SHA-256 of the certificate that an `rtsps://` source, or one of WHEP over HTTPS, has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
     }),
   insecure: yesOrNo().default(false).meta({
     title: 'Any certificate',
     description:
-      'Takes every certificate of an `rtsps://` source. Whoever stands between can then read and change everything; `fingerprint` is better.',
+      'Takes every certificate of an `rtsps://` source, or of one of WHEP over HTTPS. Whoever stands between can then read and change everything; `fingerprint` is better.',
   }),
   loop: yesOrNo()
     .default(true)

@@ -5,7 +5,7 @@ import { maskAddress } from '#util/mask-address.ts';
 import type { SourceTask } from './contract.ts';
 
 /** One stream of the configuration that has a source of its own. */
-export type SourceSettings = FileSettings | NetworkSettings | TestSettings | RtspSettings;
+export type SourceSettings = FileSettings | NetworkSettings | TestSettings | RtspSettings | WhepSettings;
 
 interface CommonSettings {
   readonly stream: string;
@@ -37,6 +37,14 @@ export interface RtspSettings extends CommonSettings {
   readonly url: string;
   readonly transport: 'auto' | 'tcp' | 'udp';
   /** How the certificate of an `rtsps://` server is judged. */
+  readonly trust?: { readonly fingerprint: string | undefined; readonly insecure: boolean };
+}
+
+export interface WhepSettings extends CommonSettings {
+  readonly kind: 'whep';
+  /** With credentials. */
+  readonly url: string;
+  /** How the certificate of a server over HTTPS is judged. */
   readonly trust?: { readonly fingerprint: string | undefined; readonly insecure: boolean };
 }
 
@@ -280,6 +288,7 @@ function addressOf(settings: SourceSettings): string {
       return 'testsrc';
     case 'network':
     case 'rtsp':
+    case 'whep':
       return maskAddress(settings.url);
   }
 }

@@ -1,11 +1,17 @@
+import { ControllingAgent } from '#protocols/ice/controlling-agent.ts';
 import { IceLiteAgent } from '#protocols/ice/lite-agent.ts';
 import { parseRtcp } from '#protocols/rtcp/packet.ts';
 import { buildRtp } from '#protocols/rtp/packet.ts';
+import { FrameReader, frameHeader } from '#protocols/rtp/stream-framing.ts';
 import { buildWebRtcAnswer, matchTracks } from '#protocols/sdp/webrtc-answer.ts';
-import { parseWebRtcOffer } from '#protocols/sdp/webrtc-offer.ts';
+import { answeredTracks, buildClientOffer, receivingSections } from '#protocols/sdp/webrtc-client-offer.ts';
+import { parseWebRtcAnswer, parseWebRtcOffer } from '#protocols/sdp/webrtc-offer.ts';
+import { buildPublishAnswer, matchPublished, TRANSPORT_SEQUENCE } from '#protocols/sdp/webrtc-receive.ts';
 import { SRTP_PROFILES, type SrtpProfile } from '#protocols/srtp/keys.ts';
 import { SrtpReceiver, SrtpSender } from '#protocols/srtp/srtp.ts';
 import { buildStun, parseStun, STUN, stunKey } from '#protocols/stun/message.ts';
+import { MediaReceiver } from '#protocols/webrtc/media-receiver.ts';
+import { VirtualClock } from '#util/clock.ts';
 import { h264Track, opusTrack } from '../support/fmp4-units.ts';
 import type { FuzzTarget } from './run.ts';
 
@@ -32,6 +38,24 @@ const OFFER = [
   'a=rtpmap:111 opus/48000/2',
   '',
 ].join('\r\n');
+
+const PUBLISH_OFFER = OFFER.replace('a=recvonly', `a=sendonly\r\na=extmap:3 ${TRANSPORT_SEQUENCE}`).replace(
+  'a=rtcp-fb:* nack pli',
+  ['nack', 'nack pli', 'transport-cc'].map((value) => `a=rtcp-fb:* ${value}`).join('\r\n'),
+);
+
+/** RTP with a transport-wide sequence number, each packet behind its size. */
+function publishedPackets(): Buffer {
+  const packets = [1, 2, 5].map((n) => {
+    const header = { payloadType: 96, marker: true, sequence: 65_533 + n, timestamp: n * 3600, ssrc: 9 };
+    const plain = buildRtp({ ...header, sequence: header.sequence & 0xffff, payload: Buffer.from('65aabbcc', 'hex') });
+    const extension = Buffer.from(`bede0001310${n.toString(16).padStart(3, '0')}0000`, 'hex');
+    plain[0] = 0x90;
+    return Buffer.concat([plain.subarray(0, 12), extension, plain.subarray(12)]);
+  });
+  const report = Buffer.from('80c80006000000090102030405060708000000010000000200000003', 'hex');
+  return Buffer.concat([...packets, report].flatMap((packet) => [frameHeader(packet.length), packet]));
+}
 
 function protectedPackets(profile: SrtpProfile): FuzzTarget {
   const { keySize, saltSize } = SRTP_PROFILES[profile];
@@ -87,6 +111,84 @@ export const webRtcTargets: readonly FuzzTarget[] = [
         const offer = parseWebRtcOffer(input.toString('utf8'));
         const tracks = matchTracks(offer, [h264Track, opusTrack]).map((one) => ({ ...one, ssrc: 1 }));
         buildWebRtcAnswer({ offer, tracks, ice: ICE, fingerprint: 'AA', candidates: [FROM], cname: 'x' });
+      },
+    }),
+  },
+  {
+    name: 'offers of publishers',
+    seeds: () => [Buffer.from(PUBLISH_OFFER)],
+    open: () => ({
+      take: (input) => {
+        const offer = parseWebRtcOffer(input.toString('utf8'));
+        buildPublishAnswer(offer, matchPublished(offer), { ice: ICE, fingerprint: 'AA', candidates: [FROM] });
+      },
+    }),
+  },
+  {
+    name: 'answers of WebRTC servers',
+    seeds: () => {
+      const offer = parseWebRtcOffer(OFFER);
+      const tracks = matchTracks(offer, [h264Track, opusTrack]).map((one) => ({ ...one, ssrc: 1 }));
+      const fingerprint = Array.from({ length: 32 }, () => 'AB').join(':');
+      const side = { ice: ICE, fingerprint, candidates: [FROM, { ...FROM, protocol: 'tcp' as const }] };
+      return [
+        Buffer.from(buildWebRtcAnswer({ offer, tracks, ...side, cname: 'x' })),
+        Buffer.from(buildClientOffer(receivingSections(), side)),
+      ];
+    },
+    open: () => ({ take: (input) => void answeredTracks(parseWebRtcAnswer(input.toString('utf8'))) }),
+  },
+  {
+    name: 'answers to connectivity checks',
+    seeds: () => {
+      const transaction = Buffer.alloc(12, 5);
+      return (['success', 'error', 'request'] as const).map((kind) =>
+        buildStun({ class: kind, transaction, key: stunKey(ICE.password) }),
+      );
+    },
+    open: () => {
+      const clock = new VirtualClock();
+      const candidate = { ...FROM, priority: 1, tcpType: '' };
+      const agent = new ControllingAgent({
+        ...{ clock, local: ICE, remote: ICE, candidates: [candidate] },
+        send: () => {},
+        onSelected: () => {
+          throw new Error('A made-up answer was believed.');
+        },
+        onFailed: () => {},
+      });
+      return {
+        take: (input) => {
+          const message = parseStun(input);
+          if (message) agent.receive(message, FROM);
+        },
+      };
+    },
+  },
+  {
+    name: 'packets of WebRTC publishers over TCP',
+    seeds: () => [publishedPackets()],
+    open: () => ({
+      take: (input) => {
+        const clock = new VirtualClock();
+        let told = 0;
+        const receiver = new MediaReceiver({
+          tracks: matchPublished(parseWebRtcOffer(PUBLISH_OFFER)),
+          clock,
+          sendRtcp: () => void told++,
+          onUnit: () => {},
+          onTrack: () => {},
+          onGoodbye: () => {},
+        });
+        for (const packet of new FrameReader(4096).push(input) ?? []) {
+          if (packet[1] === 200) receiver.receiveRtcp(packet);
+          else receiver.receiveRtp(packet);
+          clock.advance(10);
+        }
+        clock.advance(1000);
+        receiver.close();
+        if (clock.pending > 0) throw new Error('A timer was left.');
+        if (told > 200) throw new Error('The publisher was told too much.');
       },
     }),
   },

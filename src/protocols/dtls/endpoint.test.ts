@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DtlsClient } from 'werift';
 import type { MasterKey } from '../srtp/keys.ts';
-import { DtlsEndpoint, type DtlsIdentity, makeIdentity } from './endpoint.ts';
+import { DtlsEndpoint, type DtlsIdentity, type DtlsRole, makeIdentity } from './endpoint.ts';
 
 let ours: DtlsIdentity;
 let theirs: DtlsIdentity;
@@ -13,13 +13,16 @@ beforeAll(async () => {
 
 type Outcome = { readonly local: MasterKey; readonly remote: MasterKey } | { readonly reason: string };
 
-/** A client shakes hands with us; gives what we say of it, and its own keys. */
+const plain = (fingerprint: string) => fingerprint.replaceAll(':', '').toLowerCase();
+
+/** A client of the library shakes hands with us; gives what we say of it, and its own keys. */
 async function shakeHands(client: { cert: string; key: string; profiles: (1 | 7)[] }, fingerprint: string) {
   const done = Promise.withResolvers<Outcome>();
   let toClient: (bytes: Buffer) => void = () => {};
   const endpoint = await DtlsEndpoint.open({
     identity: ours,
-    fingerprint: fingerprint.replaceAll(':', '').toLowerCase(),
+    role: 'server',
+    fingerprint: plain(fingerprint),
     send: (bytes) => toClient(bytes),
     onKeys: (local, remote) => done.resolve({ local, remote }),
     onClose: (reason) => done.resolve({ reason }),
@@ -43,6 +46,26 @@ async function shakeHands(client: { cert: string; key: string; profiles: (1 | 7)
   return { outcome, dtls };
 }
 
+/** Two endpoints of ours; gives what each side says. */
+async function together(server: DtlsIdentity, expected = server.fingerprint) {
+  const outcomes = { server: Promise.withResolvers<Outcome>(), client: Promise.withResolvers<Outcome>() };
+  const ends: { server?: DtlsEndpoint; client?: DtlsEndpoint } = {};
+  const open = (role: DtlsRole, identity: DtlsIdentity, fingerprint: string, send: (bytes: Buffer) => void) =>
+    DtlsEndpoint.open({
+      ...{ identity, role, send },
+      fingerprint: plain(fingerprint),
+      onKeys: (local, remote) => outcomes[role].resolve({ local, remote }),
+      onClose: (reason) => outcomes[role].resolve({ reason }),
+    });
+  ends.server = await open('server', server, ours.fingerprint, (bytes) => ends.client?.receive(bytes));
+  ends.client = await open('client', ours, expected, (bytes) => ends.server?.receive(bytes));
+  ends.client.begin();
+  const client = await outcomes.client.promise;
+  ends.client.close();
+  ends.server.close();
+  return { client, server: outcomes.server.promise };
+}
+
 describe('a DTLS handshake', () => {
   it.each([
     ['aead-aes-128-gcm', [7, 1], 12],
@@ -60,12 +83,30 @@ describe('a DTLS handshake', () => {
   it('ends with another certificate than that of the offer', async () => {
     const client = { cert: theirs.cert, key: theirs.key, profiles: [7 as const] };
     const { outcome } = await shakeHands(client, ours.fingerprint);
-    expect(outcome).toEqual({ reason: expect.stringContaining('not the one of its offer') });
+    expect(outcome).toEqual({ reason: expect.stringContaining('not the one of its description') });
   });
 
   it('ends with the certificate of the offer and another key', async () => {
     const client = { cert: theirs.cert, key: ours.key, profiles: [7 as const] };
     const { outcome } = await shakeHands(client, theirs.fingerprint);
     expect(outcome).toEqual({ reason: expect.stringContaining('does not have the key') });
+  });
+});
+
+describe('a DTLS handshake that we begin', () => {
+  it('gives both sides the same keys', async () => {
+    const { client, server } = await together(theirs);
+    const { local, remote } = (await server) as { local: MasterKey; remote: MasterKey };
+    expect(client).toEqual({ local: remote, remote: local });
+  });
+
+  it('ends with another certificate than that of the answer', async () => {
+    const { client } = await together(theirs, ours.fingerprint);
+    expect(client).toEqual({ reason: expect.stringContaining('not the one of its description') });
+  });
+
+  it('ends with the certificate of the answer and another key', async () => {
+    const { client } = await together({ ...theirs, key: ours.key });
+    expect(client).toEqual({ reason: expect.stringContaining('does not have the key') });
   });
 });

@@ -104,10 +104,16 @@ export class MediaReceiver {
     return this.#sources.map(({ receiver }) => receiver.track);
   }
 
-  /** What receives each track. */
-  get receivers(): readonly RtpTrackReceiver[] {
-    return this.#sources.map(({ receiver }) => receiver);
-  }
+  /** What a hub may ask of who publishes these tracks. */
+  readonly hooks = {
+    requestKeyframe: () => this.requestKeyframe(),
+    reception: () =>
+      this.#sources.map(({ receiver: { track, counters } }) => {
+        const { packets, lost, late, duplicate, concealed } = counters;
+        return { track: track.id, packets, lost, late, duplicate, concealed };
+      }),
+    clocks: () => this.#sources.map(({ receiver: { track, clock } }) => ({ track: track.id, ...clock })),
+  };
 
   /** An RTP packet in clear, whose bytes belong to the receiver from now on. */
   receiveRtp(bytes: Buffer): void {

@@ -1,20 +1,14 @@
-import { Pacer } from '#feeds/rtp/pacer.ts';
-import { framedPackets, WebRtcFeedWriter } from '#feeds/webrtc/feed-writer.ts';
+import { PacketSender } from '#feeds/webrtc/packet-sender.ts';
 import type { Feed } from '#hub/feed.ts';
 import { Reader, type ReaderLimits } from '#hub/reader.ts';
 import type { Stream } from '#hub/stream.ts';
 import type { Transport } from '#hub/transport.ts';
 import type { DtlsIdentity } from '#protocols/dtls/endpoint.ts';
 import { parseRtcp, type RtcpPacket } from '#protocols/rtcp/packet.ts';
-import { isRtcp } from '#protocols/rtp/packet.ts';
 import type { AnsweredTrack } from '#protocols/sdp/webrtc-answer.ts';
 import type { Clock } from '#util/clock.ts';
-import { RateLimit } from '#util/rate-limit.ts';
 import type { MediaDoor } from './media-door.ts';
 import { ServerPeer } from './server-peer.ts';
-
-/** Packets that a viewer is sent again in a second, twice what 2 Mbit/s has: a hole must not become a flood. */
-const MAX_RESENT = 512;
 
 export interface ViewerTrack extends AnsweredTrack {
   readonly ssrc: number;
@@ -39,12 +33,9 @@ export interface ReadSessionOptions {
 
 /** One browser that reads: a connection of its own around the packets of a feed that all share. */
 export class ReadSession implements Transport {
-  readonly #options: ReadSessionOptions;
-  readonly #payloadTypes: ReadonlyMap<number, number>;
-  readonly #pacer: Pacer<{ readonly bytes: Buffer }>;
-  readonly #resent = new RateLimit(MAX_RESENT);
-  readonly #lost = new Map<number, number>();
   readonly peer: ServerPeer;
+  readonly #options: ReadSessionOptions;
+  readonly #sender: PacketSender;
   #feed: Feed | undefined;
   #reader: Reader | undefined;
   #closed = false;
@@ -52,10 +43,11 @@ export class ReadSession implements Transport {
   private constructor(options: ReadSessionOptions, peer: ServerPeer) {
     this.#options = options;
     this.peer = peer;
-    this.#payloadTypes = new Map(options.tracks.map(({ ssrc, format }) => [ssrc, format.payloadType]));
-    this.#pacer = new Pacer({
+    this.#sender = new PacketSender({
       clock: options.clock,
-      send: ({ bytes }) => this.#send(bytes),
+      payloadTypes: new Map(options.tracks.map(({ ssrc, format }) => [ssrc, format.payloadType])),
+      sendRtp: (packet, payloadType) => peer.sendRtp(packet, payloadType),
+      sendRtcp: (packet) => peer.sendRtcp(packet),
       isBlocked: () => peer.isBlocked,
     });
   }
@@ -83,23 +75,22 @@ export class ReadSession implements Transport {
 
   /** Bytes of the feed: packets for all viewers. */
   write(bytes: Buffer): void {
-    for (const packet of framedPackets(bytes)) this.#pacer.push({ bytes: packet });
-    this.#pacer.flush();
+    this.#sender.write(bytes);
   }
 
   get backlog(): number {
-    return this.#pacer.backlog;
+    return this.#sender.backlog;
   }
 
   onDrain(callback: () => void): void {
-    this.#pacer.onDrain(callback);
+    this.#sender.onDrain(callback);
   }
 
   /** Idempotent. */
   close(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#pacer.close();
+    this.#sender.close();
     this.peer.close();
     if (this.#feed && this.#reader) this.#feed.detach(this.#reader);
     this.#reader?.close(reason);
@@ -128,36 +119,9 @@ export class ReadSession implements Transport {
   }
 
   #feedback(packet: RtcpPacket): void {
-    const { stream } = this.#options;
-    if (packet.type === 'keyframe-request') stream.requestKeyframe();
-    else if (packet.type === 'nack') this.#resend(packet.ssrc, packet.sequences);
+    if (packet.type === 'keyframe-request') this.#options.stream.requestKeyframe();
     else if (packet.type === 'goodbye') this.close('The browser said goodbye.');
-    else if (packet.type === 'receiver-report' || packet.type === 'sender-report') {
-      for (const { ssrc, lost } of packet.reports) {
-        if (this.#payloadTypes.has(ssrc)) this.#lost.set(ssrc, Math.max(0, lost));
-      }
-      if (this.#reader && this.#lost.size > 0) {
-        this.#reader.lost = [...this.#lost.values()].reduce((sum, lost) => sum + lost, 0);
-      }
-    }
-  }
-
-  #resend(ssrc: number, sequences: readonly number[]): void {
-    const writer = this.#feed?.writer;
-    if (!(writer instanceof WebRtcFeedWriter)) return;
-    const now = this.#options.clock.now();
-    for (const sequence of sequences) {
-      const packet = writer.packet(ssrc, sequence);
-      if (!packet) continue;
-      if (!this.#resent.take(now)) return;
-      this.#pacer.push({ bytes: packet });
-    }
-    this.#pacer.flush();
-  }
-
-  #send(packet: Buffer): void {
-    if (isRtcp(packet)) return this.peer.sendRtcp(packet);
-    const payloadType = this.#payloadTypes.get(packet.readUInt32BE(8));
-    if (payloadType !== undefined) this.peer.sendRtp(packet, payloadType);
+    else this.#sender.feedback(packet, this.#feed);
+    if (this.#reader) this.#reader.lost = this.#sender.lost;
   }
 }

@@ -61,16 +61,11 @@ export class WebRtcPublishing {
 
   #publish(): Publication | undefined {
     const { hub, name, publisher } = this.#options;
-    const { receivers, tracks } = this.#receiver;
+    const { tracks, hooks } = this.#receiver;
     try {
       return hub.publish(name, publisher, tracks, {
+        ...hooks,
         onClose: (reason) => this.#end(reason),
-        requestKeyframe: () => this.#receiver.requestKeyframe(),
-        reception: () =>
-          receivers.map(({ track, counters: { packets, lost, late, duplicate, concealed } }) => {
-            return { track: track.id, packets, lost, late, duplicate, concealed };
-          }),
-        clocks: () => receivers.map(({ track, clock }) => ({ track: track.id, ...clock })),
       });
     } catch (error) {
       if (!(error instanceof NamedError)) throw error;

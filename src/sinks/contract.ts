@@ -1,0 +1,32 @@
+import type { Stream } from '#hub/stream.ts';
+import type { Clock } from '#util/clock.ts';
+
+/** What one attempt to forward a stream is given. */
+export interface ForwardTarget {
+  /** Live when the attempt begins; it may end or be replaced meanwhile, which the attempt notices by its events. */
+  readonly stream: Stream;
+  /** With credentials where they are needed. */
+  readonly url: string;
+  /** How the certificate of a TLS server is judged. */
+  readonly trust?: { readonly fingerprint: string | undefined; readonly insecure: boolean };
+  readonly clock: Clock;
+}
+
+/** What an attempt tells whoever began it. Never called before `open` has returned. */
+export interface ForwardEvents {
+  /** The other server has taken the stream: media flow. */
+  onUp(): void;
+  /** The attempt is over; called once, and not after `close`. `final`: it can never work, and is not tried again. */
+  onEnd(end: { readonly reason: string; readonly code?: string; readonly final?: boolean }): void;
+}
+
+/** One connection that publishes a stream of this server elsewhere. */
+export interface ForwardConnection {
+  /** Bytes that were sent so far. */
+  readonly bytesSent: number;
+  /** Resolves when nothing of it is left. Idempotent. */
+  close(reason: string): Promise<void>;
+}
+
+/** Begins one attempt. Waiting, back-off and state are the supervisor's (`forward.ts`). */
+export type OpenForward = (target: ForwardTarget, events: ForwardEvents) => ForwardConnection;

@@ -1,0 +1,190 @@
+import { randomUUID } from 'node:crypto';
+import { parseWebRtcAddress } from '#clients/webrtc/address.ts';
+import { ClientPeer } from '#clients/webrtc/client-peer.ts';
+import { HttpSession } from '#clients/webrtc/http-session.ts';
+import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
+import { WebRtcFeedWriter } from '#feeds/webrtc/feed-writer.ts';
+import { PacketSender } from '#feeds/webrtc/packet-sender.ts';
+import { defaultFeedLimits, type Feed } from '#hub/feed.ts';
+import { Reader } from '#hub/reader.ts';
+import type { Transport } from '#hub/transport.ts';
+import { parseRtcp, type RtcpPacket } from '#protocols/rtcp/packet.ts';
+import { answeredPayloadTypes, buildClientOffer } from '#protocols/sdp/webrtc-client-offer.ts';
+import { parseWebRtcAnswer } from '#protocols/sdp/webrtc-offer.ts';
+import { NamedError } from '#util/named-error.ts';
+import type { ForwardConnection, ForwardEvents, ForwardTarget, OpenForward } from '../contract.ts';
+import { type SentTrack, sentTracks } from './from-stream.ts';
+
+/** Where the RTP of each stream stands, as all forwards over WHIP have it. */
+const sequences = new RtpSequences();
+
+/** Publishes a stream on another server by WHIP (RFC 9725); addresses as `parseWebRtcAddress` reads them. */
+export const openWhipForward: OpenForward = (target, events) => new WhipForward(target, events);
+
+/** Whether an address is one of WHIP: `whip://`, `whips://`, or HTTP with `whip` as last segment of the path. */
+export function isWhipAddress(url: string): boolean {
+  return /^whips?:\/\//i.test(url) || /^https?:\/\/[^?#]*\/whip\/?(?:[?#]|$)/i.test(url);
+}
+
+/** One attempt: asks over HTTP, connects, and sends the packets of a feed until either side ends. */
+class WhipForward implements ForwardConnection, Transport {
+  readonly #target: ForwardTarget;
+  readonly #events: ForwardEvents;
+  readonly #abort = new AbortController();
+  readonly #stopListening: (() => void)[] = [];
+  readonly #opening: Promise<void>;
+  #peer: ClientPeer | undefined;
+  #session: HttpSession | undefined;
+  #sender: PacketSender | undefined;
+  #feed: Feed | undefined;
+  #reader: Reader | undefined;
+  #closing: Promise<void> | undefined;
+  #over = false;
+
+  constructor(target: ForwardTarget, events: ForwardEvents) {
+    this.#target = target;
+    this.#events = events;
+    const { stream } = target;
+    this.#stopListening.push(
+      stream.events.on('ended', (reason) => this.#end({ reason })),
+      stream.events.on('replaced', () => this.#end({ reason: 'The stream has other tracks now.' })),
+    );
+    // Not before the caller has its connection.
+    this.#opening = Promise.resolve()
+      .then(() => this.#open())
+      .catch((error: unknown) => {
+        const { message, code } =
+          error instanceof NamedError ? error : new NamedError('INTERNAL_ERROR', String(error), 500);
+        const final = code === 'WEBRTC_ADDRESS_INVALID' || code === 'FORWARD_CODEC_UNSUPPORTED';
+        this.#end({ reason: message, code, ...(final && { final }) });
+      });
+  }
+
+  get bytesSent(): number {
+    return this.#reader?.counters.bytes ?? 0;
+  }
+
+  /** Bytes of the feed. */
+  write(bytes: Buffer): void {
+    this.#sender?.write(bytes);
+  }
+
+  get backlog(): number {
+    return this.#sender?.backlog ?? 0;
+  }
+
+  onDrain(callback: () => void): void {
+    this.#sender?.onDrain(callback);
+  }
+
+  close(reason: string): Promise<void> {
+    this.#over = true;
+    this.#closing ??= this.#release(reason);
+    return this.#closing;
+  }
+
+  async #open(): Promise<void> {
+    const { url, stream, clock, trust } = this.#target;
+    if (this.#over) return;
+    const target = parseWebRtcAddress(url, 'whip');
+    const tracks = sentTracks(stream, sequences);
+    const peer = await ClientPeer.open(clock);
+    this.#peer = peer;
+    if (this.#over) return;
+    const { ice, fingerprint, candidates } = peer;
+    const sections = tracks.map(({ section }) => section);
+    const offer = buildClientOffer(sections, { ice, fingerprint, candidates });
+    const { signal } = this.#abort;
+    this.#session = await HttpSession.open(target, offer, { trust: trust ?? {}, signal });
+    if (this.#over) return;
+    const answer = parseWebRtcAnswer(this.#session.answer);
+    const payloadTypes = new Map<number, number>();
+    for (const [i, payloadType] of answeredPayloadTypes(sections, answer).entries()) {
+      const one = tracks[i];
+      if (!one) continue;
+      if (payloadType === undefined) {
+        const { codec } = one.track.format;
+        const sentence = `${target.shown} does not take ${codec}.`;
+        throw new NamedError('FORWARD_CODEC_UNSUPPORTED', sentence, 415);
+      }
+      payloadTypes.set(one.ssrc, payloadType);
+    }
+    this.#sender = new PacketSender({
+      clock,
+      payloadTypes,
+      sendRtp: (packet, payloadType) => peer.sendRtp(packet, payloadType),
+      sendRtcp: (packet) => peer.sendRtcp(packet),
+      isBlocked: () => peer.isBlocked,
+    });
+    await peer.connect(answer, {
+      onOpen: () => this.#join(tracks),
+      onRtcp: (bytes) => {
+        for (const packet of parseRtcp(bytes)) this.#feedback(packet);
+      },
+      onClose: (reason) => this.#end({ reason: `${target.shown}: ${reason}`, code: 'WEBRTC_CLOSED' }),
+    });
+  }
+
+  #join(tracks: readonly SentTrack[]): void {
+    if (this.#over) return;
+    const { stream, clock, url } = this.#target;
+    const key = `whip ${tracks.map(({ track }) => track.id).join(' ')}`;
+    try {
+      this.#feed = stream.feed(
+        key,
+        tracks.map(({ track }) => track.id),
+        () =>
+          new WebRtcFeedWriter({
+            tracks: tracks.map(({ track, section }, i) => ({
+              track,
+              payloadType: section.formats[0]?.payloadType ?? 96,
+              channels: [i * 2, i * 2 + 1],
+              sequence: sequences.of(stream, key, track.id),
+            })),
+            limits: defaultFeedLimits,
+            cname: stream.name,
+          }),
+      );
+    } catch (error) {
+      if (!(error instanceof NamedError)) throw error;
+      return this.#end({ reason: error.message, code: error.code });
+    }
+    const { shown } = parseWebRtcAddress(url, 'whip');
+    this.#reader = new Reader({
+      id: randomUUID(),
+      door: 'forward',
+      remote: shown,
+      transport: this,
+      clock,
+      onClose: (reason) => this.#end({ reason }),
+    });
+    this.#events.onUp();
+    if (this.#over) return;
+    this.#feed.attach(this.#reader);
+    if (this.#reader.counters.units === 0) stream.requestKeyframe();
+  }
+
+  #feedback(packet: RtcpPacket): void {
+    if (packet.type === 'keyframe-request') this.#target.stream.requestKeyframe();
+    else if (packet.type === 'goodbye') this.#end({ reason: 'The server said goodbye.' });
+    else this.#sender?.feedback(packet, this.#feed);
+    if (this.#reader) this.#reader.lost = this.#sender?.lost;
+  }
+
+  #end(end: Parameters<ForwardEvents['onEnd']>[0]): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#closing ??= this.#release(end.reason);
+    this.#events.onEnd(end);
+  }
+
+  async #release(reason: string): Promise<void> {
+    for (const stop of this.#stopListening) stop();
+    this.#abort.abort();
+    this.#sender?.close();
+    if (this.#feed && this.#reader) this.#feed.detach(this.#reader);
+    this.#reader?.close(reason);
+    await this.#opening;
+    await Promise.all([this.#session?.close(), this.#peer?.close()]);
+  }
+}
