@@ -175,11 +175,12 @@ describe('a page that publishes over WHIP', () => {
     await using page = disposable(await publishing('cam/lossy', through(relay.port)));
     await eventually(() => relay.counters.lost > 60, 60_000);
     const { tracks } = await server.get<{ tracks: Track[] }>('/api/streams/cam/lossy');
-    const losses = tracks.map(({ losses: one }) => one ?? { packets: 0, lost: 0 });
-    const lost = losses.reduce((sum, one) => sum + one.lost, 0);
-    console.info(`WHIP: ${relay.counters.lost} of ${relay.counters.packets} packets dropped, ${lost} of them missed`);
+    // Chromium takes no requests for packets of sound; what is lost of that is left to the decoder.
+    const { packets = 0, lost = 0 } = tracks.find(({ kind }) => kind === 'video')?.losses ?? {};
+    console.info(`WHIP: ${relay.counters.lost} of ${relay.counters.packets} dropped, of ${packets} pictures' ${lost} missed`);
     expect(await protocolOf(page.value, 'publisher')).toBe('udp');
-    expect(lost).toBeLessThan(relay.counters.lost / 10);
+    expect(packets).toBeGreaterThan(300);
+    expect(lost).toBeLessThan(packets / 200);
   });
 
   it('gets through over TCP where no UDP does, and so does who watches', async () => {

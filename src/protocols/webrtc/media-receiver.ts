@@ -11,7 +11,7 @@ import { ReceiverReports } from '../rtp/receiver-reports.ts';
 import { RtpTrackReceiver } from '../rtp/track-receiver.ts';
 import { type ReceivedTrack, usesRemb, usesTransportFeedback } from '../sdp/webrtc-receive.ts';
 
-/** How long packets wait for one that is sent again, ms. Where nothing is lost, nothing waits. */
+/** How long packets wait for one that is sent again, ms. Where nothing is lost, or asked for, nothing waits so long. */
 const HOLD_MS = 300;
 /** Between two looks at what is missing or has arrived. */
 const TICK_MS = 20;
@@ -68,6 +68,7 @@ export class MediaReceiver {
     const streamClock = new StreamClock();
     this.#sources = tracks.map((announced) => {
       const { media, track, format } = announced;
+      const losses = format.feedback.includes('nack') ? new LossRequests(HOLD_MS) : undefined;
       const receiver = new RtpTrackReceiver({
         media,
         track,
@@ -75,9 +76,8 @@ export class MediaReceiver {
         onUnit: options.onUnit,
         onTrack: options.onTrack,
         onConcealed: () => this.requestKeyframe(),
-        reorder: { clock, holdMs: HOLD_MS },
+        reorder: { clock, ...(losses && { holdMs: HOLD_MS }) },
       });
-      const losses = format.feedback.includes('nack') ? new LossRequests(HOLD_MS) : undefined;
       return { announced, receiver, losses, ssrc: undefined, heardAt: 0 };
     });
     this.#byPayloadType = new Map(

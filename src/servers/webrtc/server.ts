@@ -175,7 +175,7 @@ export class WebRtcServer {
     });
     const forget = who.onRevoked?.((reason) => session.close(reason));
     this.#publishing.sessions.set(id, session);
-    log.info(`WebRTC: ${remote} publishes "${name}".`);
+    log.debug(`WebRTC: ${id} from ${remote} publishes "${name}".`);
     const sdp = buildPublishAnswer(offer, tracks, this.#side(session.peer, current, identity));
     return { session, sdp };
   }

@@ -84,20 +84,20 @@ export class TcpDoor {
     const reader = new FrameReader(MAX_PACKET);
     let isTaken = false;
     this.#sockets.set(keyOf(from), socket);
-    socket.setTimeout(CHECK_MS, () => {
-      if (!isTaken) socket.destroy();
-    });
+    const deadline = setTimeout(() => socket.destroy(), CHECK_MS).unref();
     socket.on('data', (bytes: Buffer) => {
       const packets = reader.push(bytes);
       if (!packets) return void socket.destroy();
       for (const packet of packets) {
         // Who begins with anything but a valid check is no client of WebRTC.
         isTaken = this.#peers.receive(packet, from) || isTaken;
-        if (!isTaken) return void socket.end();
+        if (!isTaken) return void socket.destroy();
       }
+      if (isTaken) clearTimeout(deadline);
     });
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
+      clearTimeout(deadline);
       this.#sockets.delete(keyOf(from));
       this.#peers.forget(from);
     });
