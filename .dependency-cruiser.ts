@@ -76,7 +76,8 @@ export default {
     {
       name: 'doors-apart',
       severity: 'error',
-      comment: 'a door imports no other door, a sink no other sink: what they share stands in feeds/ or clients/',
+      comment:
+        'a door imports no other door, a sink no other sink: what they share stands in feeds/ or clients/',
       from: { path: '^src/(servers|sources|sinks)/([^/]+)/', pathNot: test },
       to: { path: '^src/$1/[^/]+/', pathNot: '^src/$1/$2/' },
     },

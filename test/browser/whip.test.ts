@@ -65,14 +65,22 @@ async function publishing(stream: string, change: Change = 'sdp'): Promise<Page>
 }
 
 /** Statistics of a connection of the page, those of one type. */
-async function stats(page: Page, connection: string, type: string): Promise<Record<string, number | string>[]> {
+async function stats(
+  page: Page,
+  connection: string,
+  type: string,
+): Promise<Record<string, number | string>[]> {
   return page.evaluate(
     `${connection}.getStats().then((all) => [...all.values()].filter((one) => one.type === '${type}'))`,
   );
 }
 
 /** Reads by WHEP until so many pictures were decoded; gives how the media came. */
-async function watch(page: Page, stream: string, change: Change = 'sdp'): Promise<{ protocol: string; energy: number }> {
+async function watch(
+  page: Page,
+  stream: string,
+  change: Change = 'sdp',
+): Promise<{ protocol: string; energy: number }> {
   await page.evaluate(`(async () => {
     const pc = new RTCPeerConnection();
     window.viewer = pc;
@@ -177,7 +185,9 @@ describe('a page that publishes over WHIP', () => {
     const { tracks } = await server.get<{ tracks: Track[] }>('/api/streams/cam/lossy');
     // Chromium takes no requests for packets of sound; what is lost of that is left to the decoder.
     const { packets = 0, lost = 0 } = tracks.find(({ kind }) => kind === 'video')?.losses ?? {};
-    console.info(`WHIP: ${relay.counters.lost} of ${relay.counters.packets} dropped, of ${packets} pictures' ${lost} missed`);
+    console.info(
+      `WHIP: ${relay.counters.lost} of ${relay.counters.packets} dropped, of ${packets} pictures' ${lost} missed`,
+    );
     expect(await protocolOf(page.value, 'publisher')).toBe('udp');
     expect(packets).toBeGreaterThan(300);
     expect(lost).toBeLessThan(packets / 200);

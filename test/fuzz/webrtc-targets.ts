@@ -48,7 +48,11 @@ const PUBLISH_OFFER = OFFER.replace('a=recvonly', `a=sendonly\r\na=extmap:3 ${TR
 function publishedPackets(): Buffer {
   const packets = [1, 2, 5].map((n) => {
     const header = { payloadType: 96, marker: true, sequence: 65_533 + n, timestamp: n * 3600, ssrc: 9 };
-    const plain = buildRtp({ ...header, sequence: header.sequence & 0xffff, payload: Buffer.from('65aabbcc', 'hex') });
+    const plain = buildRtp({
+      ...header,
+      sequence: header.sequence & 0xffff,
+      payload: Buffer.from('65aabbcc', 'hex'),
+    });
     const extension = Buffer.from(`bede0001310${n.toString(16).padStart(3, '0')}0000`, 'hex');
     plain[0] = 0x90;
     return Buffer.concat([plain.subarray(0, 12), extension, plain.subarray(12)]);

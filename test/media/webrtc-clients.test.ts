@@ -5,7 +5,7 @@ import { Hub } from '#hub/hub.ts';
 import { frameHeader } from '#protocols/rtp/stream-framing.ts';
 import { MediaDoor } from '#servers/webrtc/media-door.ts';
 import type { ForwardConnection, ForwardEvents } from '#sinks/contract.ts';
-import { openWhipForward } from '#sinks/whip/forward.ts';
+import { isWhipAddress, openWhipForward } from '#sinks/whip/forward.ts';
 import { WhepSource } from '#sources/whep/source.ts';
 import { systemClock } from '#util/clock.ts';
 import { delays, HASH_OUTPUT, hashFile, parseFrameHashes } from '../support/frames.ts';
@@ -30,7 +30,11 @@ let publisher: RunningProgram;
 /** Publishes a clip again and again over RTSP. */
 function publish(path: string, name: string): RunningProgram {
   const input = ['-v', 'error', '-re', '-stream_loop', '-1', '-i', path, '-c', 'copy'];
-  return start('ffmpeg', [...input, '-f', 'rtsp', '-rtsp_transport', 'tcp', `${server.rtsp}/${name}`], 170_000);
+  return start(
+    'ffmpeg',
+    [...input, '-f', 'rtsp', '-rtsp_transport', 'tcp', `${server.rtsp}/${name}`],
+    170_000,
+  );
 }
 
 beforeAll(async () => {
@@ -139,12 +143,25 @@ describe('a stream of another server', () => {
 });
 
 describe('a forward by WHIP', () => {
+  it.each([
+    ['whip://host/a', true],
+    ['WHIPS://host/a', true],
+    ['https://token@host/a/whip?b=c', true],
+    ['https://host/a/whep', false],
+    ['rtsp://host/whip', false],
+  ])('is meant by its address: %s', (address, isMeant) => {
+    expect(isWhipAddress(address)).toBe(isMeant);
+  });
+
   it('ends with the words of a server that does not let it in', async () => {
     const hub = new Hub();
     const source = new WhepSource({ hub, stream: 'a', url: `${server.http}/orig/whep`, onState: () => {} });
     const stream = await eventually(() => hub.get('a'));
     const { connection, end } = forward(stream, `${server.http}/copy/whip`);
-    expect(await end).toMatchObject({ code: 'WEBRTC_REFUSED', reason: expect.stringContaining('answered 401') });
+    expect(await end).toMatchObject({
+      code: 'WEBRTC_REFUSED',
+      reason: expect.stringContaining('answered 401'),
+    });
     await connection.close('The test is over.');
     await source.stop();
     hub.close('The test is over.');
@@ -154,11 +171,15 @@ describe('a forward by WHIP', () => {
 describe('the TCP port of WebRTC', () => {
   it('shows out who sends anything but checks, and packets that are too large', async () => {
     const door = await MediaDoor.open('127.0.0.1', 0, ['udp', 'tcp']);
-    for (const bytes of [Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.concat([frameHeader(4), Buffer.alloc(4)])]) {
+    for (const bytes of [
+      Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+      Buffer.concat([frameHeader(4), Buffer.alloc(4)]),
+    ]) {
       const stranger = connect(door.port, '127.0.0.1');
       stranger.write(bytes);
       stranger.resume();
       await once(stranger, 'close');
+      expect(stranger.bytesRead).toBe(0);
     }
     await door.close();
   });

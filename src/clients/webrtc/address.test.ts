@@ -10,7 +10,10 @@ describe('an address of WHIP or WHEP', () => {
     ['https://[2001:db8::1]/whep', { host: '2001:db8::1', port: 443, secure: true }],
     ['http://tok%2Fen@host/whep', { authorization: 'Bearer tok/en', shown: 'http://host/whep' }],
     ['http://user:p%40ss@host/whep', { authorization: basic('user:p@ss'), shown: 'http://host/whep' }],
-    ['http://host/whep?token=abc', { authorization: 'Bearer abc', path: '/whep', shown: 'http://host/whep?token=***' }],
+    [
+      'http://host/whep?token=abc',
+      { authorization: 'Bearer abc', path: '/whep', shown: 'http://host/whep?token=***' },
+    ],
     ['http://host/whep?a=1&token=abc&b=2', { authorization: 'Bearer abc', path: '/whep?a=1&b=2' }],
     ['http://host/whep', { authorization: undefined }],
   ])('is read: %s', (address, expected) => {

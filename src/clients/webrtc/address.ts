@@ -1,5 +1,5 @@
-import { NamedError } from '#util/named-error.ts';
 import { maskAddress } from '#util/mask-address.ts';
+import { NamedError } from '#util/named-error.ts';
 import type { ServerTarget } from '../socket.ts';
 
 /** What is asked for where: WHIP publishes, WHEP reads. */

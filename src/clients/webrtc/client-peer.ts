@@ -55,7 +55,9 @@ export class ClientPeer {
     this.#sockets = sockets;
     for (const socket of this.#open) {
       socket.setRecvBufferSize(RECEIVE_BUFFER);
-      socket.on('message', (bytes, { address, port }) => this.#receive(bytes, { address, port, protocol: 'udp' }));
+      socket.on('message', (bytes, { address, port }) =>
+        this.#receive(bytes, { address, port, protocol: 'udp' }),
+      );
       // What the network says about single packets; missing answers say the rest.
       socket.on('error', () => {});
     }
@@ -201,9 +203,11 @@ async function bound(type: 'udp4' | 'udp6'): Promise<Socket> {
     ipv6Only: type === 'udp6',
     lookup: (name, _, callback) => callback(null, name, family),
   });
+  // As the address is looked up at once, it listens before `bind` returns.
+  const listening = once(socket, 'listening');
   socket.bind({ port: 0 });
   try {
-    await once(socket, 'listening');
+    await listening;
   } catch (error) {
     socket.close();
     throw error;

@@ -1,4 +1,4 @@
-import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { isInner } from '../rtsp/target.ts';
@@ -60,7 +60,12 @@ export class HttpSession {
   /** Tells the server that we have gone; resolves in any case. Idempotent. */
   close(): Promise<void> {
     const signal = AbortSignal.timeout(GOODBYE_MS);
-    this.#closing ??= ask(this.#target, { method: 'DELETE', ms: GOODBYE_MS, trust: this.#trust, signal }).then(
+    this.#closing ??= ask(this.#target, {
+      method: 'DELETE',
+      ms: GOODBYE_MS,
+      trust: this.#trust,
+      signal,
+    }).then(
       () => {},
       () => {},
     );
@@ -79,14 +84,15 @@ interface Asking {
 async function ask(target: WebRtcTarget, asking: Asking): Promise<HttpAnswer> {
   const { method, body, trust } = asking;
   const signal = AbortSignal.any([asking.signal, AbortSignal.timeout(asking.ms)]);
-  let socket: Socket | undefined;
+  let opened: Socket | undefined;
   try {
-    socket = await connected(target, trust, signal);
+    const socket = await connected(target, trust, signal);
+    opened = socket;
     const from = socket.remoteAddress ?? '';
     const { promise, resolve: done, reject: fail } = Promise.withResolvers<IncomingMessage>();
     const { path, authorization } = target;
     const request = httpRequest({
-      createConnection: () => socket as Socket,
+      createConnection: () => socket,
       method,
       path,
       signal,
@@ -94,7 +100,11 @@ async function ask(target: WebRtcTarget, asking: Asking): Promise<HttpAnswer> {
         host: hostOf(target),
         connection: 'close',
         ...(authorization !== undefined && { authorization }),
-        ...(body !== undefined && { 'content-type': SDP, accept: SDP, 'content-length': Buffer.byteLength(body) }),
+        ...(body !== undefined && {
+          'content-type': SDP,
+          accept: SDP,
+          'content-length': Buffer.byteLength(body),
+        }),
       },
     });
     request.on('response', done);
@@ -116,7 +126,7 @@ async function ask(target: WebRtcTarget, asking: Asking): Promise<HttpAnswer> {
     const sentence = `${target.shown} cannot be reached: ${why}. Check address and port, and that the server is on.`;
     throw new NamedError('WEBRTC_UNREACHABLE', sentence, 502, { cause: error });
   } finally {
-    socket?.destroy();
+    opened?.destroy();
   }
 }
 
@@ -176,7 +186,8 @@ function refusedRedirect({ shown }: WebRtcTarget): NamedError {
 
 function refusal({ shown }: WebRtcTarget, { status, body }: HttpAnswer): NamedError {
   const said = saidBy(body);
-  const hint = status === 401 || status === 403 ? ' Check the token, or user and password, in the address.' : '';
+  const hint =
+    status === 401 || status === 403 ? ' Check the token, or user and password, in the address.' : '';
   const sentence = `${shown} answered ${status}${said === '' ? '.' : `: ${said}`}${hint}`;
   return new NamedError('WEBRTC_REFUSED', sentence, 502);
 }
@@ -192,5 +203,8 @@ function saidBy(body: string): string {
   } catch {
     // No JSON: as it is.
   }
-  return text.replace(/<[^>]*>|[\p{Cc}\s]+/gu, ' ').trim().slice(0, MAX_REASON);
+  return text
+    .replace(/<[^>]*>|[\p{Cc}\s]+/gu, ' ')
+    .trim()
+    .slice(0, MAX_REASON);
 }

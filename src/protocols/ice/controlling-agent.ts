@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '#util/clock.ts';
-import { buildStun, hasIntegrity, STUN, STUN_BINDING, type StunMessage, stunKey, xorMappedAddress } from '../stun/message.ts';
+import {
+  buildStun,
+  hasIntegrity,
+  STUN,
+  STUN_BINDING,
+  type StunMessage,
+  stunKey,
+  xorMappedAddress,
+} from '../stun/message.ts';
 import { CONSENT_MS, type IceCredentials, type IceRemote, localFragment } from './agent.ts';
 import type { OfferedCandidate } from './candidate.ts';
 

@@ -8,7 +8,8 @@ describe('packets in a stream of bytes', () => {
   it.each([1, 2, 3, 7, stream.length])('are whole again when %i bytes come at a time', (step) => {
     const reader = new FrameReader(100);
     const got: Buffer[] = [];
-    for (let at = 0; at < stream.length; at += step) got.push(...(reader.push(stream.subarray(at, at + step)) ?? []));
+    for (let at = 0; at < stream.length; at += step)
+      got.push(...(reader.push(stream.subarray(at, at + step)) ?? []));
     expect(got).toEqual(packets);
   });
 

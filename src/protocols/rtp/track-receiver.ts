@@ -128,7 +128,8 @@ export class RtpTrackReceiver {
   /** One compound RTCP packet that arrived at `now` (ms since 1970). */
   receiveRtcp(bytes: Buffer, now: number): void {
     // The source is not compared with the packets': some cameras put 0 there, and only one track comes this way.
-    for (const packet of parseRtcp(bytes)) if (packet.type === 'sender-report') this.senderReport(packet, now);
+    for (const packet of parseRtcp(bytes))
+      if (packet.type === 'sender-report') this.senderReport(packet, now);
   }
 
   /** A sender report of this track that arrived at `now` (ms since 1970). */

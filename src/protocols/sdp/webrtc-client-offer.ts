@@ -54,14 +54,24 @@ const RECEIVED = {
 /** The sections by which one picture and one sound are asked for. */
 export function receivingSections(): OfferSection[] {
   return (['video', 'audio'] as const).map((kind) => {
-    const media = { kind, protocol: '', mid: '', direction: 'sendonly', extensions: new Map(), ssrcs: [] } as const;
+    const media = {
+      kind,
+      protocol: '',
+      mid: '',
+      direction: 'sendonly',
+      extensions: new Map(),
+      ssrcs: [],
+    } as const;
     const formats = RECEIVED[kind].filter((one) => receive({ ...media, formats: [one] }, 0, []));
     return { kind, direction: 'recvonly', formats };
   });
 }
 
 /** The section in which a track is sent; undefined for one that has no place in WebRTC. */
-export function sendingSection(track: Track, source: { ssrc: number; cname: string }): OfferSection | undefined {
+export function sendingSection(
+  track: Track,
+  source: { ssrc: number; cname: string },
+): OfferSection | undefined {
   const formats = sentFormats(track);
   const { kind } = track.format;
   return formats.length > 0 && kind !== 'data' ? { kind, direction: 'sendonly', formats, source } : undefined;
@@ -81,7 +91,8 @@ function sentFormats(track: Track): OfferedFormat[] {
     }
     case 'pcmu':
     case 'pcma': {
-      const isPlain = track.clockRate === 8000 && track.format.kind === 'audio' && track.format.channels === 1;
+      const isPlain =
+        track.clockRate === 8000 && track.format.kind === 'audio' && track.format.channels === 1;
       return isPlain ? [format(codec === 'pcmu' ? 0 : 8, codec.toUpperCase(), 8000)] : [];
     }
     case 'h265':
@@ -92,7 +103,10 @@ function sentFormats(track: Track): OfferedFormat[] {
 }
 
 /** An offer of ours: either side may begin DTLS, everything in one bundle. */
-export function buildClientOffer(sections: readonly OfferSection[], side: Omit<TransportSide, 'setup'>): string {
+export function buildClientOffer(
+  sections: readonly OfferSection[],
+  side: Omit<TransportSide, 'setup'>,
+): string {
   const lines = [...sessionLines(sections.map((_, mid) => `${mid}`)), 'a=msid-semantic: WMS sluice'];
   for (const [mid, { kind, direction, formats, source }] of sections.entries()) {
     lines.push(

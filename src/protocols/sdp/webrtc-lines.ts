@@ -51,6 +51,8 @@ export function formatLines(
   return [
     `a=rtpmap:${payloadType} ${name}/${clockRate}${channels > 1 ? `/${channels}` : ''}`,
     ...(parameters.length > 0 ? [`a=fmtp:${payloadType} ${parameters.join(';')}`] : []),
-    ...feedback.filter((value) => use.feedback.test(value)).map((value) => `a=rtcp-fb:${payloadType} ${value}`),
+    ...feedback
+      .filter((value) => use.feedback.test(value))
+      .map((value) => `a=rtcp-fb:${payloadType} ${value}`),
   ];
 }

@@ -69,7 +69,8 @@ export function parseWebRtcOffer(text: string): WebRtcOffer {
  */
 export function parseWebRtcAnswer(text: string): WebRtcAnswer {
   const { first, all, description } = readDescription(text, invalidAnswer);
-  const candidates = all('candidate')
+  // Many servers write them into every section.
+  const candidates = [...new Set(all('candidate'))]
     .slice(0, MAX_CANDIDATES)
     .flatMap((value) => parseCandidate(value) ?? []);
   return { ...description, isPassive: first('setup') !== 'active', candidates };
@@ -103,7 +104,9 @@ function readDescription(text: string, invalid: (what: string) => NamedError) {
   if (new Set(mids).size !== mids.length) throw invalid('names two media sections alike ("a=mid")');
   const first = (name: string) => find(leader, name) ?? find(session, name);
   const all = (name: string) =>
-    [session, ...used].flatMap(({ attributes }) => attributes.flatMap(([is, value]) => (is === name ? [value] : [])));
+    [session, ...used].flatMap(({ attributes }) =>
+      attributes.flatMap(([is, value]) => (is === name ? [value] : [])),
+    );
   const ufrag = first('ice-ufrag');
   const password = first('ice-pwd');
   if (!ufrag || !password) throw invalid('has no ICE credentials ("a=ice-ufrag", "a=ice-pwd")');

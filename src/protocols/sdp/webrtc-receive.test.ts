@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { answeredPayloadTypes, answeredTracks, buildClientOffer, receivingSections, sendingSection } from './webrtc-client-offer.ts';
 import { h264Track, opusTrack } from '../../../test/support/fmp4-units.ts';
-import { parseWebRtcAnswer, parseWebRtcOffer } from './webrtc-offer.ts';
 import { buildWebRtcAnswer, matchTracks } from './webrtc-answer.ts';
+import {
+  answeredPayloadTypes,
+  answeredTracks,
+  buildClientOffer,
+  receivingSections,
+  sendingSection,
+} from './webrtc-client-offer.ts';
+import { parseWebRtcAnswer, parseWebRtcOffer } from './webrtc-offer.ts';
 import { buildPublishAnswer, matchPublished } from './webrtc-receive.ts';
 
 const FINGERPRINT = Array.from({ length: 32 }, () => 'AB').join(':');
@@ -108,8 +114,14 @@ describe('what a publisher offers', () => {
   });
 
   it('is refused as a whole when one section has no codec of ours, by name', () => {
-    expect(() => matchPublished(parseWebRtcOffer(OFFER.replace('opus/', 'speex/').replace('111 63 0', '111 63')))).toThrow(
-      expect.objectContaining({ code: 'WEBRTC_CODEC_UNSUPPORTED', status: 422, message: expect.stringContaining('SPEEX') }),
+    expect(() =>
+      matchPublished(parseWebRtcOffer(OFFER.replace('opus/', 'speex/').replace('111 63 0', '111 63'))),
+    ).toThrow(
+      expect.objectContaining({
+        code: 'WEBRTC_CODEC_UNSUPPORTED',
+        status: 422,
+        message: expect.stringContaining('SPEEX'),
+      }),
     );
   });
 
@@ -122,7 +134,9 @@ describe('what a publisher offers', () => {
 
 describe('an offer of ours', () => {
   it('to read is answered by a server of ours, and understood', () => {
-    const offer = parseWebRtcOffer(buildClientOffer(receivingSections(), { ...SIDE, fingerprint: FINGERPRINT }));
+    const offer = parseWebRtcOffer(
+      buildClientOffer(receivingSections(), { ...SIDE, fingerprint: FINGERPRINT }),
+    );
     const tracks = matchTracks(offer, [h264Track, opusTrack]).map((one) => ({ ...one, ssrc: one.track.id }));
     const answer = parseWebRtcAnswer(
       buildWebRtcAnswer({ offer, tracks, ...SIDE, fingerprint: FINGERPRINT, cname: 'yard' }),
@@ -136,7 +150,9 @@ describe('an offer of ours', () => {
   });
 
   it('to publish is answered by a server of ours, and understood', () => {
-    const sections = [h264Track, opusTrack].flatMap((track) => sendingSection(track, { ssrc: 5, cname: 'x' }) ?? []);
+    const sections = [h264Track, opusTrack].flatMap(
+      (track) => sendingSection(track, { ssrc: 5, cname: 'x' }) ?? [],
+    );
     const offer = parseWebRtcOffer(buildClientOffer(sections, { ...SIDE, fingerprint: FINGERPRINT }));
     const answer = buildPublishAnswer(offer, matchPublished(offer), { ...SIDE, fingerprint: FINGERPRINT });
     expect(answeredPayloadTypes(sections, parseWebRtcAnswer(answer))).toEqual([96, 111]);

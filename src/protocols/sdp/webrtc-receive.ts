@@ -2,12 +2,17 @@ import type { Track } from '#media/track.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { SdpMedia } from './sdp.ts';
 import { trackFromMedia } from './tracks.ts';
-import { formatLines, rejectedLines, sessionLines, type TransportSide, transportLines } from './webrtc-lines.ts';
+import {
+  formatLines,
+  rejectedLines,
+  sessionLines,
+  type TransportSide,
+  transportLines,
+} from './webrtc-lines.ts';
 import type { OfferedFormat, OfferedMedia, WebRtcOffer } from './webrtc-offer.ts';
 
 /** Numbers the packets of all sections in one row, for feedback on when each arrived. */
-export const TRANSPORT_SEQUENCE =
-  'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01';
+export const TRANSPORT_SEQUENCE = 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01';
 
 /** A track that the other side sends, in which media section and as which payload type. */
 export interface ReceivedTrack {
@@ -59,12 +64,17 @@ export function matchPublished({ medias }: WebRtcOffer): ReceivedTrack[] {
  * The track of a section in the best format that it has; undefined where there is none.
  * @param taken payload types of other sections: packets are told apart by them
  */
-export function receive(media: OfferedMedia, id: number, taken: readonly number[]): ReceivedTrack | undefined {
+export function receive(
+  media: OfferedMedia,
+  id: number,
+  taken: readonly number[],
+): ReceivedTrack | undefined {
   const sequenceExtension = media.extensions.get(TRANSPORT_SEQUENCE);
   const possible = media.formats.flatMap((format) => {
     const described = describe(media, format);
     const track = trackFromMedia(described, id);
-    if ('unsupported' in track || track.format.kind !== media.kind || taken.includes(format.payloadType)) return [];
+    if ('unsupported' in track || track.format.kind !== media.kind || taken.includes(format.payloadType))
+      return [];
     const { mid, ssrcs } = media;
     return [{ track, mid, format, media: described, ssrcs, sequenceExtension }];
   });

@@ -2,7 +2,11 @@ import { expect, it } from 'vitest';
 import { linkHeader } from './ice-servers.ts';
 
 const stun = { urls: ['stun:stun.invalid:3478'] };
-const turn = { urls: ['turn:turn.invalid?transport=udp', 'turns:turn.invalid'], username: 'a"b', credential: 'c\\d' };
+const turn = {
+  urls: ['turn:turn.invalid?transport=udp', 'turns:turn.invalid'],
+  username: 'a"b',
+  credential: 'c\\d',
+};
 
 it('names each ICE server in a link of its own, with the password for whom it is meant', () => {
   const secret = 'username="a\\"b"; credential="c\\\\d"; credential-type="password"';

@@ -15,7 +15,8 @@ export function linkHeader(
   withCredentials: boolean,
 ): { readonly link?: string } {
   const links = servers.flatMap(({ urls, username, credential }) => {
-    if (username === undefined || credential === undefined) return urls.map((url) => `<${url}>; rel="ice-server"`);
+    if (username === undefined || credential === undefined)
+      return urls.map((url) => `<${url}>; rel="ice-server"`);
     if (!withCredentials) return [];
     const secret = `username=${quoted(username)}; credential=${quoted(credential)}; credential-type="password"`;
     return urls.map((url) => `<${url}>; rel="ice-server"; ${secret}`);

@@ -56,7 +56,8 @@ export class MediaDoor {
    */
   async add(transports: readonly MediaTransport[]): Promise<() => void> {
     const wants = (transport: MediaTransport) => transports.includes(transport);
-    const udp = wants('udp') && !this.#udp ? await UdpDoor.open(this.#host, this.port, this.#peers) : undefined;
+    const udp =
+      wants('udp') && !this.#udp ? await UdpDoor.open(this.#host, this.port, this.#peers) : undefined;
     let tcp: TcpDoor | undefined;
     try {
       if (wants('tcp') && !this.#tcp) tcp = await TcpDoor.open(this.#host, this.port, this.#peers);

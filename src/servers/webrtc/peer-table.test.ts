@@ -3,7 +3,11 @@ import type { IceRemote } from '#protocols/ice/agent.ts';
 import { buildStun, STUN } from '#protocols/stun/message.ts';
 import { type MediaPeer, PeerTable } from './peer-table.ts';
 
-const from = (port: number, protocol: 'udp' | 'tcp' = 'udp'): IceRemote => ({ address: '192.0.2.1', port, protocol });
+const from = (port: number, protocol: 'udp' | 'tcp' = 'udp'): IceRemote => ({
+  address: '192.0.2.1',
+  port,
+  protocol,
+});
 
 const check = (fragment: string) =>
   buildStun({

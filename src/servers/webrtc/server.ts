@@ -81,14 +81,16 @@ export class WebRtcServer {
       door: 'whip',
       action: 'publish',
       goodbye: 'The publisher left.',
-      open: (name, offer, request, who) => this.#opened(request, (arrival) => this.#publish(name, offer, who, arrival)),
+      open: (name, offer, request, who) =>
+        this.#opened(request, (arrival) => this.#publish(name, offer, who, arrival)),
     });
     this.#reading = new Signaling({
       ...common,
       door: 'whep',
       action: 'read',
       goodbye: 'The viewer left.',
-      open: (name, offer, request, who) => this.#opened(request, (arrival) => this.#read(name, offer, who, arrival)),
+      open: (name, offer, request, who) =>
+        this.#opened(request, (arrival) => this.#read(name, offer, who, arrival)),
     });
     this.whip = this.#publishing.handle;
     this.whep = this.#reading.handle;

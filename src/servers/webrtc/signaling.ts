@@ -72,7 +72,11 @@ export class Signaling<Session extends SignaledSession> {
     });
   };
 
-  async #collection(request: IncomingMessage, response: ServerResponse, target: SignalingTarget): Promise<void> {
+  async #collection(
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: SignalingTarget,
+  ): Promise<void> {
     if (request.method === 'OPTIONS') return this.#preflight(request, response, target, 'POST, OPTIONS');
     if (request.method !== 'POST') throw methodNotAllowed(response, 'POST, OPTIONS');
     const identity = await this.#check(request, target);
@@ -119,7 +123,8 @@ export class Signaling<Session extends SignaledSession> {
   ): Promise<void> {
     const servers = this.#options.iceServers();
     const isTrusted =
-      servers.length > 0 && (await this.#check(request, target).then(Boolean, (error: unknown) => refused(error)));
+      servers.length > 0 &&
+      (await this.#check(request, target).then(Boolean, (error: unknown) => refused(error)));
     answer(response, 204, {
       'access-control-allow-methods': methods,
       'access-control-allow-headers': 'Authorization, Content-Type, If-Match',

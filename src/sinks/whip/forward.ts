@@ -27,7 +27,7 @@ export function isWhipAddress(url: string): boolean {
 }
 
 /** One attempt: asks over HTTP, connects, and sends the packets of a feed until either side ends. */
-class WhipForward implements ForwardConnection, Transport {
+class WhipForward implements ForwardConnection {
   readonly #target: ForwardTarget;
   readonly #events: ForwardEvents;
   readonly #abort = new AbortController();
@@ -64,19 +64,6 @@ class WhipForward implements ForwardConnection, Transport {
     return this.#reader?.counters.bytes ?? 0;
   }
 
-  /** Bytes of the feed. */
-  write(bytes: Buffer): void {
-    this.#sender?.write(bytes);
-  }
-
-  get backlog(): number {
-    return this.#sender?.backlog ?? 0;
-  }
-
-  onDrain(callback: () => void): void {
-    this.#sender?.onDrain(callback);
-  }
-
   close(reason: string): Promise<void> {
     this.#over = true;
     this.#closing ??= this.#release(reason);
@@ -109,15 +96,16 @@ class WhipForward implements ForwardConnection, Transport {
       }
       payloadTypes.set(one.ssrc, payloadType);
     }
-    this.#sender = new PacketSender({
+    const sender = new PacketSender({
       clock,
       payloadTypes,
       sendRtp: (packet, payloadType) => peer.sendRtp(packet, payloadType),
       sendRtcp: (packet) => peer.sendRtcp(packet),
       isBlocked: () => peer.isBlocked,
     });
+    this.#sender = sender;
     await peer.connect(answer, {
-      onOpen: () => this.#join(tracks),
+      onOpen: () => this.#join(tracks, sender),
       onRtcp: (bytes) => {
         for (const packet of parseRtcp(bytes)) this.#feedback(packet);
       },
@@ -125,7 +113,7 @@ class WhipForward implements ForwardConnection, Transport {
     });
   }
 
-  #join(tracks: readonly SentTrack[]): void {
+  #join(tracks: readonly SentTrack[], sender: PacketSender): void {
     if (this.#over) return;
     const { stream, clock, url } = this.#target;
     const key = `whip ${tracks.map(({ track }) => track.id).join(' ')}`;
@@ -154,7 +142,7 @@ class WhipForward implements ForwardConnection, Transport {
       id: randomUUID(),
       door: 'forward',
       remote: shown,
-      transport: this,
+      transport: transportOf(sender),
       clock,
       onClose: (reason) => this.#end({ reason }),
     });
@@ -187,4 +175,16 @@ class WhipForward implements ForwardConnection, Transport {
     await this.#opening;
     await Promise.all([this.#session?.close(), this.#peer?.close()]);
   }
+}
+
+/** The way of a reader's bytes; the reader ends with the attempt. */
+function transportOf(sender: PacketSender): Transport {
+  return {
+    write: (bytes) => sender.write(bytes),
+    get backlog() {
+      return sender.backlog;
+    },
+    onDrain: (callback) => sender.onDrain(callback),
+    close: () => sender.close(),
+  };
 }

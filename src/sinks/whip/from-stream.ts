@@ -23,13 +23,16 @@ export function sentTracks(stream: Stream, sequences: RtpSequences): SentTrack[]
   const chosen = (['video', 'audio'] as const).flatMap(
     (kind) => tracks.find(({ format }) => format.kind === kind) ?? [],
   );
-  return chosen.toSorted((a, b) => a.id - b.id).map((track) => {
-    const ssrc = sequences.ssrc(stream, track.id);
-    const section = sendingSection(track, { ssrc, cname: name });
-    if (!section) throw unsupported(name, `${track.format.codec}, which WebRTC does not know`);
-    if (reorders(track)) throw unsupported(name, 'pictures in another order than they are shown (B-frames)');
-    return { track, ssrc, section };
-  });
+  return chosen
+    .toSorted((a, b) => a.id - b.id)
+    .map((track) => {
+      const ssrc = sequences.ssrc(stream, track.id);
+      const section = sendingSection(track, { ssrc, cname: name });
+      if (!section) throw unsupported(name, `${track.format.codec}, which WebRTC does not know`);
+      if (reorders(track))
+        throw unsupported(name, 'pictures in another order than they are shown (B-frames)');
+      return { track, ssrc, section };
+    });
 }
 
 /** Whether decoding order may differ from the order of display, as the parameter sets say it. */
@@ -38,7 +41,11 @@ function reorders(track: Track): boolean {
   const { codec, parameterSets } = track.format;
   const [first, second] = parameterSets;
   const info =
-    codec === 'h264' && first ? parseH264Sps(first) : codec === 'h265' && second ? parseH265Sps(second) : undefined;
+    codec === 'h264' && first
+      ? parseH264Sps(first)
+      : codec === 'h265' && second
+        ? parseH265Sps(second)
+        : undefined;
   return (info?.maxReorderFrames ?? 0) > 0;
 }
 
