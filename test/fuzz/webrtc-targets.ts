@@ -39,10 +39,13 @@ const OFFER = [
   '',
 ].join('\r\n');
 
-const PUBLISH_OFFER = OFFER.replace('a=recvonly', `a=sendonly\r\na=extmap:3 ${TRANSPORT_SEQUENCE}`).replace(
-  'a=rtcp-fb:* nack pli',
-  ['nack', 'nack pli', 'transport-cc'].map((value) => `a=rtcp-fb:* ${value}`).join('\r\n'),
-);
+const PUBLISH_OFFER = OFFER.replace('SAVPF 96', 'SAVPF 96 97')
+  .replace('a=rtpmap:96', 'a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\na=rtpmap:96')
+  .replace('a=recvonly', `a=sendonly\r\na=extmap:3 ${TRANSPORT_SEQUENCE}`)
+  .replace(
+    'a=rtcp-fb:* nack pli',
+    ['nack', 'nack pli', 'transport-cc'].map((value) => `a=rtcp-fb:* ${value}`).join('\r\n'),
+  );
 
 /** RTP with a transport-wide sequence number, each packet behind its size. */
 function publishedPackets(): Buffer {

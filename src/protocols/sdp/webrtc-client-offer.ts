@@ -33,6 +33,12 @@ const h264 = (payloadType: number, profile: string) =>
     'profile-level-id': profile,
   });
 
+/** How packets of a format are sent again (RFC 4588): twenty numbers further on, behind those of pictures and sound. */
+const resent = (payloadType: number) => ({
+  ...format(payloadType + 20, 'RTX', 90_000, { apt: `${payloadType}` }),
+  feedback: [],
+});
+
 /** What we take from other servers, those first that most of our readers can play. */
 const RECEIVED = {
   video: [
@@ -63,7 +69,8 @@ export function receivingSections(): OfferSection[] {
       ssrcs: [],
     } as const;
     const formats = RECEIVED[kind].filter((one) => receive({ ...media, formats: [one] }, 0, []));
-    return { kind, direction: 'recvonly', formats };
+    const again = kind === 'video' ? formats.map(({ payloadType }) => resent(payloadType)) : [];
+    return { kind, direction: 'recvonly', formats: [...formats, ...again] };
   });
 }
 
@@ -134,12 +141,9 @@ export function answeredTracks({ medias }: WebRtcAnswer): ReceivedTrack[] {
   for (const media of medias) {
     if (media.direction !== 'sendonly' && media.direction !== 'sendrecv') continue;
     const taken = tracks.map((track) => track.format.payloadType);
-    for (const one of media.formats) {
-      const track = receive({ ...media, formats: [one] }, tracks.length, taken);
-      if (!track) continue;
-      tracks.push(track);
-      break;
-    }
+    const first = (a: OfferedFormat, b: OfferedFormat) => media.formats.indexOf(a) - media.formats.indexOf(b);
+    const track = receive(media, tracks.length, taken, first);
+    if (track) tracks.push(track);
   }
   return tracks;
 }

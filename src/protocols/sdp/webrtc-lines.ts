@@ -36,6 +36,9 @@ export function rejectedLines({ kind, protocol, mid, formats }: OfferedMedia): s
   return [`m=${kind} 0 ${protocol} ${type}`, 'c=IN IP4 0.0.0.0', 'a=inactive', `a=mid:${mid}`];
 }
 
+/** Names that are written in lower case by everybody. */
+const LOWER_CASE: ReadonlySet<string> = new Set(['OPUS', 'RTX']);
+
 /**
  * How a payload type is used.
  * @param use.parameters further ones of the format
@@ -45,7 +48,7 @@ export function formatLines(
   { payloadType, encodingName, clockRate, channels, fmtp, feedback }: OfferedFormat,
   use: { readonly parameters?: readonly string[]; readonly feedback: RegExp },
 ): string[] {
-  const name = encodingName === 'OPUS' ? 'opus' : encodingName;
+  const name = LOWER_CASE.has(encodingName) ? encodingName.toLowerCase() : encodingName;
   const own = [...fmtp].map(([key, value]) => (value === '' ? key : `${key}=${value}`));
   const parameters = [...own, ...(use.parameters ?? [])];
   return [

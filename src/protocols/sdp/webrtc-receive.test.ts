@@ -20,7 +20,7 @@ s=-
 t=0 0
 a=group:BUNDLE 0 1 2
 a=extmap-allow-mixed
-m=video 9 UDP/TLS/RTP/SAVPF 96 97 103 109 98
+m=video 9 UDP/TLS/RTP/SAVPF 96 97 103 109 110 98
 c=IN IP4 0.0.0.0
 a=ice-ufrag:abcd
 a=ice-pwd:0123456789012345678901
@@ -42,6 +42,8 @@ a=rtcp-fb:109 transport-cc
 a=rtcp-fb:109 nack
 a=rtcp-fb:109 nack pli
 a=fmtp:109 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f
+a=rtpmap:110 rtx/90000
+a=fmtp:110 apt=109
 a=rtpmap:98 H265/90000
 a=rid:0 send
 a=rid:1 send
@@ -94,7 +96,9 @@ describe('what a publisher offers', () => {
       expect.arrayContaining([
         'a=group:BUNDLE 0 1',
         'a=ice-lite',
-        'm=video 9 UDP/TLS/RTP/SAVPF 109',
+        'm=video 9 UDP/TLS/RTP/SAVPF 109 110',
+        'a=rtpmap:110 rtx/90000',
+        'a=fmtp:110 apt=109',
         'a=setup:passive',
         'a=recvonly',
         'a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01',

@@ -19,6 +19,11 @@ export interface ReceivedTrack {
   readonly track: Track;
   readonly mid: string;
   readonly format: OfferedFormat;
+  /**
+   * As which payload type packets come that are sent again (RFC 4588); undefined where they come as they were. With it
+   * padding comes so as well, of which lost packets would be waited for in vain otherwise.
+   */
+  readonly again: OfferedFormat | undefined;
   /** The same as RTSP would describe it. */
   readonly media: SdpMedia;
   /** Sources that were announced for it. */
@@ -63,11 +68,13 @@ export function matchPublished({ medias }: WebRtcOffer): ReceivedTrack[] {
 /**
  * The track of a section in the best format that it has; undefined where there is none.
  * @param taken payload types of other sections: packets are told apart by them
+ * @param better which of two formats is the better one: by our preference, unless something else is given
  */
 export function receive(
   media: OfferedMedia,
   id: number,
   taken: readonly number[],
+  better: (a: OfferedFormat, b: OfferedFormat) => number = (a, b) => rank(a) - rank(b),
 ): ReceivedTrack | undefined {
   const sequenceExtension = media.extensions.get(TRANSPORT_SEQUENCE);
   const possible = media.formats.flatMap((format) => {
@@ -76,9 +83,12 @@ export function receive(
     if ('unsupported' in track || track.format.kind !== media.kind || taken.includes(format.payloadType))
       return [];
     const { mid, ssrcs } = media;
-    return [{ track, mid, format, media: described, ssrcs, sequenceExtension }];
+    const again = media.formats.find(
+      ({ encodingName, fmtp }) => encodingName === 'RTX' && fmtp.get('apt') === `${format.payloadType}`,
+    );
+    return [{ track, mid, format, again, media: described, ssrcs, sequenceExtension }];
   });
-  return possible.toSorted((a, b) => rank(a.format) - rank(b.format))[0];
+  return possible.toSorted((a, b) => better(a.format, b.format))[0];
 }
 
 function rank({ encodingName, fmtp }: OfferedFormat): number {
@@ -139,8 +149,9 @@ export function buildPublishAnswer(
     }
     const hasArrivals = usesTransportFeedback(track);
     const isOpus = track.track.format.codec === 'opus';
+    const types = [track.format, track.again].flatMap((format) => format?.payloadType ?? []);
     lines.push(
-      `m=${media.kind} 9 ${media.protocol} ${track.format.payloadType}`,
+      `m=${media.kind} 9 ${media.protocol} ${types.join(' ')}`,
       'c=IN IP4 0.0.0.0',
       ...transportLines({ ...side, setup: 'passive' }),
       `a=mid:${media.mid}`,
@@ -153,6 +164,7 @@ export function buildPublishAnswer(
         parameters: isOpus && !track.format.fmtp.has('stereo') ? ['stereo=1'] : [],
         feedback: hasArrivals ? FEEDBACK : OLD_FEEDBACK,
       }),
+      ...(track.again ? formatLines(track.again, { feedback: FEEDBACK }) : []),
     );
   }
   return `${lines.join('\r\n')}\r\n`;

@@ -3,6 +3,7 @@ import type { AccessUnit } from '#media/access-unit.ts';
 import { VirtualClock } from '#util/clock.ts';
 import { h264Track, picture } from '../../../test/support/fmp4-units.ts';
 import { buildSenderReport, parseRtcp, type RtcpPacket } from '../rtcp/packet.ts';
+import { buildRtp } from '../rtp/packet.ts';
 import { RtpTrackSender } from '../rtp/track-sender.ts';
 import { parseWebRtcOffer } from '../sdp/webrtc-offer.ts';
 import { matchPublished, TRANSPORT_SEQUENCE } from '../sdp/webrtc-receive.ts';
@@ -72,11 +73,36 @@ describe('what a WebRTC publisher sends', () => {
     expect(nacked(told)).toEqual([lost.readUInt16BE(2)]);
     receiver.receiveRtp(lost);
     expect(units.map(({ keyframe }) => keyframe)).toEqual([true, false]);
-    clock.advance(400);
+    clock.advance(600);
     expect(nacked(told)).toHaveLength(1);
     expect(receiver.hooks.reception()[0]).toMatchObject({ lost: 0 });
     receiver.close();
     expect(clock.pending).toBe(0);
+  });
+
+  it('may come again as another payload type, beside padding under which nothing is missed', () => {
+    const offer = OFFER.replace('SAVPF 96', 'SAVPF 96 97').replace(
+      'a=rtcp-fb:96 nack\r\n',
+      'a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\na=rtcp-fb:96 nack\r\n',
+    );
+    const { clock, receiver, units, packets } = setup(offer);
+    const resent = (sequence: number, payload: Buffer, padding = 0) => {
+      const header = { payloadType: 97, marker: false, sequence, timestamp: 93_600, ssrc: 99 };
+      const bytes = buildRtp({
+        ...header,
+        payload: Buffer.concat([payload, Buffer.alloc(padding, padding)]),
+      });
+      if (padding > 0) bytes[0] = 0xa0;
+      return bytes;
+    };
+    const [first = Buffer.alloc(0), lost = Buffer.alloc(0), ...rest] = packets(true);
+    for (const packet of [first, ...rest]) receiver.receiveRtp(packet);
+    receiver.receiveRtp(resent(5, Buffer.alloc(0), 200));
+    receiver.receiveRtp(resent(9, Buffer.concat([lost.subarray(2, 4), lost.subarray(12)])));
+    expect(units).toHaveLength(1);
+    clock.advance(600);
+    expect(receiver.hooks.reception()[0]).toMatchObject({ lost: 0, duplicate: 0 });
+    receiver.close();
   });
 
   it('is asked for a keyframe when a packet stays lost, and not for each picture', () => {
@@ -84,7 +110,7 @@ describe('what a WebRTC publisher sends', () => {
     for (const packet of packets(true)) receiver.receiveRtp(packet);
     const [, ...rest] = packets();
     for (const packet of rest) receiver.receiveRtp(packet);
-    clock.advance(350);
+    clock.advance(550);
     expect(nacked(told).length).toBeGreaterThan(1);
     for (let i = 0; i < 5; i++) for (const packet of packets()) receiver.receiveRtp(packet);
     expect(asked(told)).toBe(2);

@@ -7,12 +7,13 @@ import { buildNack, buildRemb, parseRtcp } from '../rtcp/packet.ts';
 import { TransportFeedback } from '../rtcp/transport-feedback.ts';
 import { headerExtension } from '../rtp/header-extension.ts';
 import { LossRequests } from '../rtp/loss-requests.ts';
+import { buildRtp, parseRtp } from '../rtp/packet.ts';
 import { ReceiverReports } from '../rtp/receiver-reports.ts';
 import { RtpTrackReceiver } from '../rtp/track-receiver.ts';
 import { type ReceivedTrack, usesRemb, usesTransportFeedback } from '../sdp/webrtc-receive.ts';
 
 /** How long packets wait for one that is sent again, ms. Where nothing is lost, or asked for, nothing waits so long. */
-const HOLD_MS = 300;
+const HOLD_MS = 500;
 /** Between two looks at what is missing or has arrived. */
 const TICK_MS = 20;
 /** Between two reports of arrivals: as Chromium sends them itself. */
@@ -53,6 +54,8 @@ export class MediaReceiver {
   readonly #options: MediaReceiverOptions;
   readonly #sources: readonly Source[];
   readonly #byPayloadType: ReadonlyMap<number, Source>;
+  /** By the payload types under which packets are sent again. */
+  readonly #resent: ReadonlyMap<number, Source>;
   readonly #reports: ReceiverReports;
   readonly #arrivals: TransportFeedback | undefined;
   readonly #sequenceExtension: number | undefined;
@@ -82,6 +85,12 @@ export class MediaReceiver {
     });
     this.#byPayloadType = new Map(
       this.#sources.map((source) => [source.announced.format.payloadType, source]),
+    );
+    this.#resent = new Map(
+      this.#sources.flatMap((source) => {
+        const { again } = source.announced;
+        return again ? [[again.payloadType, source]] : [];
+      }),
     );
     const arriving = tracks.find(usesTransportFeedback);
     this.#sequenceExtension = arriving?.sequenceExtension;
@@ -127,14 +136,18 @@ export class MediaReceiver {
         this.#arm();
       }
     }
+    const again = this.#resent.get(payloadType);
+    if (again) {
+      const original = originalOf(bytes, again);
+      if (original) this.#take(again, original, original.readUInt16BE(2), now);
+      return;
+    }
     const source = this.#byPayloadType.get(payloadType);
     if (!source || !isOf(source, ssrc, now)) return;
     if (source.ssrc !== ssrc) source.losses?.reset();
     source.ssrc = ssrc;
     source.heardAt = now;
-    source.losses?.packet(sequence, now);
-    if (source.losses?.pending) this.#arm();
-    source.receiver.receiveRtp(bytes, now);
+    this.#take(source, bytes, sequence, now);
   }
 
   /** A compound RTCP packet in clear. */
@@ -160,6 +173,12 @@ export class MediaReceiver {
     this.#cancelRemb?.();
     this.#reports.close();
     for (const { receiver } of this.#sources) receiver.close();
+  }
+
+  #take(source: Source, packet: Buffer, sequence: number, now: number): void {
+    source.losses?.packet(sequence, now);
+    if (source.losses?.pending) this.#arm();
+    source.receiver.receiveRtp(packet, now);
   }
 
   /** The source of a report; before its first packet by what was announced. */
@@ -223,6 +242,23 @@ function isOf(source: Source, ssrc: number, now: number): boolean {
     return first === undefined || ssrc === first || now - source.heardAt > SOURCE_SILENT_MS;
   }
   return ssrc === source.ssrc || now - source.heardAt > SOURCE_SILENT_MS;
+}
+
+/**
+ * The packet that is sent again in one of RFC 4588 (section 4: its number stands before its payload); undefined for
+ * padding, by which a sender finds out how much goes through.
+ */
+function originalOf(bytes: Buffer, { ssrc, announced }: Source): Buffer | undefined {
+  const packet = parseRtp(bytes);
+  if (!packet || packet.payload.length <= 2 || ssrc === undefined) return undefined;
+  const { payload } = packet;
+  return buildRtp({
+    ...packet,
+    ssrc,
+    payloadType: announced.format.payloadType,
+    sequence: payload.readUInt16BE(0),
+    payload: payload.subarray(2),
+  });
 }
 
 function readHeader(bytes: Buffer): { ssrc: number; payloadType: number; sequence: number } {
