@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Hub } from '#hub/hub.ts';
 import { frameHeader } from '#protocols/rtp/stream-framing.ts';
+import { buildClientOffer, receivingSections } from '#protocols/sdp/webrtc-client-offer.ts';
 import { MediaDoor } from '#servers/webrtc/media-door.ts';
 import type { ForwardConnection, ForwardEvents } from '#sinks/contract.ts';
 import { isWhipAddress, openWhipForward } from '#sinks/whip/forward.ts';
@@ -165,6 +166,34 @@ describe('a forward by WHIP', () => {
     await connection.close('The test is over.');
     await source.stop();
     hub.close('The test is over.');
+  });
+});
+
+describe('the WebRTC door', () => {
+  it('offers the transports and names the ICE servers that its configuration has, as soon as that changes', async () => {
+    const ports = `http: { port: 0 }\nrtsp: { port: 0, udpPort: 0 }\nrtmp: { port: 0 }\n`;
+    const iceServers = '[{ urls: ["turn:turn.invalid:3478"], username: viewer, credential: hush }]';
+    await server.rewrite(
+      CONFIG,
+      `${ports}webrtc: { port: 0, transports: [tcp], iceServers: ${iceServers} }\n`,
+    );
+    const fingerprint = Array.from({ length: 32 }, () => 'AB').join(':');
+    const ice = { ufrag: 'ours', password: '0123456789012345678901' };
+    const offer = buildClientOffer(receivingSections(), { ice, fingerprint, candidates: [] });
+    const headers = { 'content-type': 'application/sdp' };
+    const made = await fetch(`${server.http}/orig/whep`, { method: 'POST', headers, body: offer });
+    expect(await made.text()).toMatch(/^(?![^]* udp )[^]* tcp \d+ 127\.0\.0\.1 \d+ typ host tcptype passive/);
+    expect(made.headers.get('link')).toContain('credential="hush"');
+    const ask = async (authorization?: string) => {
+      const shown: Record<string, string> = authorization === undefined ? {} : { authorization };
+      const answer = await fetch(`${server.http}/copy/whip`, { method: 'OPTIONS', headers: shown });
+      expect(answer.status).toBe(204);
+      return answer.headers.get('link');
+    };
+    expect(await ask()).toBeNull();
+    expect(await ask(`Bearer ${TOKEN}`)).toContain(
+      '<turn:turn.invalid:3478>; rel="ice-server"; username="viewer"',
+    );
   });
 });
 
