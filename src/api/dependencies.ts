@@ -59,6 +59,8 @@ export interface Place {
   readonly host: string;
   /** Names by which it may be reached besides. */
   readonly names: readonly string[];
+  /** Origins whose pages may use it; `*`: every one. */
+  readonly origins: readonly string[];
   /** Everybody is asked who they are; else only this machine is served. */
   readonly asksWho: boolean;
 }

@@ -31,15 +31,47 @@ export function requestRefusal(
     );
   }
   const { origin } = headers;
-  if (changes && origin !== undefined && URL.parse(origin)?.host !== asked.host) {
+  if (
+    changes &&
+    origin !== undefined &&
+    URL.parse(origin)?.host !== asked.host &&
+    !allowsOrigin(origin, place)
+  ) {
     return new NamedError(
       'ORIGIN_FORBIDDEN',
-      `The request comes from a page of "${origin}", and only Sluice's own page may do this. A proxy in front has to remove the header "Origin" once it has checked who asks.`,
+      `The request comes from a page of "${origin}", and only Sluice's own page may do this. Add the origin to "http.allowedOrigins" if its pages may; a proxy in front can remove the header "Origin" once it has checked who asks.`,
       403,
     );
   }
   return undefined;
 }
+
+const EXPOSED =
+  'Accept-Patch, Accept-Post, Content-Length, Content-Range, ETag, Link, Location, Retry-After, WWW-Authenticate';
+
+/** Whether pages of that origin may use the server, by the configuration. */
+function allowsOrigin(origin: string, { origins }: Place): boolean {
+  return origins.includes('*') || origins.includes(origin);
+}
+
+/**
+ * The headers by which a browser lets a page of another origin have the answer (Fetch standard, CORS); none where the
+ * configuration does not name it. No cookie is taken along, so `Access-Control-Allow-Credentials` is not among them.
+ */
+export function corsHeaders({ origin }: IncomingHttpHeaders, place: Place): Readonly<Record<string, string>> {
+  const headers = { 'access-control-expose-headers': EXPOSED };
+  // One answer for all, so that what stands in between may keep it.
+  if (place.origins.includes('*')) return { 'access-control-allow-origin': '*', ...headers };
+  if (origin === undefined || !allowsOrigin(origin, place)) return {};
+  return { 'access-control-allow-origin': origin, vary: 'Origin', ...headers };
+}
+
+/** What else the answer to a preflight request of such a page says, for whatever it wants to ask. */
+export const PREFLIGHT_HEADERS = {
+  'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS',
+  'access-control-allow-headers': 'Authorization, Content-Type, If-Match, Range',
+  'access-control-max-age': '7200',
+};
 
 function isOurs(name: string, { host, names, asksWho }: Place): boolean {
   const ours = [host, ...names].some((one) => one.toLowerCase() === name);

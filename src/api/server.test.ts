@@ -33,15 +33,46 @@ describe('the server', () => {
   });
 
   it('answers to every address, and to names that it was given, where it asks everybody who they are', async () => {
-    const { get } = api({ place: { host: '0.0.0.0', names: ['video.example.org'], asksWho: true } });
+    const { get } = api({
+      place: { host: '0.0.0.0', names: ['video.example.org'], origins: [], asksWho: true },
+    });
     for (const host of ['192.168.1.2:8888', '[2001:db8::1]', 'localhost', 'Video.example.org:443']) {
       expect((await get('/api/health', { host })).statusCode, host).toBe(200);
     }
     for (const host of ['example.org', '192.168.1.2.example.org']) {
       expect((await get('/api/health', { host })).statusCode, host).toBe(403);
     }
-    const alone = api({ place: { host: '127.0.0.1', names: [], asksWho: false } });
+    const alone = api({ place: { host: '127.0.0.1', names: [], origins: [], asksWho: false } });
     expect((await alone.get('/api/health', { host: '192.168.1.2' })).statusCode).toBe(403);
+  });
+
+  it('lets pages of other origins in where the configuration names them, and no other ones', async () => {
+    const place = { host: '127.0.0.1', names: [], origins: ['https://control.example.org'], asksWho: false };
+    const { app, get } = api({ place });
+    const ask = (origin: string, method: 'OPTIONS' | 'DELETE') =>
+      app.inject({
+        url: '/api/session',
+        method,
+        headers: { host: '127.0.0.1', origin, 'access-control-request-method': 'DELETE' },
+      });
+    const named = await ask('https://control.example.org', 'OPTIONS');
+    expect(named.statusCode).toBe(204);
+    expect(named.headers).toMatchObject({
+      'access-control-allow-origin': 'https://control.example.org',
+      'access-control-allow-headers': expect.stringContaining('Authorization'),
+      vary: 'Origin',
+    });
+    expect(named.headers).not.toHaveProperty('access-control-allow-credentials');
+    expect((await ask('https://control.example.org', 'DELETE')).statusCode).toBe(204);
+    for (const origin of ['https://evil.example.org', 'https://control.example.org:444', 'null']) {
+      expect((await ask(origin, 'DELETE')).json()).toMatchObject({ error: { code: 'ORIGIN_FORBIDDEN' } });
+      expect((await ask(origin, 'OPTIONS')).headers).not.toHaveProperty('access-control-allow-origin');
+      const read = await get('/api/health', { host: '127.0.0.1', origin });
+      expect(read.headers).not.toHaveProperty('access-control-allow-origin');
+    }
+    const open = api({ place: { ...place, origins: ['*'] } });
+    const anybody = await open.get('/api/health', { host: '127.0.0.1', origin: 'https://evil.example.org' });
+    expect(anybody.headers['access-control-allow-origin']).toBe('*');
   });
 
   it('says how it is', async () => {

@@ -17,7 +17,7 @@ import type { ApiDependencies } from './dependencies.ts';
 import { Gate } from './gate.ts';
 import { httpLimits, MAX_CONNECTIONS } from './http-limits.ts';
 import { Metrics } from './metrics.ts';
-import { requestRefusal } from './request-guard.ts';
+import { corsHeaders, PREFLIGHT_HEADERS, requestRefusal } from './request-guard.ts';
 import { addRoutes } from './routes.ts';
 
 const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -55,9 +55,15 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   answerErrors(app, deps.onFault ?? (() => {}));
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     const refusal = refusalOf(request);
     if (refusal) throw refusal;
+    const cors = Object.entries(corsHeaders(request.headers, deps.place));
+    // On the bare response, so that the doors past the routes have them too.
+    for (const [name, value] of cors) reply.raw.setHeader(name, value);
+    const isPreflight =
+      request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined;
+    if (isPreflight && cors.length > 0) return reply.code(204).headers(PREFLIGHT_HEADERS).send();
   });
   app.addHook('onSend', async (_request, reply) => {
     reply.headers(PROTECTION);

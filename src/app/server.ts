@@ -79,6 +79,9 @@ export async function createServer(
     get names() {
       return (rooms?.config ?? config).http.allowedHosts;
     },
+    get origins() {
+      return (rooms?.config ?? config).http.allowedOrigins;
+    },
     get asksWho() {
       return access.enabled;
     },

@@ -13,7 +13,8 @@ function room() {
   const webSockets = new WebSocketServer({ noServer: true });
   const server = createServer();
   routeUpgrades(server, {
-    refusal: (headers) => requestRefusal(headers, { host: '127.0.0.1', names: [], asksWho: false }, true),
+    refusal: (headers) =>
+      requestRefusal(headers, { host: '127.0.0.1', names: [], origins: [], asksWho: false }, true),
     admit: (request) => openAccess.check(request as never),
     onFault: () => {},
     paths: {

@@ -152,6 +152,9 @@ describe('access', () => {
     const forged = Buffer.from(body, 'base64url').toString().replace('a/b', 'a/c');
     const text = [head, Buffer.from(forged).toString('base64url'), mac].join('.');
     expect(await outcome(by(text), 'read', 'a/c')).toBe('ACCESS_UNAUTHENTICATED');
+    const odd = access.link('~a.b', ['read'], clock.now() + 60_000, 'root');
+    expect(await outcome(by(odd), 'read', '~a.b')).toBe('link of root');
+    expect(await outcome(by(odd), 'read', 'a/b')).toBe('ACCESS_FORBIDDEN');
     clock.advance(60_000);
     for (let i = 0; i < 9; i++)
       expect(await outcome(by(token), 'read', 'a/b')).toBe('ACCESS_UNAUTHENTICATED');

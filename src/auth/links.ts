@@ -1,5 +1,4 @@
 import type { Clock } from '#util/clock.ts';
-import { permissionTest } from './permissions.ts';
 import type { SecretKey } from './secrets.ts';
 import type { Action, Principal } from './words.ts';
 
@@ -40,7 +39,8 @@ export class Links {
       Buffer.from(body, 'base64url').toString(),
     ) as LinkClaims;
     if (this.#clock.now() >= expires) return 'expired';
-    const permits = permissionTest([{ actions, streams: stream }]);
+    // The name itself, not a pattern: a name may begin with "~".
+    const permits = (action: Action, name: string) => name === stream && actions.includes(action);
     return { principal: { name: `link of ${by}`, permits }, by };
   }
 }

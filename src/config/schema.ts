@@ -13,6 +13,8 @@ import { streamSchema } from './stream-schema.ts';
 
 const hostRule = 'must be a name without a port';
 
+const originRule = 'must be an origin such as https://control.example.org, without a path, or *';
+
 const port = () => wholeNumber(0, 65_535);
 
 const transportsRule = 'must be a list of tcp, udp or both';
@@ -98,6 +100,21 @@ export const configSchema = section({
         title: 'Names of this server',
         description:
           'Names by which browsers may reach the server, without a port, e.g. `video.example.org`; addresses and `localhost` need no entry. Others are refused: somebody may have pointed their name here (DNS rebinding).',
+      }),
+    allowedOrigins: z
+      .array(
+        z
+          .string({ error: originRule })
+          .refine((value) => value === '*' || URL.parse(value)?.origin === value, {
+            error: originRule,
+          }),
+        { error: 'must be a list of origins' },
+      )
+      .default([])
+      .meta({
+        title: 'Pages of others',
+        description:
+          'Origins whose pages may use this server as its own page does (CORS), e.g. `https://control.example.org`: WHIP, WHEP, WebSockets, the API. They get no cookie of the page, so they show a token. `*` is every page in the world; where nobody is asked who they are, each of them could then do everything.',
       }),
   })
     .prefault({})

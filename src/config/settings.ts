@@ -69,6 +69,7 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'tls.cert': ['rtsp.tls'],
   'tls.key': ['rtsp.tls'],
   'http.allowedHosts': ['http.names'],
+  'http.allowedOrigins': ['http.names'],
   'hls.lowLatency': ['hls'],
   'hls.segmentCount': ['hls'],
   'hls.segmentSeconds': ['hls'],

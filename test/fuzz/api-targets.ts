@@ -90,7 +90,7 @@ function api() {
     },
     ...{
       access: new AccessControl({ users: [], tokens: [] }),
-      place: { host: '127.0.0.1', names: [], asksWho: false },
+      place: { host: '127.0.0.1', names: [], origins: [], asksWho: false },
       version: '0',
       pageFolder: '/nowhere',
     },

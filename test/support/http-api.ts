@@ -31,7 +31,7 @@ export function api(options: Partial<ApiDependencies> = {}) {
       },
     ],
     access: new AccessControl({ users: [], tokens: [] }),
-    place: { host: '127.0.0.1', names: [], asksWho: false },
+    place: { host: '127.0.0.1', names: [], origins: [], asksWho: false },
     version: '1.2.3',
     pageFolder: '/nowhere',
     ...options,

@@ -27,6 +27,7 @@ export interface FlvServerOptions {
 }
 
 /** Longest message of a WebSocket client, which has nothing to say. */
+const METHODS = 'GET, HEAD, OPTIONS';
 const MAX_MESSAGE = 4096;
 const GOING_AWAY = 1001;
 const SILENT: FlvLog = { info() {}, debug() {} };
@@ -58,15 +59,10 @@ export class FlvServer {
     response: ServerResponse,
     target: { readonly stream: string; readonly query: URLSearchParams },
   ): void {
-    response.setHeader('Access-Control-Allow-Origin', '*');
     response.setHeader('Cache-Control', 'no-store');
-    if (request.method === 'OPTIONS') {
-      response.setHeader('Access-Control-Allow-Methods', 'GET, HEAD, OPTIONS');
-      response.setHeader('Access-Control-Allow-Headers', 'Authorization');
-      return void response.writeHead(204).end();
-    }
+    if (request.method === 'OPTIONS') return void response.writeHead(204, { allow: METHODS }).end();
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.setHeader('Allow', 'GET, HEAD, OPTIONS');
+      response.setHeader('Allow', METHODS);
       const sentence = `live.flv can only be read: use GET instead of ${request.method}.`;
       return answer(request, response, new NamedError('METHOD_NOT_ALLOWED', sentence, 405));
     }

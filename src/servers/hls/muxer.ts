@@ -14,8 +14,11 @@ import type { HlsSettings } from './settings.ts';
 
 /** Sound that is not AAC after so many milliseconds is done without until it is. */
 const RENDITION_MS = 3000;
-/** A first request waits so long for something that can be played, ms. */
-const START_MS = 10_000;
+/**
+ * A first request waits so long for something that can be played, ms: many encoders send a keyframe every 250 pictures,
+ * and players give a playlist 20 s.
+ */
+const START_MS = 18_000;
 /** Later ones are held for so many target durations (RFC 8216bis §6.2.5.2). */
 const HELD_TARGET_DURATIONS = 3;
 /** Playlists that are kept ready: with and without what is skipped, for some tokens. */

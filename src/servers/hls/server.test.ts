@@ -91,11 +91,11 @@ describe('the HLS door', () => {
     expect(playlist.segments.map(({ parts }) => parts.length)).toEqual([5, 1]);
   });
 
-  test('says after 10 s what is missing, and nothing of it stays in caches', async () => {
+  test('says after 18 s what is missing, and nothing of it stays in caches', async () => {
     await start();
     camera();
     const { answer } = await asked('cam/index.m3u8');
-    clock.advance(10_000);
+    clock.advance(18_000);
     expect((await answer).status).toBe(503);
     expect((await answer).headers.get('cache-control')).toBe('no-store');
     expect(await (await answer).json()).toMatchObject({ error: { code: 'HLS_NOT_READY' } });
@@ -188,7 +188,6 @@ describe('the HLS door', () => {
     expect((await fetch(url, { headers: { range: 'bytes=99999999-' } })).status).toBe(416);
     const head = await fetch(url, { method: 'HEAD' });
     expect(head.headers.get('content-length')).toBe(String(whole.length));
-    expect(head.headers.get('access-control-allow-origin')).toBe('*');
     const packed = await fetch(`${base}/cam/hls/media.m3u8`, { headers: { 'accept-encoding': 'gzip' } });
     expect(packed.headers.get('content-encoding')).toBe('gzip');
     expect(await packed.text()).toBe(await media());

@@ -15,16 +15,8 @@ const SEGMENT_AGE_SECONDS = 3600;
 /** Successful answers that were waited for, in target durations (RFC 8216bis appendix B). */
 const BLOCKED_AGE = 6;
 
-const COMMON = {
-  'access-control-allow-origin': '*',
-  'access-control-expose-headers': 'Content-Length, Content-Range',
-  'x-content-type-options': 'nosniff',
-};
-const PREFLIGHT = {
-  'access-control-allow-methods': 'GET, HEAD, OPTIONS',
-  'access-control-allow-headers': 'Authorization, Range',
-  'access-control-max-age': '86400',
-};
+const METHODS = 'GET, HEAD, OPTIONS';
+const COMMON = { 'x-content-type-options': 'nosniff' };
 
 /** What of an address the door needs. */
 export interface HlsTarget {
@@ -197,9 +189,9 @@ export class HlsServer {
     response.once('close', () => gone.abort());
     response.on('error', () => {});
     try {
-      if (request.method === 'OPTIONS') return void response.writeHead(204, PREFLIGHT).end();
+      if (request.method === 'OPTIONS') return void response.writeHead(204, { allow: METHODS }).end();
       if (request.method !== 'GET' && request.method !== 'HEAD') {
-        response.setHeader('allow', 'GET, HEAD, OPTIONS');
+        response.setHeader('allow', METHODS);
         throw new NamedError('METHOD_NOT_ALLOWED', 'HLS is read by GET and HEAD only.', 405);
       }
       await this.#access.check({
@@ -250,11 +242,12 @@ function sendPlaylist(
     request.headers['accept-encoding'] ?? '',
   );
   const body = packs ? playlist.packed : playlist.plain;
+  // It may vary with the origin of the page as well.
+  response.appendHeader('vary', 'Accept-Encoding');
   response.writeHead(200, {
     'content-type': PLAYLIST,
     'content-length': body.length,
     'cache-control': cacheControl(request, `max-age=${maxAge}`),
-    vary: 'Accept-Encoding',
     ...(packs ? { 'content-encoding': 'gzip' } : {}),
   });
   response.end(request.method === 'HEAD' ? undefined : body);
