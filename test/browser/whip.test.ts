@@ -98,12 +98,20 @@ async function watch(
     const sdp = await answer.text();
     await pc.setRemoteDescription({ type: 'answer', sdp: ${change} });
   })()`);
+  let all: Record<string, number | string>[] = [];
   const inbound = await eventually(async () => {
-    const all = await stats(page, 'viewer', 'inbound-rtp');
+    all = await stats(page, 'viewer', 'inbound-rtp');
     const frames = all.find(({ kind }) => kind === 'video')?.['framesDecoded'];
     const energy = all.find(({ kind }) => kind === 'audio')?.['totalAudioEnergy'];
     return Number(frames) > 30 && Number(energy) > 0 ? all : undefined;
-  }, 60_000);
+  }, 60_000).catch(async (error: Error) => {
+    const seen = [
+      all,
+      await stats(page, 'viewer', 'candidate-pair'),
+      await server.get(`/api/streams/${stream}`),
+    ];
+    throw new Error(`${error.message} ${JSON.stringify(seen)}`, { cause: error });
+  });
   const energy = Number(inbound.find(({ kind }) => kind === 'audio')?.['totalAudioEnergy']);
   return { protocol: await protocolOf(page, 'viewer'), energy };
 }

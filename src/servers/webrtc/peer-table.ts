@@ -41,6 +41,11 @@ export class PeerTable {
     return peer !== undefined;
   }
 
+  /** Whether packets from there belong to a session. */
+  knows(from: IceRemote): boolean {
+    return this.#addresses.has(keyOf(from));
+  }
+
   /** Nothing comes from there any more. */
   forget(from: IceRemote): void {
     this.#addresses.delete(keyOf(from));

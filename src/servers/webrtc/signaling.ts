@@ -77,7 +77,7 @@ export class Signaling<Session extends SignaledSession> {
     response: ServerResponse,
     target: SignalingTarget,
   ): Promise<void> {
-    if (request.method === 'OPTIONS') return this.#preflight(request, response, target, 'POST, OPTIONS');
+    if (request.method === 'OPTIONS') return this.#describe(request, response, target, 'POST, OPTIONS');
     if (request.method !== 'POST') throw methodNotAllowed(response, 'POST, OPTIONS');
     const identity = await this.#check(request, target);
     const offer = await readBody(request, SDP);
@@ -95,7 +95,7 @@ export class Signaling<Session extends SignaledSession> {
 
   async #session(request: IncomingMessage, response: ServerResponse, target: SignalingTarget): Promise<void> {
     const methods = 'DELETE, PATCH, OPTIONS';
-    if (request.method === 'OPTIONS') return this.#preflight(request, response, target, methods);
+    if (request.method === 'OPTIONS') return this.#describe(request, response, target, methods);
     if (request.method !== 'DELETE' && request.method !== 'PATCH') throw methodNotAllowed(response, methods);
     await this.#check(request, target);
     const session = this.sessions.get(target.rest);
@@ -112,10 +112,10 @@ export class Signaling<Session extends SignaledSession> {
   }
 
   /**
-   * Preflights of browsers carry no credentials, so they are not asked for any. Who shows some that are right is told
+   * What may be asked for here; preflights of browsers do not come as far. Who shows credentials that are right is told
    * those of the ICE servers as well, for clients that need them before they make an offer (RFC 9725 section 4.6).
    */
-  async #preflight(
+  async #describe(
     request: IncomingMessage,
     response: ServerResponse,
     target: SignalingTarget,
@@ -125,12 +125,7 @@ export class Signaling<Session extends SignaledSession> {
     const isTrusted =
       servers.length > 0 &&
       (await this.#check(request, target).then(Boolean, (error: unknown) => refused(error)));
-    answer(response, 204, {
-      'access-control-allow-methods': methods,
-      'access-control-allow-headers': 'Authorization, Content-Type, If-Match',
-      'accept-post': SDP,
-      ...linkHeader(servers, isTrusted),
-    });
+    answer(response, 204, { allow: methods, 'accept-post': SDP, ...linkHeader(servers, isTrusted) });
   }
 
   async #check(request: IncomingMessage, { stream, query }: SignalingTarget): Promise<Identity> {

@@ -11,6 +11,8 @@ const SEND_QUEUE = 256 << 10;
 const MAX_SEND_QUEUE = 4 << 20;
 /** Until a connection belongs to a session. */
 const CHECK_MS = 10_000;
+/** Clients ask for consent every few seconds (RFC 7675): one that is so silent is gone. */
+const IDLE_MS = 45_000;
 const MAX_CONNECTIONS = 4000;
 
 /**
@@ -82,18 +84,19 @@ export class TcpDoor {
     const { remoteAddress: address = '', remotePort: port = 0 } = socket;
     const from: IceRemote = { address, port, protocol: 'tcp' };
     const reader = new FrameReader(MAX_PACKET);
-    let isTaken = false;
     this.#sockets.set(keyOf(from), socket);
-    const deadline = setTimeout(() => socket.destroy(), CHECK_MS).unref();
+    let deadline: NodeJS.Timeout | undefined = setTimeout(() => socket.destroy(), CHECK_MS).unref();
+    socket.setTimeout(IDLE_MS, () => socket.destroy());
     socket.on('data', (bytes: Buffer) => {
-      const packets = reader.push(bytes);
-      if (!packets) return void socket.destroy();
-      for (const packet of packets) {
-        // Who begins with anything but a valid check is no client of WebRTC.
-        isTaken = this.#peers.receive(packet, from) || isTaken;
-        if (!isTaken) return void socket.destroy();
+      for (const packet of reader.push(bytes) ?? [undefined]) {
+        if (packet) this.#peers.receive(packet, from);
+        // Who begins with anything but a valid check is no client of WebRTC, and who goes on after the end is none any more.
+        if (!packet || !this.#peers.knows(from)) return void socket.destroy();
       }
-      if (isTaken) clearTimeout(deadline);
+      if (deadline && this.#peers.knows(from)) {
+        clearTimeout(deadline);
+        deadline = undefined;
+      }
     });
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
