@@ -11,6 +11,7 @@ export interface ApiDependencies {
   readonly runs: Pick<RunManager, 'list' | 'get' | 'acquire' | 'stop'>;
   /** Streams that have a source of their own, whether it runs or not. */
   readonly sources: () => readonly SourceInfo[];
+  readonly forwards?: () => readonly ForwardInfo[];
   readonly algorithms: () => readonly AlgorithmInfo[];
   readonly workers: () => readonly WorkerInfo[];
   readonly hooks?: () => readonly HookInfo[];
@@ -85,6 +86,19 @@ export interface SourceInfo {
   readonly code?: string;
   /** When the state began, ms since 1970. */
   readonly since: number;
+}
+
+/** A stream that is published elsewhere too. */
+export interface ForwardInfo {
+  readonly stream: string;
+  /** Where, without credentials. */
+  readonly url: string;
+  readonly state: 'idle' | 'starting' | 'running' | 'waiting' | 'failed';
+  readonly reason?: string;
+  readonly code?: string;
+  /** When the state began, ms since 1970. */
+  readonly since: number;
+  readonly bytesSent: number;
 }
 
 /** A text in several languages; `en` is always there. */

@@ -26,7 +26,7 @@ const NONE: ReaderTotals = { bytes: 0, video: 0, audio: 0, skips: 0, lost: 0 };
  */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #deps: Pick<ApiDependencies, 'hub' | 'runs' | 'workers'>;
+  readonly #deps: Pick<ApiDependencies, 'hub' | 'runs' | 'workers' | 'forwards'>;
   /** Of each stream what its readers had in all, by door: readers come and go, a counter may not go back. */
   readonly #totals = new WeakMap<Stream, Map<string, ReaderTotals>>();
   readonly #counted = new WeakMap<Reader, ReaderTotals>();
@@ -121,9 +121,18 @@ export class Metrics {
     ['worker'],
   );
 
+  readonly #forwards = this.#gauge('sluice_forwards', 'Streams that are published elsewhere, by state.', [
+    'state',
+  ]);
+  readonly #forwardBytes = this.#counter(
+    'sluice_forward_bytes_sent_total',
+    'Bytes that were sent to other servers.',
+    ['stream', 'url'],
+  );
+
   readonly #timers = this.#gauge('sluice_timers', 'Timers of the server that are waiting.', []);
 
-  constructor(deps: Pick<ApiDependencies, 'hub' | 'runs' | 'workers'>) {
+  constructor(deps: Pick<ApiDependencies, 'hub' | 'runs' | 'workers' | 'forwards'>) {
     this.#deps = deps;
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLE_MS });
   }
@@ -137,6 +146,7 @@ export class Metrics {
     this.#readStreams();
     this.#readRuns();
     this.#readWorkers();
+    this.#readForwards();
     this.#timers.set(systemClock.pending);
     return this.#registry.metrics();
   }
@@ -221,6 +231,14 @@ export class Metrics {
       this.#workers.inc({ state });
       this.#workerRestarts.inc({ worker: id }, restarts);
       if (rssBytes !== undefined) this.#workerMemory.set({ worker: id }, rssBytes);
+    }
+  }
+
+  #readForwards(): void {
+    for (const metric of [this.#forwards, this.#forwardBytes]) metric.reset();
+    for (const { stream, url, state, bytesSent } of this.#deps.forwards?.() ?? []) {
+      this.#forwards.inc({ state });
+      this.#forwardBytes.inc({ stream, url }, bytesSent);
     }
   }
 

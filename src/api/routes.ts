@@ -6,7 +6,7 @@ import { NamedError } from '#util/named-error.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import type { Gate, RouteAccess } from './gate.ts';
 import * as schemas from './schemas.ts';
-import { hookView, runView, streamViews, timeText, workerView } from './views.ts';
+import { forwardView, hookView, runView, streamViews, timeText, workerView } from './views.ts';
 
 const failure = schemas.errorBody;
 
@@ -96,6 +96,24 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies, gate
         `There is no stream "${name}" now. /api/streams lists those that there are.`,
         404,
       );
+    },
+  );
+
+  app.get(
+    '/api/forwards',
+    {
+      config: { access: 'known' },
+      schema: {
+        tags: ['streams'],
+        summary: 'Streams that are published elsewhere, and how that goes',
+        response: { 200: z.object({ forwards: z.array(schemas.forward) }) },
+      },
+    },
+    (request) => {
+      const { permits } = gate.caller(request);
+      const all = deps.forwards?.() ?? [];
+      // Where a stream goes is for who manages it.
+      return { forwards: all.filter(({ stream }) => permits('manage', stream)).map(forwardView) };
     },
   );
 

@@ -227,6 +227,21 @@ export const runRequest = z
   })
   .meta({ id: 'RunRequest' });
 
+export const forward = z
+  .object({
+    stream: z.string(),
+    url: z.string().meta({ description: 'Where it is published, without credentials.' }),
+    state: z.enum(['idle', 'starting', 'running', 'waiting', 'failed']).meta({
+      description:
+        '`idle`: the stream is not there. `waiting`: for the next attempt. `failed`: it can never work, and is not tried again.',
+    }),
+    reason: z.string().optional().meta({ description: 'Why it does not run.' }),
+    code: z.string().optional(),
+    since: time('When the state began.'),
+    bytesSent: count('Bytes that were sent since the forward was configured.'),
+  })
+  .meta({ id: 'Forward' });
+
 export const hook = z
   .object({
     on: z.array(z.string()).optional(),

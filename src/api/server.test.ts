@@ -123,6 +123,7 @@ describe('the server', () => {
     expect(document.openapi).toBe('3.1.0');
     expect(Object.keys(document.paths).toSorted()).toEqual([
       '/api/algorithms',
+      '/api/forwards',
       '/api/health',
       '/api/hooks',
       '/api/links',

@@ -3,7 +3,7 @@ import type { RunInfo } from '#cameras/contract.ts';
 import type { Reader } from '#hub/reader.ts';
 import type { Stream, TrackClockState, TrackReception } from '#hub/stream.ts';
 import { isVideo, type Track } from '#media/track.ts';
-import type { ApiDependencies, HookInfo, SourceInfo, WorkerInfo } from './dependencies.ts';
+import type { ApiDependencies, ForwardInfo, HookInfo, SourceInfo, WorkerInfo } from './dependencies.ts';
 import type * as schemas from './schemas.ts';
 
 type StreamView = z.output<typeof schemas.stream>;
@@ -122,6 +122,16 @@ function readerView(reader: Reader): StreamView['readers'][number] {
 /** A worker as the API shows it. */
 export function workerView({ since, tasks, ...worker }: WorkerInfo): z.output<typeof schemas.worker> {
   return { ...worker, since: timeText(since), tasks: [...tasks] };
+}
+
+/** A forward as the API shows it. */
+export function forwardView(forward: ForwardInfo): z.output<typeof schemas.forward> {
+  const { stream, url, state, reason, code, since, bytesSent } = forward;
+  return {
+    ...{ stream, url, state, since: timeText(since), bytesSent },
+    ...(reason === undefined ? {} : { reason }),
+    ...(code === undefined ? {} : { code }),
+  };
 }
 
 /** A hook as the API shows it. */

@@ -4,6 +4,7 @@ import { checkDefault } from '#cameras/catalogue.ts';
 import type { Config } from '#config/schema.ts';
 import { sourceKind } from '#config/source.ts';
 import { parseStreamName } from '#hub/name.ts';
+import type { ForwardSettings } from '#sinks/forward.ts';
 import type { SourceSettings } from '#sources/configured.ts';
 import { NamedError } from '#util/named-error.ts';
 
@@ -17,6 +18,7 @@ const DEMONSTRATION: ConfiguredStream = {
   },
   stream: 'demo',
   detect: [{ algorithm: 'people', parameters: {} }],
+  forwards: [],
 };
 
 /** What the configuration says about one stream. */
@@ -29,6 +31,8 @@ export interface ConfiguredStream {
     readonly algorithm: string;
     readonly parameters: Readonly<Record<string, unknown>>;
   }[];
+  /** Where it is published too. */
+  readonly forwards: readonly ForwardSettings[];
 }
 
 /**
@@ -38,7 +42,11 @@ export interface ConfiguredStream {
 export function configuredStreams(config: Config): ConfiguredStream[] {
   const streams = Object.entries(config.streams).map(([name, settings]) => {
     const stream = parseStreamName(name);
-    return { stream, source: sourceOf(stream, settings), detect: settings.detect };
+    const forwards = settings.forward.map((one) => {
+      const { url, fingerprint, insecure } = { fingerprint: undefined, ...one };
+      return { stream, url, trust: { fingerprint, insecure } };
+    });
+    return { stream, source: sourceOf(stream, settings), detect: settings.detect, forwards };
   });
   const taken = streams.some(({ stream }) => stream === DEMONSTRATION.stream);
   return config.demo && !taken ? [DEMONSTRATION, ...streams] : streams;

@@ -11,6 +11,7 @@ import type { RtmpServer } from '#servers/rtmp/server.ts';
 import type { PreparedMedia, RtspServer } from '#servers/rtsp/server.ts';
 import type { PreparedTls } from '#servers/rtsp/tls-door.ts';
 import type { PreparedWebRtc, WebRtcServer } from '#servers/webrtc/server.ts';
+import type { Forwards } from '#sinks/forwards.ts';
 import type { ConfiguredSources } from '#sources/configured.ts';
 import { NamedError } from '#util/named-error.ts';
 import { listensOn, type TcpAddress, TcpPort } from '#util/tcp-port.ts';
@@ -41,6 +42,7 @@ export interface RoomParts {
   readonly rtmp: RtmpServer;
   readonly webrtc: WebRtcServer;
   readonly sources: ConfiguredSources;
+  readonly forwards: Forwards;
   readonly hooks: Hooks;
   readonly certificates: CertificateWatch;
   readonly log: Log;
@@ -79,6 +81,7 @@ export class Rooms {
     'rtsp.sessions': ({ rtsp }) => this.#parts.rtsp.setSessionTimeout(rtsp.sessionTimeout * 1000),
     hls: ({ hls }) => this.#parts.hls.configure(hls),
     sources: (_, { streams }) => this.#parts.sources.apply(streams.flatMap(({ source }) => source ?? [])),
+    forwards: (_, { streams }) => this.#parts.forwards.apply(streams.flatMap(({ forwards }) => forwards)),
     // Both are checked and taken up together, in `apply`.
     detection: () => {},
     algorithms: () => {},

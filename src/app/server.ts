@@ -9,6 +9,7 @@ import { AccessControl } from '#auth/access-control.ts';
 import { MemoryBus } from '#bus/memory-bus.ts';
 import { RunManager } from '#cameras/runs.ts';
 import type { Config } from '#config/schema.ts';
+import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import { Hooks } from '#hooks/hooks.ts';
 import { credentialsOf } from '#hub/http-credentials.ts';
 import { Hub } from '#hub/hub.ts';
@@ -19,10 +20,12 @@ import { PicturesServer } from '#servers/pictures/server.ts';
 import { RtmpServer } from '#servers/rtmp/server.ts';
 import { RtspServer } from '#servers/rtsp/server.ts';
 import { WebRtcServer } from '#servers/webrtc/server.ts';
+import { Forwards } from '#sinks/forwards.ts';
 import { ConfiguredSources } from '#sources/configured.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
 import { WorkingTransports } from '#sources/rtsp/working-transports.ts';
 import { WhepSource } from '#sources/whep/source.ts';
+import { systemClock } from '#util/clock.ts';
 import { setListenerErrorHandler } from '#util/emitter.ts';
 import { looksHashed } from '#util/password-hash.ts';
 import { TcpPort } from '#util/tcp-port.ts';
@@ -31,14 +34,16 @@ import { ConfigurationFile, type ConfigurationSource } from './configuration-fil
 import { checkDetection, configuredStreams } from './configured-streams.ts';
 import { connectHooks } from './connect-hooks.ts';
 import { type BusTopics, connectRuns } from './connect-runs.ts';
+import { forwardOpeners } from './forward-openers.ts';
 import { routeDoors } from './http-doors.ts';
 import { createLog, type Logger } from './logger.ts';
 import { Rooms } from './rooms.ts';
 import { rtspMedia } from './rtsp-media.ts';
 import { configuredAlgorithms, httpAddress, hubSettings, ROOT, rtspTls, workerLimits } from './settings.ts';
-import { SourceLog } from './source-log.ts';
 import { sourceTask } from './source-task.ts';
 import { picturesStarter } from './start-pictures.ts';
+import { TroubleLog } from './trouble-log.ts';
+import { letTunnelsIn } from './tunnel-door.ts';
 import { routeUpgrades } from './upgrades.ts';
 import { version } from './version.ts';
 import { createWorkerRoom } from './worker-room.ts';
@@ -135,6 +140,7 @@ export async function createServer(
       })),
     workers: () => workers.pool.list(),
     hooks: () => hooks.list(),
+    forwards: () => forwards?.list() ?? [],
     configuration: () => file?.state,
     access,
     place,
@@ -188,8 +194,10 @@ export async function createServer(
     },
   });
 
+  const sequences = new RtpSequences();
   const rtsp = new RtspServer({
     hub,
+    sequences,
     access,
     host: config.host,
     port: config.rtsp.port,
@@ -204,7 +212,13 @@ export async function createServer(
     access,
     log,
   });
-  const sourceLog = new SourceLog(log);
+  const closeUnknown = letTunnelsIn(api.server, {
+    clock: systemClock,
+    accept: (socket) => rtsp.acceptTunnel(socket),
+    refusal: (headers) => requestRefusal(headers, place, true),
+  });
+  const sourceLog = new TroubleLog(log, 'source');
+  const forwardLog = new TroubleLog(log, 'forward');
   const working = new WorkingTransports();
   const certificates = new CertificateWatch({
     log,
@@ -212,6 +226,7 @@ export async function createServer(
     onChange: () => void rtsp.tls.reload(),
   });
   let sources: ConfiguredSources | undefined;
+  let forwards: Forwards | undefined;
   let file: ConfigurationFile | undefined;
   let closing: Promise<void> | undefined;
   const close = (reason = 'The server stops.'): Promise<void> => {
@@ -219,7 +234,7 @@ export async function createServer(
       await file?.[Symbol.asyncDispose]();
       certificates[Symbol.dispose]();
       // All at a time: each has its own patience with what hangs, and together they have less than five seconds.
-      const tasks = [sources?.[Symbol.asyncDispose](), runs.close(reason)];
+      const tasks = [sources?.[Symbol.asyncDispose](), forwards?.[Symbol.asyncDispose](), runs.close(reason)];
       hub.close(reason);
       mse.close();
       pictures.close();
@@ -233,6 +248,7 @@ export async function createServer(
         events.close(),
       ];
       await Promise.all([...tasks, ...doors, hooks.close(), workers[Symbol.asyncDispose]()]);
+      closeUnknown();
       await api.close();
     })();
     return closing;
@@ -272,6 +288,14 @@ export async function createServer(
         if (stream && (stream.publisher?.door ?? 'source') === 'source') stream.end(reason);
       },
     });
+    forwards = new Forwards(
+      streams.flatMap((one) => one.forwards),
+      {
+        hub,
+        opener: forwardOpeners({ hub, sequences, workers }),
+        onState: (status) => forwardLog.state(status),
+      },
+    );
     certificates.watch(config.tls);
     const parts = {
       access,
@@ -285,6 +309,7 @@ export async function createServer(
       hls,
       webrtc,
       sources,
+      forwards,
       certificates,
       log: logs,
     };
@@ -295,6 +320,7 @@ export async function createServer(
         log,
         onApplied: () => {
           sourceLog.forget();
+          forwardLog.forget();
           events.streamsChanged();
         },
       });

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { NamedError } from '#util/named-error.ts';
+import { forwardKind } from './forward-schema.ts';
 import { loadConfig, parseConfig } from './load.ts';
 import { isLoopback } from './loopback.ts';
 import { nearest } from './nearest.ts';
@@ -54,7 +55,7 @@ describe('the configuration', () => {
       '"rtsp.udpPort" must be an even whole number from 0 to 65534, or auto.',
     );
     expect(refusal('rtsp: { transports: [] }').message).toContain(
-      '"rtsp.transports" must be a list of tcp, udp or both',
+      '"rtsp.transports" must be a list of tcp, udp or multicast',
     );
     expect(refusal('a: *b').message).toBe(
       'sluice.yml: this is no YAML: Unresolved alias (the anchor must be set before the alias): b.',
@@ -123,6 +124,30 @@ describe('the configuration', () => {
     expect(refusal('tls: { cert: a.pem }').message).toContain('"tls" must have both `cert` and `key`');
   });
 
+  it('takes addresses to forward to, alone or with the certificate that is expected', () => {
+    const hex = 'ab'.repeat(32);
+    const { streams } = parseConfig(
+      `streams: { a: { forward: ["srt://x:9000", { url: "rtsps://y/a", fingerprint: ${hex} }] } }`,
+      'sluice.yml',
+    );
+    expect(streams['a']?.forward).toEqual([
+      { url: 'srt://x:9000', insecure: false },
+      { url: 'rtsps://y/a', fingerprint: hex, insecure: false },
+    ]);
+    const forward = (list: string) => refusal(`streams: { a: { forward: ${list} } }`).message;
+    expect(forward('["ftp://u:secret@x/a"]')).toBe(
+      'sluice.yml, line 1: "streams.a.forward.0" must be an rtsp://, rtsps://, srt://, udp://, whip://, whips:// or https://…/whip address: nothing can be forwarded to ftp:// here.',
+    );
+    expect(forward('[here]')).toContain('must be an rtsp://');
+    expect(forwardKind('https://token@host/a/whip?b=c')).toBe('whip');
+    expect(forwardKind('WHIP://host/a')).toBe('whip');
+    expect(forward('["https://host/whip/index.m3u8"]')).toContain('nothing can be forwarded to https://');
+    expect(forward('["udp://x:1", "udp://x:1"]')).toContain('must not have the same address twice');
+    expect(forward('[{ url: "srt://x:1", insecur: true }]')).toContain(
+      'Did you mean "streams.a.forward.0.insecure"?',
+    );
+  });
+
   it('asks the hub whether a stream may have its name', () => {
     const streamName = (name: string) => {
       if (name === 'api') throw new NamedError('STREAM_NAME_INVALID', '"api" is reserved.');
@@ -147,6 +172,7 @@ describe('the configuration', () => {
         { algorithm: 'nanodet', parameters: {} },
         { algorithm: 'b', parameters: { fps: 2 } },
       ],
+      forward: [],
     });
     const camera = 'rtsp://u:p@camera/live';
     expect(parseConfig(`streams: { a: { source: "${camera}" } }`, '/etc/s.yml').streams['a']?.source).toBe(

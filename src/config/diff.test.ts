@@ -62,7 +62,7 @@ describe('what changed in a configuration', () => {
     );
     expect(changes[1]!.parts).toEqual(['sources']);
     expect(changes[2]!.parts).toEqual(expect.arrayContaining(['sources', 'detection']));
-    expect(affectedParts(changes)).toEqual(new Set(['detection', 'sources']));
+    expect(affectedParts(changes)).toEqual(new Set(['detection', 'forwards', 'sources']));
     expect(describeChanges(diff(after, before))).toContain('streams.c.source changed');
   });
 

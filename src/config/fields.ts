@@ -15,6 +15,15 @@ export function oneOf<const Values extends readonly [string, ...string[]]>(...va
   return z.enum(values, { error: `must be one of ${values.join(', ')}` });
 }
 
+const fingerprintRule =
+  'must be the SHA-256 of a certificate: 64 hexadecimal digits, colons between pairs allowed';
+
+export function fingerprint() {
+  return z
+    .string({ error: fingerprintRule })
+    .regex(/^(?:[0-9a-f]{2}:?){31}[0-9a-f]{2}$/i, { error: fingerprintRule });
+}
+
 export function section<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape, { error: 'must be a map of keys and values' });
 }

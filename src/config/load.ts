@@ -4,6 +4,7 @@ import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } fr
 import type { z } from 'zod';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { accessKeys } from './access-schema.ts';
+import { forwardKeys } from './forward-schema.ts';
 import { hookKeys } from './hook-schema.ts';
 import { iceServerKeys } from './ice-server-schema.ts';
 import { isLoopback } from './loopback.ts';
@@ -193,7 +194,8 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
 /** The keys that the schema knows below a path. */
 function knownKeys(path: readonly PropertyKey[]): string[] {
   if (path[0] === 'streams') {
-    return path.length === 2 ? [...streamKeys] : ['algorithm', 'parameters'];
+    if (path.length === 2) return [...streamKeys];
+    return path[2] === 'forward' ? [...forwardKeys] : ['algorithm', 'parameters'];
   }
   if (path[0] === 'hooks') return [...hookKeys];
   if (path[1] === 'iceServers') return [...iceServerKeys];

@@ -17,7 +17,11 @@ const originRule = 'must be an origin such as https://control.example.org, witho
 
 const port = () => wholeNumber(0, 65_535);
 
-const transportsRule = 'must be a list of tcp, udp or both';
+const transportsRule = 'must be a list of tcp, udp or multicast, with tcp or udp among them';
+
+const groupsRule = 'must be a range of multicast addresses such as 239.255.83.0/24, /16 to /32';
+
+const groupPortRule = 'must be an even number from 1024 to 63486';
 
 const workersRule = 'must be a whole number from 2 to 64, or auto';
 
@@ -48,13 +52,13 @@ export const configSchema = section({
       description: 'A session from which nothing came for so long is closed.',
     }),
     transports: z
-      .array(oneOf('tcp', 'udp'), { error: transportsRule })
-      .min(1, { error: transportsRule })
+      .array(oneOf('tcp', 'udp', 'multicast'), { error: transportsRule })
+      .refine((list) => list.some((one) => one !== 'multicast'), { error: transportsRule })
       .default(['tcp', 'udp'])
       .meta({
         title: 'Transports of RTSP',
         description:
-          'How media may travel: `tcp`, inside the connection; `udp`, beside it. The client chooses; one that asks for what is not here is offered the other.',
+          'How media may travel: `tcp`, inside the connection; `udp`, beside it; `multicast`, from here to all who read at a time, in this network: whoever is in it can receive what somebody reads so. The client chooses; one that asks for what is not here is offered another.',
       }),
     udpPort: z
       .union(
@@ -70,6 +74,32 @@ export const configSchema = section({
         description:
           'UDP port for the RTP of all sessions, an even number; RTCP uses the next one. 0 takes any free pair. `auto` is 8000, and media travel over TCP only where it is busy; a port that is given must be free.',
       }),
+    multicast: section({
+      addresses: z
+        .string({ error: groupsRule })
+        .regex(/^2(?:2[4-9]|3\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}\/(?:1[6-9]|2\d|3[0-2])$/, {
+          error: groupsRule,
+        })
+        .default('239.255.83.0/24')
+        .meta({
+          title: 'Addresses of multicast',
+          description: 'IPv4 group addresses; each stream that is read by multicast takes one of them.',
+        }),
+      port: wholeNumber(1024, 63_486)
+        .refine((value) => value % 2 === 0, { error: groupPortRule })
+        .default(8002)
+        .meta({
+          title: 'Port of multicast',
+          description:
+            'UDP port to which the first track of the first stream is sent, an even number. Each stream takes eight ports from here on.',
+        }),
+      ttl: wholeNumber(0, 255).default(16).meta({
+        title: 'Reach of multicast',
+        description: 'How many routers may hand the packets on; 0 is this machine only, 1 this network.',
+      }),
+    })
+      .prefault({})
+      .meta({ title: 'Multicast', description: 'Where streams are sent with `multicast` in `transports`.' }),
     reorderMs: wholeNumber(0, 2000).default(100).meta({
       title: 'Waiting for packets, milliseconds',
       description:

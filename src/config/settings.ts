@@ -24,6 +24,7 @@ export const parts = {
     'Goes for new sessions; those that there are keep their port. When the new port is busy, everything stays as it was.',
   sources:
     'Only this source ends or begins; with another source its readers wait and go on. The stream of a source that is taken out ends.',
+  forwards: 'Only this forward ends or begins; one that stays the same does not notice.',
   detection:
     'Goes at once, also for those who watch already. Parameters that somebody asked for by name stay until that run ends.',
   hooks:
@@ -63,6 +64,9 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'rtsp.sessionTimeout': ['rtsp.sessions'],
   'rtsp.transports': ['rtsp.media'],
   'rtsp.udpPort': ['rtsp.media'],
+  'rtsp.multicast.addresses': ['rtsp.media'],
+  'rtsp.multicast.port': ['rtsp.media'],
+  'rtsp.multicast.ttl': ['rtsp.media'],
   'rtsp.reorderMs': ['rtsp.media'],
   'rtmp.port': ['rtmp.listener'],
   'http.port': ['http.listener'],
@@ -91,6 +95,7 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'streams.<name>.insecure': ['sources'],
   'streams.<name>.loop': ['sources'],
   'streams.<name>.detect': ['detection'],
+  'streams.<name>.forward': ['forwards'],
   hooks: ['hooks'],
   'algorithms.folders': ['algorithms'],
   'algorithms.memoryMb': ['algorithm.hosts'],

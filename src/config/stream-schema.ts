@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { oneOf, section, wholeNumber, yesOrNo } from './fields.ts';
+import { fingerprint, oneOf, section, wholeNumber, yesOrNo } from './fields.ts';
+import { forwardSchema } from './forward-schema.ts';
 import { sourceKind } from './source.ts';
 
 const algorithmRule = 'must be the id of an algorithm: small letters, digits and "-"';
@@ -26,9 +27,6 @@ const detect = z
     { error: 'must be the id of an algorithm, or a map with `algorithm` and `parameters`' },
   )
   .transform((value) => (typeof value === 'string' ? { algorithm: value, parameters: {} } : value));
-
-const fingerprintRule =
-  'must be the SHA-256 of a certificate: 64 hexadecimal digits, colons between pairs allowed';
 
 const sourceRule =
   'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, http://, https://, whep://, wheps://, srt:// or udp:// address, or testsrc';
@@ -65,15 +63,11 @@ export const streamSchema = section({
     description:
       'How the media of an `rtsp://` address come: over `tcp`, inside the connection; over `udp`; `auto` is `udp`, and `tcp` where that is refused or nothing comes for 3 s. What worked is tried first the next time.',
   }),
-  fingerprint: z
-    .string({ error: fingerprintRule })
-    .regex(/^(?:[0-9a-f]{2}:?){31}[0-9a-f]{2}$/i, { error: fingerprintRule })
-    .optional()
-    .meta({
-      title: 'Fingerprint',
-      description:
-        'SHA-256 of the certificate that an `rtsps://` source, or one of WHEP over HTTPS, has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
-    }),
+  fingerprint: fingerprint().optional().meta({
+    title: 'Fingerprint',
+    description:
+      'SHA-256 of the certificate that an `rtsps://` source, or one of WHEP over HTTPS, has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
+  }),
   insecure: yesOrNo().default(false).meta({
     title: 'Any certificate',
     description:
@@ -87,13 +81,15 @@ export const streamSchema = section({
     description:
       'Algorithms that look at the stream while somebody watches it; each an id, or a map with `algorithm` and `parameters`.',
   }),
+  forward: forwardSchema,
 })
   .refine(({ source, transport }) => transport !== 'udp' || !/^rtsps:/i.test(source ?? ''), {
     error: 'cannot be `udp` for an rtsps:// source, whose media come inside the encrypted connection',
     path: ['transport'],
   })
-  .refine((value) => value.source !== undefined || value.detect.length > 0, {
-    error: 'must have a `source`, or algorithms in `detect` for what somebody publishes',
+  .refine((value) => value.source !== undefined || value.detect.length > 0 || value.forward.length > 0, {
+    error:
+      'must have a `source`, or algorithms in `detect` or addresses in `forward` for what somebody publishes',
   });
 
 /** The keys of a stream. */

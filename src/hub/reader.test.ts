@@ -20,6 +20,13 @@ describe('a reader', () => {
     expect(reader.counters).toMatchObject({ units: 4, droppedVideo: 0 });
   });
 
+  it('that is to begin with a keyframe gets no picture before, and that is no loss', () => {
+    const { reader, seen } = fakeReader({ startsAtKeyframe: true });
+    for (const label of ['c', 'v1', 'a0', 'v2', 'v3K', 'v4']) reader.offer(chunk(label));
+    expect(seen()).toEqual(['c', 'a0', 'v3K', 'v4']);
+    expect(reader.counters.droppedVideo).toBe(0);
+  });
+
   it('queues behind a full socket and goes on in order when it drains', () => {
     const { reader, transport, seen } = fakeReader();
     transport.open = false;

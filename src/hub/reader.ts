@@ -49,7 +49,8 @@ export class Reader {
   readonly #onClose: (reason: string) => void;
   #queue: { chunk: Chunk; at: number }[] = [];
   #queuedBytes = 0;
-  #waitsForKeyframe = false;
+  /** `start`: it has not begun yet, so what it does not get is no loss. */
+  #waitsForKeyframe: false | 'start' | 'skip';
   /** Bytes that the socket had passed on when it last moved, and since when it has not moved while something waits. */
   #taken = Number.NEGATIVE_INFINITY;
   #stuckSince: number | undefined;
@@ -62,6 +63,8 @@ export class Reader {
     transport: Transport;
     clock: Clock;
     limits?: ReaderLimits;
+    /** It gets no picture before its first keyframe, also where the stream keeps none. */
+    startsAtKeyframe?: boolean;
     /** Called once when the reader ends for a reason of its own or of its stream. */
     onClose: (reason: string) => void;
   }) {
@@ -73,6 +76,7 @@ export class Reader {
     this.#limits = options.limits ?? defaultReaderLimits;
     this.#onClose = options.onClose;
     this.since = options.clock.now();
+    this.#waitsForKeyframe = options.startsAtKeyframe === true ? 'start' : false;
     this.#transport.onDrain(() => this.#pump());
   }
 
@@ -89,7 +93,7 @@ export class Reader {
     if (this.#closed || this.#isStuck()) return;
     if (this.#waitsForKeyframe && chunk.kind === 'video') {
       if (!chunk.keyframe || this.#transport.backlog >= SOCKET_WINDOW) {
-        this.counters.droppedVideo++;
+        if (this.#waitsForKeyframe === 'skip') this.counters.droppedVideo++;
         return;
       }
       this.#waitsForKeyframe = false;
@@ -190,7 +194,7 @@ export class Reader {
 
   #dropAllVideo(): void {
     this.#keep(({ kind }) => kind !== 'video');
-    this.#waitsForKeyframe = true;
+    this.#waitsForKeyframe = 'skip';
   }
 
   /** Audio is kept as long as memory allows. */

@@ -28,6 +28,7 @@ interface Entry {
   readonly of: number;
   holders: number;
   readonly stop: () => void;
+  made?: Track;
   readonly ready: PromiseWithResolvers<Track>;
   readonly trouble: PromiseWithResolvers<string>;
 }
@@ -50,6 +51,11 @@ export class RenditionSet {
     return this.#entries.size;
   }
 
+  /** Those that are made by now. */
+  get tracks(): Track[] {
+    return [...this.#entries.values()].flatMap(({ made }) => made ?? []);
+  }
+
   acquire(trackId: number, codec: 'aac'): Rendition {
     const key = `${trackId}:${codec}`;
     const entry = this.#entries.get(key) ?? this.#begin(key, trackId, codec);
@@ -68,7 +74,11 @@ export class RenditionSet {
 
   /** Only for who brings the maker's units in: announces the track of a rendition, and again when its format changed. */
   announce(of: number, track: Track): void {
-    for (const entry of this.#entries.values()) if (entry.of === of) entry.ready.resolve(track);
+    for (const entry of this.#entries.values()) {
+      if (entry.of !== of) continue;
+      entry.made = track;
+      entry.ready.resolve(track);
+    }
   }
 
   /** Only for who brings the maker's units in. */

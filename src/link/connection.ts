@@ -146,7 +146,7 @@ export class LinkConnection {
     const stream = this.#hub.get(name);
     if (!stream && this.#hub.onDemand.has(name)) return this.#fetch(message, end);
     if (!stream) return end(`There is no stream "${name}".`);
-    const fitting = stream.tracks.filter(
+    const fitting = [...stream.tracks, ...(ids ? stream.renditions.tracks : [])].filter(
       ({ id, format }) => (!ids || ids.includes(id)) && (!kind || format.kind === kind),
     );
     // What is wanted next is said of one track.

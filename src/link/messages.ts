@@ -34,6 +34,13 @@ export type TaskSpec =
   | { readonly kind: 'rendition'; readonly stream: string; readonly track: number; readonly codec: 'aac' }
   /** Pictures of a stream as JPEG (picture.ts), `width` pixels wide or as they are: `fps` a second; without it one keyframe. */
   | { readonly kind: 'pictures'; readonly stream: string; readonly width?: number; readonly fps?: number }
+  /** Send these tracks of a stream as MPEG-TS to `url` (srt, udp), until either ends; reports `{ bytesSent }`. */
+  | {
+      readonly kind: 'mpegts-sink';
+      readonly stream: string;
+      readonly url: string;
+      readonly tracks: readonly number[];
+    }
   /** Open an input, say what is in it (a `task.done` with a ProbeReport), and end. */
   | { readonly kind: 'probe'; readonly input: string };
 

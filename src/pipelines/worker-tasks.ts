@@ -6,6 +6,7 @@ import { runFileSource } from './file-source.ts';
 import { runFolderSource } from './folder-source.ts';
 import { AlgorithmHosts } from './host-client.ts';
 import { isImage, runImageSource } from './image-source.ts';
+import { runMpegTsSink } from './mpegts-sink.ts';
 import { runNetworkSource } from './network-source.ts';
 import { runPictures } from './pictures.ts';
 import { runProbe } from './probe.ts';
@@ -123,6 +124,8 @@ export class WorkerTasks {
         return runRendition(spec, context);
       case 'pictures':
         return runPictures(spec, context, this.#services.decoders);
+      case 'mpegts-sink':
+        return runMpegTsSink(spec, context);
       case 'probe':
         return runProbe(spec, context);
     }

@@ -14,9 +14,10 @@ describe('place', () => {
     expect(place([worker('pipeline', []), busy], 'pipeline', 'yard', 8)).toBe(busy);
   });
 
-  it('never lets a source and a pipeline share a worker', () => {
+  it('never lets a source, a pipeline and a sink share a worker', () => {
     const source = worker('source', ['yard']);
     expect(place([source], 'pipeline', 'yard', 2)).toBeUndefined();
+    expect(place([source, worker('pipeline', ['yard'])], 'sink', 'yard', 2)).toBeUndefined();
   });
 
   it('uses an idle worker before it starts another one', () => {

@@ -1,5 +1,8 @@
-/** What a worker is for. Sources and pipelines never share one, so that a crash in a decoder stops no source. */
-export type WorkerRole = 'source' | 'pipeline';
+/**
+ * What a worker is for. Roles never share one, so that a crash in a decoder stops no source, and a network that hangs
+ * below a sink neither of them.
+ */
+export type WorkerRole = 'source' | 'pipeline' | 'sink';
 
 /** What placement has to know of a worker. */
 export interface Candidate {
@@ -14,9 +17,9 @@ export interface Candidate {
 
 /**
  * How many tasks a worker of a role takes before another one is started, as long as there may be more. A source only
- * moves packets, a pipeline decodes and may use a whole core.
+ * moves packets, a pipeline decodes and may use a whole core; a sink may have to be killed with its worker.
  */
-const FILL: Readonly<Record<WorkerRole, number>> = { source: 8, pipeline: 1 };
+const FILL: Readonly<Record<WorkerRole, number>> = { source: 8, pipeline: 1, sink: 4 };
 
 /**
  * The worker that gets a task: the one that has a task with the same key, else the least loaded. Undefined: start

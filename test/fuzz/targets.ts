@@ -32,7 +32,7 @@ import { madeUpClip } from '../support/fault-camera/clip.ts';
 import { FaultPublisherCore } from '../support/fault-camera/publisher-core.ts';
 import { aacTrack, h264Track, opusTrack, picture, sound } from '../support/fmp4-units.ts';
 import { apiTargets } from './api-targets.ts';
-import { clientTarget } from './client-target.ts';
+import { clientTarget, publishingTarget } from './client-target.ts';
 import { linkTarget } from './link-target.ts';
 import { rtmpTargets } from './rtmp-targets.ts';
 import type { FuzzTarget } from './run.ts';
@@ -357,6 +357,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   linkTarget,
   ...rtmpTargets,
   clientTarget,
+  publishingTarget,
   tunnelTarget,
   {
     name: 'MSE messages',

@@ -74,7 +74,7 @@ describe('sluice', () => {
     expect(missing.stderr).not.toContain('worker');
     const unreachable = await sluice('probe', 'rtsp://127.0.0.1:1/cam').finished;
     expect(unreachable.stderr).toContain('cannot be reached');
-    expect(unreachable.stderr).toContain('Check address and port, and that the camera is on.');
+    expect(unreachable.stderr).toContain('Check address and port, and that it is on.');
     expect(missing.stderr).not.toMatch(/^\s+at /m);
   });
 

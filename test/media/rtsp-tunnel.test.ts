@@ -5,9 +5,9 @@ import { clipPath } from '../support/clips.ts';
 import { readPictures } from '../support/gst-pictures.ts';
 import { run } from '../support/process.ts';
 import { publish, published, startRtsp } from '../support/rtsp.ts';
-import { eventually } from '../support/sluice.ts';
+import { eventually, sluice } from '../support/sluice.ts';
 
-/** RTSP through HTTP, on the RTSP port. */
+/** RTSP through HTTP, on the RTSP port and on that of HTTP. */
 
 test('ffprobe and GStreamer read through HTTP, and nothing of their tunnels is left', async () => {
   await using server = await startRtsp();
@@ -25,6 +25,30 @@ test('ffprobe and GStreamer read through HTTP, and nothing of their tunnels is l
   expect(probe.stdout.trim().split('\n').sort()).toEqual(['aac', 'h264']);
   expect(gst).not.toMatch(/ERROR/);
   await eventually(() => server.server.connections === before);
+  expect(publisher.stderr).toBe('');
+});
+
+test('on the HTTP port ffprobe and GStreamer read through HTTP too, and everybody else has the page', async () => {
+  await using server = await sluice('demo: false\n');
+  await using publisher = publish(await clipPath('h264-aac'), `${server.rtsp}/cam`, -1);
+  await server.live('cam');
+  const url = `${server.http.replace('http:', 'rtsp:')}/cam`;
+  const [probe, gst, page] = await Promise.all([
+    run('ffprobe', [
+      ...['-v', 'error', '-rtsp_transport', 'http', '-show_entries', 'stream=codec_name', '-of', 'csv=p=0'],
+      url,
+    ]),
+    readPictures([`location=${url.replace('rtsp:', 'rtsph:')}`]),
+    fetch(`${server.http}/api/health`),
+  ]);
+  expect(probe.stderr).toBe('');
+  expect(probe.stdout.trim().split('\n').sort()).toEqual(['aac', 'h264']);
+  expect(gst).not.toMatch(/ERROR/);
+  expect(page.status).toBe(200);
+  const { port } = new URL(server.http);
+  const foreign = await http(Number(port), 'GET /cam HTTP/1.0\nHost: evil.example\nx-sessioncookie: one\n\n');
+  await once(foreign.socket, 'close');
+  expect(foreign.heard()).toMatch(/^HTTP\/1\.0 403 /);
   expect(publisher.stderr).toBe('');
 });
 

@@ -55,7 +55,12 @@ export class TextWriter implements FeedWriter {
 }
 
 export function fakeReader(
-  options: { clock?: Clock; limits?: ReaderLimits; onClose?: (reason: string) => void } = {},
+  options: {
+    clock?: Clock;
+    limits?: ReaderLimits;
+    startsAtKeyframe?: boolean;
+    onClose?: (reason: string) => void;
+  } = {},
 ) {
   const transport = new FakeTransport();
   const reader = new Reader({
@@ -65,6 +70,7 @@ export function fakeReader(
     transport,
     clock: options.clock ?? new VirtualClock(),
     ...(options.limits ? { limits: options.limits } : {}),
+    startsAtKeyframe: options.startsAtKeyframe ?? false,
     onClose: options.onClose ?? (() => {}),
   });
   return { reader, transport, seen: () => transport.written.map((bytes) => bytes.toString().trim()) };

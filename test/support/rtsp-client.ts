@@ -22,6 +22,7 @@ export function talk(
   const clock = new VirtualClock();
   const asked: RtspRequest[] = [];
   const outcome: {
+    sdp?: string;
     base?: string;
     error?: NamedError;
     refused?: readonly number[];
@@ -50,7 +51,8 @@ export function talk(
           );
         }
       },
-      described(_sdp, base) {
+      described(sdp, base) {
+        outcome.sdp = sdp;
         outcome.base = base;
         client.play({
           baseUrl: base,

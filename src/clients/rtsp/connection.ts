@@ -1,16 +1,12 @@
-import type { Socket } from 'node:net';
 import { RtspClient, type RtspClientHandlers, type RtspPlayPlan } from '#protocols/rtsp/client.ts';
 import { splitCredentials } from '#protocols/rtsp/credentials.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
-import { openSocket, type ServerTrust } from '../socket.ts';
+import { ClientSocket } from '../client-socket.ts';
+import type { ServerTrust } from '../socket.ts';
 import { isInner, parseTarget } from './target.ts';
 import { UdpTracks } from './udp-tracks.ts';
-
-const CONNECT_MS = 5000;
-/** How long a connection that is being closed may take to hand over what was sent before. */
-const LINGER_MS = 1000;
 
 export type RtspConnectionHandlers = Omit<RtspClientHandlers, 'send' | 'redirected' | 'udp' | 'sendDatagram'>;
 
@@ -32,10 +28,9 @@ export class RtspConnection {
   readonly #firstMediaMs: number | undefined;
   readonly #trust: ServerTrust;
   #client: RtspClient;
-  #socket: Socket | undefined;
+  #socket: ClientSocket | undefined;
   #udp: UdpTracks | undefined;
   #over = false;
-  #cancelConnect = () => {};
 
   /** @throws NamedError RTSP_ADDRESS_INVALID */
   constructor(url: string, handlers: RtspConnectionHandlers, options: RtspConnectionOptions = {}) {
@@ -84,19 +79,9 @@ export class RtspConnection {
   /** Says goodbye and ends the connection; resolves when it is gone. Idempotent. */
   async close(): Promise<void> {
     this.#over = true;
-    this.#cancelConnect();
     this.#client.close();
     void this.#udp?.close();
-    const socket = this.#socket;
-    if (!socket || socket.destroyed) return;
-    if (socket.connecting) socket.destroy();
-    const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-    const cancel = this.#clock.after(LINGER_MS, () => socket.destroy());
-    socket.end();
-    // What still comes is read and let go, else the end of the other side would never be seen.
-    socket.resume();
-    await gone;
-    cancel();
+    await this.#socket?.close();
   }
 
   /**
@@ -105,37 +90,37 @@ export class RtspConnection {
    */
   #open(url: string, redirected?: (location: string, from: string) => void, from?: string): RtspClient {
     const target = parseTarget(url);
-    const socket = openSocket({
+    const socket: ClientSocket = new ClientSocket({
       target,
       trust: this.#trust,
       url: maskAddress(url),
+      clock: this.#clock,
       connected: () => {
-        if (!current()) return;
-        this.#cancelConnect();
-        if (from !== undefined && !isInner(from) && isInner(socket.remoteAddress ?? '')) {
+        if (from !== undefined && !isInner(from) && isInner(socket.remoteAddress)) {
           return client.fail(redirectRefused(client.url, 'to an address of this machine or its cable'));
         }
         client.start();
       },
-      refused: (error) => client.fail(error),
+      received: (bytes) => client.receive(bytes),
+      failed: (error) => client.fail(error),
     });
     const current = () => this.#socket === socket && !this.#over;
-    const client = new RtspClient(
+    const client: RtspClient = new RtspClient(
       url,
       {
         ...this.#handlers,
         send: (bytes) => {
-          if (socket.writable) socket.write(bytes);
+          socket.write(bytes);
         },
         failed: (error) => {
           if (current()) this.#fail(error);
         },
         udp: (track, ports) => {
-          if (ports) this.#udp?.meet(track, { address: socket.remoteAddress ?? '', ports });
+          if (ports) this.#udp?.meet(track, { address: socket.remoteAddress, ports });
         },
         sendDatagram: (track, packet) => this.#udp?.sendRtcp(track, packet),
         ...(redirected && {
-          redirected: (location: string) => redirected(location, socket.remoteAddress ?? ''),
+          redirected: (location: string) => redirected(location, socket.remoteAddress),
         }),
       },
       {
@@ -143,23 +128,12 @@ export class RtspConnection {
         ...(this.#firstMediaMs !== undefined && { firstMediaMs: this.#firstMediaMs }),
       },
     );
-    const unreachable = (why: string) => {
-      const sentence = `${client.url} cannot be reached: ${why}. Check address and port, and that the camera is on.`;
-      client.fail(new NamedError('RTSP_UNREACHABLE', sentence, 502));
-    };
     this.#socket = socket;
-    this.#cancelConnect = this.#clock.after(CONNECT_MS, () =>
-      unreachable(`nobody took the connection within ${CONNECT_MS / 1000} s`),
-    );
-    socket.on('data', (bytes: Buffer) => client.receive(bytes));
-    socket.on('error', (error) => unreachable(explain(error)));
-    socket.on('close', () => unreachable('the server closed the connection'));
     return client;
   }
 
   #fail(error: NamedError): void {
     this.#over = true;
-    this.#cancelConnect();
     this.#socket?.destroy();
     void this.#udp?.close();
     this.#handlers.failed(error);
@@ -194,10 +168,4 @@ export class RtspConnection {
 
 function redirectRefused(url: string, where: string): NamedError {
   return new NamedError('RTSP_REDIRECT_REFUSED', `${url} was left by a redirect ${where}.`, 502);
-}
-
-/** Several addresses were tried: what happened to each. */
-function explain(error: Error): string {
-  const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
-  return [...new Set(errors.map(messageOf))].join(', ');
 }

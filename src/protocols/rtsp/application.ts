@@ -20,11 +20,24 @@ export interface SetupRequest {
   readonly channels: ChannelPair;
   /** UDP ports of the client for RTP and RTCP; undefined where media travels inside the connection. */
   readonly clientPorts?: readonly [number, number];
+  /** The client wants what is sent to many at a time. */
+  readonly multicast?: true;
+}
+
+/** Where a track is sent to many at a time. */
+export interface MulticastGroup {
+  /** IPv4. */
+  readonly address: string;
+  /** Ports of RTP and RTCP. */
+  readonly ports: readonly [number, number];
+  readonly ttl: number;
 }
 
 export interface SetupAnswer {
   /** Synchronisation source of the packets that we send. */
   readonly ssrc?: number;
+  /** Where multicast was asked for. */
+  readonly group?: MulticastGroup;
 }
 
 export interface PlayAnswer {

@@ -21,6 +21,28 @@ describe('the addresses of tracks', () => {
     expect(urls('', '*', ['?ctype=video'], 'rtsp://cam/x')).toContain('SETUP rtsp://cam/x?ctype=video');
   });
 
+  test('are that of the stream itself where the description names none', () => {
+    expect(urls('Content-Base: rtsp://cam/live/\n', '', [''])).toEqual([
+      'SETUP rtsp://cam/live/',
+      'PLAY rtsp://cam/live/',
+    ]);
+    expect(urls('', '', [''])).toEqual(['SETUP rtsp://cam/live', 'PLAY rtsp://cam/live']);
+  });
+
+  test('have one slash between base and track, however many were written', () => {
+    for (const base of ['Content-Base: rtsp://cam/live\n', 'Content-Base: rtsp://cam/live/\n']) {
+      expect(urls(base, '*', ['trackID=1'])[0]).toBe('SETUP rtsp://cam/live/trackID=1');
+      expect(urls(base, '*', ['/trackID=1'])[0]).toBe('SETUP rtsp://cam/live/trackID=1');
+      expect(urls(base, '*', ['trackID=1/'])[0]).toBe('SETUP rtsp://cam/live/trackID=1/');
+    }
+  });
+
+  test('may name another host, such as the one that the camera knows itself by', () => {
+    expect(urls('Content-Base: rtsp://192.168.1.64/live/\n', '*', ['a'])[0]).toBe(
+      'SETUP rtsp://192.168.1.64/live/a',
+    );
+  });
+
   test('are taken as they stand when they are absolute, without credentials', () => {
     expect(urls('', 'rtsp://cam:554/agg/', ['rtsp://u:p@10.0.0.9/v', 'a'])).toEqual([
       'SETUP rtsp://10.0.0.9/v',
@@ -48,7 +70,46 @@ describe('a redirect', () => {
   });
 });
 
+describe('a description whose length is wrong', () => {
+  const sdp = 'v=0\nm=video 0 RTP/AVP 96\na=control:track1\n';
+  const described = (length: number) => {
+    const talking = talk((request) =>
+      request.method === 'DESCRIBE'
+        ? `RTSP/1.0 200 OK\nCSEQ\nContent-Type: application/sdp\nContent-Length: ${length}\n\n${sdp}`
+        : good(request),
+    );
+    return talking;
+  };
+
+  test('is taken whole where it is longer than declared', () => {
+    for (const length of [5, 6, 20, sdp.length]) {
+      const { outcome } = described(length);
+      expect(outcome.sdp).toBe(sdp.replaceAll('\n', '\r\n'));
+      expect(outcome.playing).toBe(true);
+    }
+  });
+
+  test('is taken after 5 s where it is shorter than declared', () => {
+    const { clock, run, outcome } = described(2000);
+    clock.advance(4999);
+    expect(outcome.sdp).toBeUndefined();
+    clock.advance(1);
+    run();
+    expect(outcome.sdp).toBe(sdp.replaceAll('\n', '\r\n'));
+    expect(outcome.playing).toBe(true);
+  });
+});
+
 describe('answers that are a little off', () => {
+  test('name a session with spaces around it and its time-out', () => {
+    const { asked, play } = talk(
+      except({ SETUP: 'RTSP/1.0 200 OK\nCSEQ\nSession:  12 34 ; Timeout = 20 \n\n' }),
+    );
+    expect(asked[3]!.headers.get('session')).toBe('12 34');
+    play(11);
+    expect(asked[4]!.method).toBe('GET_PARAMETER');
+  });
+
   test('belong to the oldest request when they have no number, and 100 is no answer yet', () => {
     const { outcome } = talk((request) => {
       const text = good(request).replace('CSEQ\n', '');

@@ -50,7 +50,16 @@ describe('a client that plays', () => {
     expect(forgetful.clock.pending).toBe(0);
   });
 
-  test.each(['OPTIONS', 'DESCRIBE', 'SETUP', 'PLAY'])('waits 5 s for the answer to %s', (method) => {
+  test('describes after 2 s when a camera leaves OPTIONS unanswered', () => {
+    const { clock, run, lines, outcome } = talk(except({ OPTIONS: undefined }));
+    clock.advance(1999);
+    expect(lines()).toEqual(['OPTIONS rtsp://cam/live']);
+    clock.advance(1);
+    run();
+    expect(outcome.playing).toBe(true);
+  });
+
+  test.each(['DESCRIBE', 'SETUP', 'PLAY'])('waits 5 s for the answer to %s', (method) => {
     const { clock, outcome } = talk(except({ [method]: undefined }));
     clock.advance(4999);
     expect(outcome.error).toBeUndefined();

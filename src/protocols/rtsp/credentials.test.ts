@@ -14,6 +14,11 @@ describe('an address that people may see', () => {
       'rtsp://cam/user=admin_password=s_ecret_channel=1_stream=0.sdp',
       'rtsp://cam/user=admin_password=***_channel=1_stream=0.sdp',
     ],
+    [
+      'srt://cloud:9000?streamid=publish:yard:ann:secret&latency=1',
+      'srt://cloud:9000?streamid=publish:yard:***&latency=1',
+    ],
+    ['srt://cloud:9000?streamid=publish:yard', 'srt://cloud:9000?streamid=publish:yard'],
     ['rtsp://cam/live?token=abc', 'rtsp://cam/live?token=***'],
     ['rtsp://admin:se/cret@cam/live', 'rtsp://***@cam/live'],
     ['rtsp://[::1]:8554/live/a@b', 'rtsp://[::1]:8554/live/a@b'],

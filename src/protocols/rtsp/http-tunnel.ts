@@ -12,9 +12,20 @@ export type Greeting =
   | { readonly kind: 'more' }
   /** Plain RTSP, or nothing that is known here; `bytes` is all that came. */
   | { readonly kind: 'rtsp'; readonly bytes: Buffer }
-  | { readonly kind: 'get'; readonly cookie: string }
+  | { readonly kind: 'get'; readonly cookie: string; readonly headers: TunnelHeaders }
   /** `body` is what came behind the head. */
-  | { readonly kind: 'post'; readonly cookie: string; readonly body: Buffer };
+  | {
+      readonly kind: 'post';
+      readonly cookie: string;
+      readonly headers: TunnelHeaders;
+      readonly body: Buffer;
+    };
+
+/** What says where a request comes from; browsers fill these in, and no page can. */
+export interface TunnelHeaders {
+  readonly host?: string;
+  readonly origin?: string;
+}
 
 const MAX_HEAD = 16 * 1024;
 const MAX_COOKIE = 256;
@@ -33,10 +44,15 @@ export class TunnelGreeting {
     if (!end) {
       return this.#bytes.length >= MAX_HEAD ? { kind: 'rtsp', bytes: this.#bytes } : { kind: 'more' };
     }
-    const cookie = /\nx-sessioncookie[ \t]*:[ \t]*([^\r\n]*)/i.exec(head.slice(0, end.index))?.[1]?.trim();
+    const header = (name: string) =>
+      new RegExp(`\\n${name}[ \\t]*:[ \\t]*([^\\r\\n]*)`, 'i').exec(head.slice(0, end.index))?.[1]?.trim();
+    const cookie = header('x-sessioncookie');
     if (!cookie || cookie.length > MAX_COOKIE) return { kind: 'rtsp', bytes: this.#bytes };
-    if (method === 'GET ') return { kind: 'get', cookie };
-    return { kind: 'post', cookie, body: this.#bytes.subarray(end.index + end[0].length) };
+    const host = header('host');
+    const origin = header('origin');
+    const headers = { ...(host !== undefined && { host }), ...(origin !== undefined && { origin }) };
+    if (method === 'GET ') return { kind: 'get', cookie, headers };
+    return { kind: 'post', cookie, headers, body: this.#bytes.subarray(end.index + end[0].length) };
   }
 }
 

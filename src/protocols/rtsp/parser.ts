@@ -77,6 +77,20 @@ export class RtspParser {
     return undefined;
   }
 
+  /**
+   * The message that waits for the rest of its body, with what came of it: for who knows that nothing more will come.
+   * Undefined where none waits so.
+   */
+  cut(): RtspMessage | undefined {
+    const data = this.#joined();
+    if (data.length === 0 || data[0] === INTERLEAVED_MAGIC || startOf(data) !== 'message') return undefined;
+    const head = parseHead(data);
+    if (typeof head !== 'object') return undefined;
+    const body = data.subarray(head.size);
+    this.#consume(data, data.length);
+    return toMessage(head, body);
+  }
+
   #joined(): Buffer {
     if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks, this.#size)];
     return this.#chunks[0] ?? Buffer.alloc(0);
@@ -138,13 +152,29 @@ export class RtspParser {
     const declared = Number.parseInt(head.headers.get('content-length') ?? '0', 10);
     const bodySize = Number.isFinite(declared) && declared > 0 ? declared : 0;
     if (bodySize > MAX_BODY) throw tooLarge('body', MAX_BODY);
-    const end = head.size + bodySize;
+    let end = head.size + bodySize;
     if (data.length < end) return this.#wait(end);
+    if (bodySize > 0 && isDescription(head)) end += descriptionBehind(data, end);
     const body = data.subarray(head.size, end);
     this.#junk = 0;
     this.#consume(data, end);
     return toMessage(head, body);
   }
+}
+
+function isDescription({ startLine, headers }: Head): boolean {
+  return /^RTSP\//i.test(startLine) && /^application\/sdp\b/i.test(headers.get('content-type') ?? '');
+}
+
+/**
+ * Bytes of a description that stand behind its declared end: some cameras count each line end as one byte and send two.
+ * Taken is the rest of a line that was cut, and whatever else looks like a line of a description.
+ */
+function descriptionBehind(data: Buffer, end: number): number {
+  const text = data.toString('latin1', end, end + MAX_BODY);
+  const whole = data[end - 1] === LF;
+  const tail = whole ? /^(?:[a-z]=[^\r\n]*\r?\n)+/ : /^(?!\$|RTSP\/)[^\r\n]*\r?\n(?:[a-z]=[^\r\n]*\r?\n)*/;
+  return tail.exec(text)?.[0].length ?? 0;
 }
 
 function tooLarge(part: string, limit: number): NamedError {

@@ -16,13 +16,16 @@ interface Pending {
   readonly uri: string;
   readonly headers: readonly (readonly [string, string | undefined])[];
   readonly handlers: AnswerHandlers;
+  readonly body: Buffer | undefined;
   readonly cancel: () => void;
 }
 
-interface AnswerHandlers {
+export interface AnswerHandlers {
   answered(response: RtspResponse): void;
   /** No answer came in time. */
   late(): void;
+  /** How long the answer may take, ms, where that is less than usual. */
+  readonly withinMs?: number;
 }
 
 /**
@@ -50,6 +53,7 @@ export class RtspRequests {
     uri: string,
     headers: readonly (readonly [string, string | undefined])[],
     handlers: AnswerHandlers,
+    body?: Buffer,
   ): void {
     const sequence = ++this.#sequence;
     const all = RtspHeaders.from([
@@ -59,13 +63,13 @@ export class RtspRequests {
       ['Session', this.session],
       ...headers,
     ]);
-    const cancel = this.#options.clock.after(this.#options.answerMs, () => {
+    const cancel = this.#options.clock.after(handlers.withinMs ?? this.#options.answerMs, () => {
       this.#pending.delete(sequence);
       this.#late.add(sequence);
       handlers.late();
     });
-    this.#pending.set(sequence, { method, uri, headers, handlers, cancel });
-    this.#options.send(serializeRequest(method, uri, all));
+    this.#pending.set(sequence, { method, uri, headers, handlers, body, cancel });
+    this.#options.send(serializeRequest(method, uri, all, body));
   }
 
   /**
@@ -84,7 +88,7 @@ export class RtspRequests {
     pending.cancel();
     if (response.status !== 401) this.#authenticator?.accepted();
     else if (this.#authenticator?.challenged(response.headers.getAll('www-authenticate'))) {
-      this.ask(pending.method, pending.uri, pending.headers, pending.handlers);
+      this.ask(pending.method, pending.uri, pending.headers, pending.handlers, pending.body);
       return;
     }
     pending.handlers.answered(response);

@@ -145,7 +145,7 @@ export class SessionMachine {
   }
 
   async #setup(request: RtspRequest, address: RtspAddress): Promise<Answer> {
-    const option = this.#tracks.choose(request.headers.get('transport'));
+    const option = this.#tracks.choose(request.headers.get('transport'), this.#direction === 'record');
     if (this.#direction === undefined && option.mode === 'record') {
       throw new Refusal(455, 'A stream is published by ANNOUNCE first, then SETUP and RECORD.', [
         ['Allow', allowedMethods('INIT', undefined).join(', ')],
@@ -160,10 +160,14 @@ export class SessionMachine {
     }
     const direction = this.#direction ?? 'play';
     const plan = this.#tracks.plan(option, track, direction);
-    const { channels, clientPorts } = plan;
-    const setup = { name, track, channels, ...(clientPorts && { clientPorts }) };
+    const { channels, clientPorts, multicast } = plan;
+    const setup = {
+      ...{ name, track, channels },
+      ...(clientPorts && { clientPorts }),
+      ...(multicast && { multicast }),
+    };
     const answer = await (direction === 'play' ? this.#app.setupPlay(setup) : this.#app.setupRecord(setup));
-    const transport = this.#tracks.keep(plan, answer?.ssrc);
+    const transport = this.#tracks.keep(plan, answer);
     this.#direction = direction;
     this.#name = name;
     if (address.origin) this.#origin = address.origin;
@@ -184,7 +188,15 @@ export class SessionMachine {
     return {
       headers: [
         ['Range', 'npt=0.000-'],
-        ['RTP-Info', formatRtpInfo(info.map(({ track, ...rest }) => ({ url: base + track, ...rest })))],
+        // Who joins a group begins in the midst, where no number is known beforehand.
+        ...(info.length > 0
+          ? [
+              [
+                'RTP-Info',
+                formatRtpInfo(info.map(({ track, ...rest }) => ({ url: base + track, ...rest }))),
+              ] as const,
+            ]
+          : []),
       ],
       after: () => {
         this.#state = 'PLAYING';

@@ -57,6 +57,27 @@ describe('media over UDP', () => {
     ]);
   });
 
+  test('goes to a group where the server has one, for readers alone, and for all tracks or none', async () => {
+    const group = { address: '239.1.2.3', ports: [8002, 8003], ttl: 16 } as const;
+    const asked: unknown[] = [];
+    const setupPlay: RtspApplication['setupPlay'] = (setup) => {
+      asked.push(setup.multicast);
+      return { ssrc: 0xabc, ...(setup.multicast && { group }) };
+    };
+    const offered: ServerTransports = { tcp: true, udp: [8000, 8001], multicast: true };
+    const { ask } = setUp({ setupPlay }, 60_000, offered);
+    const first = await ask('SETUP', `${URL}/trackID=0`, { Transport: 'RTP/AVP/UDP;multicast' });
+    expect(first.header('Transport')).toBe(
+      'RTP/AVP;multicast;destination=239.1.2.3;port=8002-8003;ttl=16;ssrc=00000ABC',
+    );
+    expect(asked).toEqual([true]);
+    expect((await ask('SETUP', `${URL}/trackID=1`, TCP)).status).toBe(400);
+    const publisher = setUp({}, 60_000, offered);
+    await publisher.ask('ANNOUNCE', URL, { 'Content-Type': 'application/sdp' });
+    const record = await publisher.ask('SETUP', `${URL}/trackID=0`, { Transport: 'RTP/AVP;multicast' });
+    expect(record.status).toBe(461);
+  });
+
   test('is agreed on with a publisher', async () => {
     const { ask } = setUp({}, 60_000, both);
     await ask('ANNOUNCE', URL, { 'Content-Type': 'application/sdp' }, 'v=0\r\n');

@@ -1,6 +1,11 @@
-import type { ChannelPair } from './application.ts';
+import type { ChannelPair, SetupAnswer } from './application.ts';
 import { Refusal } from './refusal.ts';
-import { formatInterleavedTransport, formatUdpTransport, type TransportOption } from './transport.ts';
+import {
+  formatInterleavedTransport,
+  formatMulticastTransport,
+  formatUdpTransport,
+  type TransportOption,
+} from './transport.ts';
 import { chooseTransport, type ServerTransports } from './transport-choice.ts';
 
 /** How one track is to travel. */
@@ -11,6 +16,7 @@ export interface TrackTransport {
   /** See SetupRequest. */
   readonly channels: ChannelPair;
   readonly clientPorts?: readonly [number, number];
+  readonly multicast?: true;
 }
 
 /** How the tracks of one session travel. */
@@ -23,26 +29,32 @@ export class TrackTransports {
   }
 
   /** See chooseTransport. */
-  choose(header: string | undefined): TransportOption {
-    return chooseTransport(header, this.#offered);
+  choose(header: string | undefined, publishes: boolean): TransportOption {
+    return chooseTransport(header, this.#offered, publishes);
   }
 
   /**
    * What the client's choice comes to beside the tracks that are set up; nothing is kept yet.
-   * @throws Refusal 400 when no channels are left
+   * @throws Refusal 400 when no channels are left, or some tracks are to go to a group and others not
    */
   plan(option: TransportOption, track: string, mode: 'play' | 'record'): TrackTransport {
     const { profile } = option;
-    const channels = chooseChannels(option, this.#beside(track, mode));
+    const beside = this.#beside(track, mode);
+    const channels = chooseChannels(option, beside);
+    if (beside.some(({ multicast = false }) => multicast !== option.multicast)) {
+      throw new Refusal(400, 'All tracks of a session come by multicast, or none.');
+    }
+    if (option.multicast) return { track, mode, profile, channels, multicast: true };
     return option.lower === 'UDP' && option.clientPorts
       ? { track, mode, profile, channels, clientPorts: option.clientPorts }
       : { track, mode, profile, channels };
   }
 
-  /** The track is set up; gives the Transport header of the answer. `ssrc` is that of our packets. */
-  keep(transport: TrackTransport, ssrc: number | undefined): string {
+  /** The track is set up; gives the Transport header of the answer. */
+  keep(transport: TrackTransport, { ssrc, group }: SetupAnswer = {}): string {
     const { track, mode, profile, channels, clientPorts } = transport;
     this.#tracks = [...this.#beside(track, mode), transport];
+    if (group) return formatMulticastTransport(profile, group, ssrc);
     const { udp: serverPorts } = this.#offered;
     return clientPorts && serverPorts
       ? formatUdpTransport({ profile, clientPorts, serverPorts, mode, ssrc })

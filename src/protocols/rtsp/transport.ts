@@ -1,3 +1,5 @@
+import type { MulticastGroup } from './application.ts';
+
 /** One choice of a Transport header (RFC 2326 section 12.39). */
 export interface TransportOption {
   /** `RTP/AVP`, in capitals. */
@@ -47,6 +49,14 @@ export function formatUdpTransport(options: {
   let value = `${profile};unicast;${ports}`;
   if (ssrc !== undefined) value += `;ssrc=${ssrc.toString(16).toUpperCase().padStart(8, '0')}`;
   return mode === 'record' ? `${value};mode=record` : value;
+}
+
+/** What we answer to a SETUP: RTP to a group. */
+export function formatMulticastTransport(profile: string, group: MulticastGroup, ssrc?: number): string {
+  const { address, ports, ttl } = group;
+  let value = `${profile};multicast;destination=${address};port=${ports.join('-')};ttl=${ttl}`;
+  if (ssrc !== undefined) value += `;ssrc=${ssrc.toString(16).toUpperCase().padStart(8, '0')}`;
+  return value;
 }
 
 /** What we ask a server for in a SETUP: RTP over UDP. */

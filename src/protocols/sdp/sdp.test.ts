@@ -85,6 +85,13 @@ describe('parseSdp', () => {
     });
   });
 
+  it('takes a port other than 0, a range and no address of the track for what they are', () => {
+    const media = only(
+      'a=range:npt=0-\nc=IN IP4 0.0.0.0\nm=video 49170/2 RTP/AVP 96\na=range:npt=now-\na=rtpmap:96 H264/90000\n',
+    );
+    expect(media).toMatchObject({ kind: 'video', payloadType: 96, encodingName: 'H264', control: '' });
+  });
+
   it('takes attributes of another payload type for none', () => {
     const media = only('m=video 0 RTP/AVP 96\na=rtpmap:97 H265/90000\na=fmtp:97 x=1\na=rtpmap:96 H264/90000');
     expect(media.encodingName).toBe('H264');

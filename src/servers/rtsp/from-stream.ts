@@ -1,5 +1,7 @@
 import assert from 'node:assert';
-import { feedKey, RtspFeedWriter } from '#feeds/rtp/feed-writer.ts';
+import { RtspFeedWriter } from '#feeds/rtp/feed-writer.ts';
+import { formatsKnown } from '#feeds/rtp/formats-known.ts';
+import { canBeSent, openRtpFeed } from '#feeds/rtp/open-feed.ts';
 import type { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import type { Feed } from '#hub/feed.ts';
 import type { Hub } from '#hub/hub.ts';
@@ -7,7 +9,6 @@ import { parseStreamName } from '#hub/name.ts';
 import { Reader } from '#hub/reader.ts';
 import type { Stream } from '#hub/stream.ts';
 import type { Transport } from '#hub/transport.ts';
-import { isVideo, type Track } from '#media/track.ts';
 import { parseRtcp, type ReportBlock } from '#protocols/rtcp/packet.ts';
 import type {
   ChannelPair,
@@ -16,12 +17,10 @@ import type {
   SetupAnswer,
   SetupRequest,
 } from '#protocols/rtsp/application.ts';
-import { buildSdp, payloadTypeOf } from '#protocols/sdp/build.ts';
+import { buildSdp } from '#protocols/sdp/build.ts';
 import type { Clock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
-
-/** How long a DESCRIBE waits for the parameter sets of a publisher that sends them in the stream only. */
-const FORMAT_WAIT_MS = 5000;
+import type { Multicast, MulticastSeat } from './multicast.ts';
 
 /**
  * The stream of that name; one that comes on demand is waited for.
@@ -50,31 +49,6 @@ export async function describeStream(
   return { name, sdp: buildSdp(tracks, { sessionName: name, ...(address && { address }) }) };
 }
 
-function canBeSent(track: Track): boolean {
-  return payloadTypeOf(track) !== undefined;
-}
-
-/** Resolves when all pictures' parameter sets are known, when time is up, and when the stream has ended. */
-function formatsKnown(stream: Stream, clock: Clock): Promise<void> {
-  const known = () =>
-    stream.tracks.every(
-      (track) => !isVideo(track) || !canBeSent(track) || track.format.parameterSets.length > 0,
-    );
-  if (known()) return Promise.resolve();
-  return new Promise((resolve) => {
-    const finish = () => {
-      cancel();
-      for (const off of listeners) off();
-      resolve();
-    };
-    const cancel = clock.after(FORMAT_WAIT_MS, finish);
-    const listeners = [
-      stream.events.on('tracks', () => known() && finish()),
-      stream.events.on('ended', finish),
-    ];
-  });
-}
-
 export interface RtspReadingOptions {
   readonly stream: Stream;
   readonly hub: Hub;
@@ -83,6 +57,8 @@ export interface RtspReadingOptions {
   readonly id: string;
   readonly remote: string;
   readonly transport: Transport;
+  /** Where streams are sent to groups. */
+  readonly multicast?: Multicast | undefined;
   /** The reader came to its end by the stream or by its own slowness. */
   readonly onEnd: (reason: string) => void;
 }
@@ -94,6 +70,8 @@ export class RtspReading {
   readonly #channels = new Map<number, ChannelPair>();
   /** What the reader says it lost, by synchronisation source. */
   readonly #lost = new Map<number, number>();
+  /** What the session has of the stream's group, where its tracks come by multicast. */
+  #seat: MulticastSeat | undefined;
   #reader: Reader | undefined;
   #feed: Feed | undefined;
   #closed = false;
@@ -104,10 +82,16 @@ export class RtspReading {
   }
 
   /** @throws NamedError TRACK_NOT_FOUND, TRACK_NOT_NAMED */
-  setup({ track: control, channels }: SetupRequest): SetupAnswer {
+  setup({ track: control, channels, multicast }: SetupRequest): SetupAnswer {
     const id = this.#trackOf(control);
+    const ssrc = this.#options.sequences.ssrc(this.stream, id);
+    if (multicast) {
+      this.#seat ??= this.#options.multicast?.join(this.stream, (reason) => this.#end(reason));
+      const group = this.#seat?.group(id);
+      return { ssrc, ...(group && { group }) };
+    }
     this.#channels.set(id, channels);
-    return { ssrc: this.#options.sequences.ssrc(this.stream, id) };
+    return { ssrc };
   }
 
   #trackOf(control: string): number {
@@ -149,6 +133,8 @@ export class RtspReading {
 
   /** @throws NamedError STREAM_GONE */
   play(): PlayAnswer {
+    const seat = this.#seat;
+    if (seat) return { info: [], start: () => seat.begin() };
     const feed = this.#openFeed();
     const { writer } = feed;
     assert(writer instanceof RtspFeedWriter, 'A feed of this door has another writer.');
@@ -158,6 +144,7 @@ export class RtspReading {
     return { info, start: () => this.#join(feed) };
   }
 
+  /** The group goes on: others may receive it. */
   pause(): void {
     const reader = this.#reader;
     if (!reader) return;
@@ -170,32 +157,25 @@ export class RtspReading {
   close(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#seat?.leave();
     this.pause();
     this.#reader?.close(reason);
   }
 
   #openFeed(): Feed {
     const { stream, hub, sequences } = this.#options;
-    const chosen = stream.tracks.flatMap((track) => {
-      const channels = this.#channels.get(track.id);
-      const payloadType = payloadTypeOf(track);
-      return channels && payloadType !== undefined ? [{ track, channels, payloadType }] : [];
-    });
-    const key = feedKey(chosen);
-    return stream.feed(
-      key,
-      chosen.map(({ track }) => track.id),
-      () =>
-        new RtspFeedWriter({
-          tracks: chosen.map((one) => ({ ...one, sequence: sequences.of(stream, key, one.track.id) })),
-          limits: hub.options.feedLimits,
-          cname: stream.name,
-        }),
-    );
+    return openRtpFeed({ stream, channels: this.#channels, sequences, limits: hub.options.feedLimits });
+  }
+
+  /** The stream, or the reader's own slowness, ends it. */
+  #end(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#options.onEnd(reason);
   }
 
   #join(feed: Feed): void {
-    const { clock, id, remote, transport, hub, onEnd } = this.#options;
+    const { clock, id, remote, transport, hub } = this.#options;
     this.#reader ??= new Reader({
       id,
       door: 'rtsp',
@@ -206,9 +186,7 @@ export class RtspReading {
       onClose: (reason) => {
         this.#feed?.detach(this.#reader as Reader);
         this.#feed = undefined;
-        if (this.#closed) return;
-        this.#closed = true;
-        onEnd(reason);
+        this.#end(reason);
       },
     });
     this.#feed = feed;

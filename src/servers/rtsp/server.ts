@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import { type Access, openAccess } from '#hub/access.ts';
 import type { Hub } from '#hub/hub.ts';
@@ -9,6 +10,7 @@ import { NamedError } from '#util/named-error.ts';
 import { TcpPort } from '#util/tcp-port.ts';
 import { HttpTunnels } from './http-tunnels.ts';
 import type { RtspLog } from './log.ts';
+import { Multicast, type MulticastSettings } from './multicast.ts';
 import { RtspConnection } from './session.ts';
 import { TlsDoor } from './tls-door.ts';
 import { UdpPorts } from './udp-ports.ts';
@@ -27,6 +29,8 @@ export interface RtspServerOptions {
   /** Inside the connection only, by default. */
   readonly media?: RtspMedia;
   readonly clock?: Clock;
+  /** Where the RTP of its feeds stands, where forwards share them. */
+  readonly sequences?: RtpSequences;
 }
 
 /** How media may travel. */
@@ -38,6 +42,8 @@ export interface RtspMedia {
    * and media can travel inside the connection. Undefined: not at all.
    */
   readonly udpPort: number | 'auto' | undefined;
+  /** To groups of readers, where it is wanted. */
+  readonly multicast?: MulticastSettings | undefined;
   /** How long a publisher's packets over UDP wait for others before these are lost, in ms. */
   readonly reorderMs: number;
 }
@@ -49,10 +55,17 @@ interface OpenUdp {
   readonly port: number;
 }
 
+/** The groups, and our address that they are sent from. */
+interface OpenMulticast {
+  readonly groups: Multicast;
+  readonly host: string;
+}
+
 /** What `setMedia` takes: nothing in it can fail any more. */
 export interface PreparedMedia {
   readonly media: RtspMedia;
   readonly udp: OpenUdp | undefined;
+  readonly multicast: OpenMulticast | undefined;
   /** Why media cannot travel over UDP although they might. */
   readonly warning?: string;
   /** Nobody wants it after all; of no effect once it was taken. */
@@ -76,12 +89,13 @@ export class RtspServer implements AsyncDisposable {
   readonly #connections = new Set<RtspConnection>();
   /** RTSPS; closed until it is given a port and a certificate. */
   readonly tls: TlsDoor;
-  readonly #sequences = new RtpSequences();
+  readonly #sequences: RtpSequences;
   readonly #tunnels = new HttpTunnels();
   /** UDP ports that new sessions do not get any more. */
   readonly #retired = new Set<UdpPorts>();
   #media: RtspMedia;
   #udp: OpenUdp | undefined;
+  #multicast: OpenMulticast | undefined;
   #sessionTimeoutMs: number;
   #nextId = 1;
   #closing: Promise<void> | undefined;
@@ -89,6 +103,7 @@ export class RtspServer implements AsyncDisposable {
   constructor(options: RtspServerOptions) {
     this.#options = options;
     this.#log = options.log ?? SILENT;
+    this.#sequences = options.sequences ?? new RtpSequences();
     this.#media = options.media ?? TCP_ONLY;
     this.#sessionTimeoutMs = options.sessionTimeoutMs ?? 60_000;
     this.#server = createServer(SOCKETS, (socket) => this.#accept(socket));
@@ -141,35 +156,65 @@ export class RtspServer implements AsyncDisposable {
    * @throws NamedError PORT_BUSY, PORT_FORBIDDEN, ADDRESS_UNAVAILABLE
    */
   async prepareMedia(media: RtspMedia, name: string): Promise<PreparedMedia> {
-    const { udpPort } = media;
-    const port = udpPort === 'auto' ? USUAL_UDP_PORT : udpPort;
     const { address: host } = await lookup(name).catch(() => ({ address: name }));
-    const former = this.#udp;
-    if (port === undefined) return { media, udp: undefined, release() {} };
-    if (former?.port === port && former.host === host) return { media, udp: former, release() {} };
-    let ports: UdpPorts;
-    try {
-      ports = await UdpPorts.open({ host, port, log: this.#log });
-    } catch (error) {
-      const isBusy = error instanceof NamedError && error.code === 'PORT_BUSY';
-      if (udpPort !== 'auto' || !media.tcp || !isBusy) throw error;
-      const warning = `RTSP has no UDP: media travel over TCP only. ${error.message}`;
-      return { media, udp: undefined, warning, release() {} };
-    }
-    const udp = { ports, host, port };
+    const { udp, warning } = await this.#prepareUdp(media, host);
+    let multicast: OpenMulticast | undefined;
     const release = () => {
-      if (this.#udp !== udp) void ports.close();
+      if (udp && this.#udp !== udp) void udp.ports.close();
+      if (multicast && this.#multicast !== multicast) multicast.groups.retire();
     };
-    return { media, udp, release };
+    try {
+      multicast = await this.#prepareMulticast(media, host);
+    } catch (error) {
+      release();
+      throw error;
+    }
+    return { media, udp, multicast, release, ...(warning !== undefined && { warning }) };
   }
 
   /** Goes for sessions that begin from now on; those that there are keep what they have. */
-  setMedia({ media, udp, warning }: PreparedMedia): void {
+  setMedia({ media, udp, multicast, warning }: PreparedMedia): void {
     if (warning !== undefined) this.#log.warn(warning);
     if (this.#udp && this.#udp !== udp) this.#retired.add(this.#udp.ports);
+    if (this.#multicast !== multicast) this.#multicast?.groups.retire();
     this.#media = media;
     this.#udp = udp;
+    this.#multicast = multicast;
     this.#closeRetired();
+  }
+
+  async #prepareUdp(
+    media: RtspMedia,
+    host: string,
+  ): Promise<{ readonly udp: OpenUdp | undefined; readonly warning?: string }> {
+    const { udpPort } = media;
+    const port = udpPort === 'auto' ? USUAL_UDP_PORT : udpPort;
+    const former = this.#udp;
+    if (port === undefined) return { udp: undefined };
+    if (former?.port === port && former.host === host) return { udp: former };
+    try {
+      return { udp: { ports: await UdpPorts.open({ host, port, log: this.#log }), host, port } };
+    } catch (error) {
+      const isBusy = error instanceof NamedError && error.code === 'PORT_BUSY';
+      if (udpPort !== 'auto' || !media.tcp || !isBusy) throw error;
+      return {
+        udp: undefined,
+        warning: `RTSP has no UDP: media travel over TCP only. ${error.message}`,
+      };
+    }
+  }
+
+  async #prepareMulticast({ multicast }: RtspMedia, host: string): Promise<OpenMulticast | undefined> {
+    const former = this.#multicast;
+    if (!multicast) return undefined;
+    if (former?.host === host && isDeepStrictEqual(former.groups.settings, multicast)) return former;
+    const groups = await Multicast.open(host, {
+      settings: multicast,
+      hub: this.#options.hub,
+      sequences: this.#sequences,
+      clock: this.#options.clock ?? systemClock,
+    });
+    return { groups, host };
   }
 
   /** The listening socket; its connections are the sessions. */
@@ -187,11 +232,18 @@ export class RtspServer implements AsyncDisposable {
     this.#sessionTimeoutMs = ms;
   }
 
+  /** Takes a connection that came to another port: a half of a tunnel through HTTP. */
+  acceptTunnel(socket: Socket): void {
+    socket.setNoDelay(true);
+    this.#accept(socket);
+  }
+
   /** Stops listening and ends every connection. Idempotent. */
   close(reason = 'The server is shutting down.'): Promise<void> {
     this.#closing ??= (async () => {
       const listening = new Promise<void>((resolve) => this.#server.close(() => resolve()));
       for (const connection of this.#connections) connection.close(reason);
+      this.#multicast?.groups.close(reason);
       const ports = [...this.#retired, ...(this.#udp ? [this.#udp.ports] : [])];
       await Promise.all([listening, this.tls.close(), ...ports.map((one) => one.close())]);
     })();
@@ -216,6 +268,7 @@ export class RtspServer implements AsyncDisposable {
       tunnels: this.#tunnels,
       tcp: secure || this.#media.tcp,
       udp: secure ? undefined : this.#udp?.ports,
+      multicast: secure ? undefined : this.#multicast?.groups,
       reorderMs: this.#media.reorderMs,
       onClose: () => {
         this.#connections.delete(connection);

@@ -21,6 +21,7 @@ import { describeStream, findStream, RtspReading } from './from-stream.ts';
 import type { HttpTunnels } from './http-tunnels.ts';
 import type { RtspLog } from './log.ts';
 import { MediaPaths } from './media-paths.ts';
+import type { Multicast } from './multicast.ts';
 import { RtspPublishing } from './to-stream.ts';
 import { plainAddress, type UdpPorts } from './udp-ports.ts';
 
@@ -41,6 +42,8 @@ export interface RtspConnectionOptions {
   readonly tcp: boolean;
   /** Media may travel over UDP, through these ports. */
   readonly udp: UdpPorts | undefined;
+  /** Streams may be sent to groups. */
+  readonly multicast: Multicast | undefined;
   /** How long a publisher's packets over UDP wait for others, in ms. */
   readonly reorderMs: number;
   readonly onClose: () => void;
@@ -68,7 +71,7 @@ export class RtspConnection implements RtspApplication {
   #refusal: string | undefined;
 
   constructor(options: RtspConnectionOptions) {
-    const { socket, clock, timeoutMs, tcp, udp } = options;
+    const { socket, clock, timeoutMs, tcp, udp, multicast } = options;
     this.#options = options;
     this.#socket = socket;
     this.#remote = `${plainAddress(socket.remoteAddress ?? '')}:${socket.remotePort ?? 0}`;
@@ -81,7 +84,7 @@ export class RtspConnection implements RtspApplication {
       application: this,
       clock,
       timeoutMs,
-      transports: { tcp, udp: udp?.ports },
+      transports: { tcp, udp: udp?.ports, multicast: multicast !== undefined },
       id: randomBytes(8).toString('hex'),
       send: (bytes) => this.#write(bytes),
     });
@@ -173,7 +176,7 @@ export class RtspConnection implements RtspApplication {
 
   async setupPlay(setup: SetupRequest): Promise<SetupAnswer> {
     this.#admission.mustCover('read', setup.name);
-    const { hub, sequences, clock, id } = this.#options;
+    const { hub, sequences, clock, id, multicast } = this.#options;
     const reading =
       this.#reading ??
       new RtspReading({
@@ -184,13 +187,14 @@ export class RtspConnection implements RtspApplication {
         id,
         remote: this.#remote,
         transport: this.#mediaPaths(),
+        multicast,
         onEnd: (reason) => this.close(reason),
       });
     // What is taken from here on is given back when the connection closes, so it must not have.
     this.#gone.signal.throwIfAborted();
     const answer = reading.setup(setup);
     this.#reading = reading;
-    this.#mediaPaths().lead(setup.channels, setup.clientPorts);
+    if (!setup.multicast) this.#mediaPaths().lead(setup.channels, setup.clientPorts);
     return answer;
   }
 

@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { parseWebRtcAddress } from '#clients/webrtc/address.ts';
 import { ClientPeer } from '#clients/webrtc/client-peer.ts';
 import { HttpSession } from '#clients/webrtc/http-session.ts';
+import { formatsKnown } from '#feeds/rtp/formats-known.ts';
 import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import { WebRtcFeedWriter } from '#feeds/webrtc/feed-writer.ts';
 import { PacketSender } from '#feeds/webrtc/packet-sender.ts';
-import { defaultFeedLimits, type Feed } from '#hub/feed.ts';
+import type { Feed } from '#hub/feed.ts';
+import type { HubOptions } from '#hub/hub.ts';
 import { Reader } from '#hub/reader.ts';
 import type { Transport } from '#hub/transport.ts';
 import { parseRtcp, type RtcpPacket } from '#protocols/rtcp/packet.ts';
@@ -18,18 +20,21 @@ import { type SentTrack, sentTracks } from './from-stream.ts';
 /** Where the RTP of each stream stands, as all forwards over WHIP have it. */
 const sequences = new RtpSequences();
 
-/** Publishes a stream on another server by WHIP (RFC 9725); addresses as `parseWebRtcAddress` reads them. */
-export const openWhipForward: OpenForward = (target, events) => new WhipForward(target, events);
+export interface WhipForwardOptions {
+  /** Limits of feeds and readers, asked for anew at each attempt. */
+  readonly hub: { readonly options: Pick<HubOptions, 'feedLimits' | 'readerLimits'> };
+}
 
-/** Whether an address is one of WHIP: `whip://`, `whips://`, or HTTP with `whip` as last segment of the path. */
-export function isWhipAddress(url: string): boolean {
-  return /^whips?:\/\//i.test(url) || /^https?:\/\/[^?#]*\/whip\/?(?:[?#]|$)/i.test(url);
+/** Publishes streams on other servers by WHIP (RFC 9725); addresses as `parseWebRtcAddress` reads them. */
+export function whipForward(options: WhipForwardOptions): OpenForward {
+  return (target, events) => new WhipForward(target, events, options);
 }
 
 /** One attempt: asks over HTTP, connects, and sends the packets of a feed until either side ends. */
 class WhipForward implements ForwardConnection {
   readonly #target: ForwardTarget;
   readonly #events: ForwardEvents;
+  readonly #options: WhipForwardOptions;
   readonly #abort = new AbortController();
   readonly #stopListening: (() => void)[] = [];
   readonly #opening: Promise<void>;
@@ -41,9 +46,10 @@ class WhipForward implements ForwardConnection {
   #closing: Promise<void> | undefined;
   #over = false;
 
-  constructor(target: ForwardTarget, events: ForwardEvents) {
+  constructor(target: ForwardTarget, events: ForwardEvents, options: WhipForwardOptions) {
     this.#target = target;
     this.#events = events;
+    this.#options = options;
     const { stream } = target;
     this.#stopListening.push(
       stream.events.on('ended', (reason) => this.#end({ reason })),
@@ -74,6 +80,8 @@ class WhipForward implements ForwardConnection {
     const { url, stream, clock, trust } = this.#target;
     if (this.#over) return;
     const target = parseWebRtcAddress(url, 'whip');
+    await formatsKnown(stream, clock);
+    if (this.#over) return;
     const tracks = sentTracks(stream, sequences);
     const peer = await ClientPeer.open(clock);
     this.#peer = peer;
@@ -116,6 +124,7 @@ class WhipForward implements ForwardConnection {
   #join(tracks: readonly SentTrack[], sender: PacketSender): void {
     if (this.#over) return;
     const { stream, clock, url } = this.#target;
+    const { options } = this.#options.hub;
     const key = `whip ${tracks.map(({ track }) => track.id).join(' ')}`;
     try {
       this.#feed = stream.feed(
@@ -129,7 +138,7 @@ class WhipForward implements ForwardConnection {
               channels: [i * 2, i * 2 + 1],
               sequence: sequences.of(stream, key, track.id),
             })),
-            limits: defaultFeedLimits,
+            limits: options.feedLimits,
             cname: stream.name,
           }),
       );
@@ -144,6 +153,8 @@ class WhipForward implements ForwardConnection {
       remote: shown,
       transport: transportOf(sender),
       clock,
+      limits: options.readerLimits,
+      startsAtKeyframe: true,
       onClose: (reason) => this.#end({ reason }),
     });
     this.#events.onUp();

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { SourceStatus } from '#sources/configured.ts';
 import { VirtualClock } from '#util/clock.ts';
 import { createLogger, type Logger } from './logger.ts';
-import { SourceLog } from './source-log.ts';
+import { TroubleLog } from './trouble-log.ts';
 
 function setUp() {
   const clock = new VirtualClock();
@@ -10,13 +10,11 @@ function setUp() {
   const write = (level: string) => (_: object, sentence: string) => void lines.push(`${level} ${sentence}`);
   const silent = createLogger({ level: 'silent', format: 'json' });
   const log = { ...silent, info: write('info'), warn: write('warn'), error: write('error') } as Logger;
-  const sourceLog = new SourceLog(log, clock);
+  const sourceLog = new TroubleLog(log, 'source', clock);
   const be = (state: SourceStatus['state'], trouble?: string) =>
     sourceLog.state({
       stream: 'yard',
-      address: 'rtsp://cam/live',
       state,
-      since: clock.now(),
       ...(trouble === undefined
         ? {}
         : { trouble, reason: `${trouble} The next attempt is at ${clock.now()}.` }),

@@ -1,0 +1,81 @@
+import { type Clock, systemClock } from '#util/clock.ts';
+import type { Logger } from './logger.ts';
+
+/** How often a trouble that goes on is written again. */
+const REMINDER_MS = 10 * 60_000;
+
+/** How a source or a forward stands. */
+interface LoggedStatus {
+  readonly stream: string;
+  /** Where a forward goes; a stream may have several. */
+  readonly url?: string;
+  readonly state: 'idle' | 'starting' | 'running' | 'waiting' | 'failed' | 'done' | 'stopped';
+  readonly reason?: string;
+  /** The reason without what differs from attempt to attempt. */
+  readonly trouble?: string;
+}
+
+/** What keeps one from working. */
+interface Trouble {
+  readonly what: string;
+  /** When it was last written, and how often it was met since. */
+  written: number;
+  count: number;
+}
+
+/**
+ * Writes the states of sources, or of forwards, to the log. A camera that is off is tried again every few seconds, for
+ * days: its trouble is written once, and then every ten minutes with a count. Another trouble, or the end of it, is
+ * written at once.
+ */
+export class TroubleLog {
+  readonly #log: Logger;
+  readonly #what: 'source' | 'forward';
+  readonly #clock: Clock;
+  readonly #troubles = new Map<string, Trouble>();
+
+  constructor(log: Logger, what: 'source' | 'forward', clock: Clock = systemClock) {
+    this.#log = log;
+    this.#what = what;
+    this.#clock = clock;
+  }
+
+  /** One of them has another state. */
+  state({ stream, url, state, reason, trouble = '' }: LoggedStatus): void {
+    const who = url === undefined ? { stream } : { stream, url };
+    const key = `${stream} ${url ?? ''}`;
+    if (state === 'failed' || state === 'waiting') {
+      const count = this.#met(key, trouble);
+      if (count === undefined) return;
+      const often = count > 1 ? ` This is failure ${count} since the line before.` : '';
+      if (state === 'failed') this.#log.error(who, `${this.#what} failed: ${reason}${often}`);
+      else this.#log.warn(who, `${this.#what} waits: ${reason}${often}`);
+      return;
+    }
+    // It is tried again, or nobody wants it for now: neither says that the trouble is over.
+    if (this.#troubles.has(key) && (state === 'starting' || state === 'idle')) return;
+    this.#troubles.delete(key);
+    this.#log.info({ ...who, reason }, `${this.#what} ${state}`);
+  }
+
+  /** The configuration is another one: whatever happens now is news. */
+  forget(): void {
+    this.#troubles.clear();
+  }
+
+  /** How often the trouble was met since it was last written; undefined while that need not be said. */
+  #met(key: string, trouble: string): number | undefined {
+    const now = this.#clock.now();
+    const known = this.#troubles.get(key);
+    if (known?.what !== trouble) {
+      this.#troubles.set(key, { what: trouble, written: now, count: 0 });
+      return 1;
+    }
+    known.count++;
+    if (now - known.written < REMINDER_MS) return undefined;
+    const { count } = known;
+    known.written = now;
+    known.count = 0;
+    return count;
+  }
+}

@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { fingerprint, section, yesOrNo } from './fields.ts';
+
+/** What a stream can be forwarded to, by the scheme of the address. */
+const SCHEMES = {
+  rtsp: 'rtsp',
+  rtsps: 'rtsp',
+  srt: 'mpegts',
+  udp: 'mpegts',
+  whip: 'whip',
+  whips: 'whip',
+  http: 'whip',
+  https: 'whip',
+} as const;
+
+/** How a stream is sent: `mpegts` is FFmpeg's, in a worker. */
+export type ForwardKind = (typeof SCHEMES)[keyof typeof SCHEMES];
+
+const SCHEME_LIST = Object.keys(SCHEMES)
+  .filter((scheme) => !scheme.startsWith('http'))
+  .map((scheme) => `${scheme}://`)
+  .join(', ');
+
+/** Undefined for kinds of addresses that nothing can be forwarded to. */
+export function forwardKind(url: string): ForwardKind | undefined {
+  const scheme = schemeOf(url);
+  if (scheme === undefined || !Object.hasOwn(SCHEMES, scheme)) return undefined;
+  // Over HTTP there is more than WHIP, which names itself at the end of the path.
+  if (scheme.startsWith('http') && !/^[^?#]*\/whip\/?(?:[?#]|$)/i.test(url)) return undefined;
+  return SCHEMES[scheme as keyof typeof SCHEMES];
+}
+
+function schemeOf(url: string): string | undefined {
+  return /^([a-z][a-z0-9+.-]*):\/\/[^/?#]/i.exec(url)?.[1]?.toLowerCase();
+}
+
+const addressRule = `must be an ${SCHEME_LIST} or https://…/whip address`;
+
+const address = z.string({ error: addressRule }).superRefine((value, context) => {
+  if (forwardKind(value) !== undefined) return;
+  const scheme = schemeOf(value);
+  // Of what was written only the scheme is said: the rest may have a password in it.
+  const what = scheme === undefined ? '' : `: nothing can be forwarded to ${scheme}:// here`;
+  context.addIssue({ code: 'custom', message: `${addressRule}${what}` });
+});
+
+const forwardShape = section({
+  url: address.meta({
+    title: 'Address',
+    description: 'As in the short form.',
+  }),
+  fingerprint: fingerprint().optional().meta({
+    title: 'Fingerprint',
+    description: 'SHA-256 of the certificate that a server behind TLS has to show, whoever signed it.',
+  }),
+  insecure: yesOrNo().default(false).meta({
+    title: 'Any certificate',
+    description: 'Takes every certificate of a server behind TLS; `fingerprint` is better.',
+  }),
+});
+
+/** The keys of an entry. */
+export const forwardKeys: readonly string[] = Object.keys(forwardShape.shape);
+
+/** `streams.<name>.forward`. */
+export const forwardSchema = z
+  .array(
+    z
+      .union([address, forwardShape], { error: `${addressRule}, or a map with \`url\`` })
+      .transform((value) => (typeof value === 'string' ? { url: value, insecure: false } : value)),
+    { error: 'must be a list of addresses' },
+  )
+  .refine((list) => new Set(list.map(({ url }) => url)).size === list.length, {
+    error: 'must not have the same address twice',
+  })
+  .default([])
+  .meta({
+    title: 'Forward',
+    description:
+      'Addresses at which the stream is published too, all the time that it is there: `rtsp://user:password@host:554/path`, `rtsps://…`, `srt://host:9000?streamid=…` (MPEG-TS), `udp://host:1234` (MPEG-TS), or of WHIP `whips://token@host/path` (`whip://` without TLS) and `https://token@host/…/whip`. Each an address, or a map with `url`, `fingerprint` and `insecure`. A source on demand stays open for it.',
+  });
