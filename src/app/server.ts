@@ -4,6 +4,7 @@ import type { Place } from '#api/dependencies.ts';
 import { EventsSocket } from '#api/events-socket.ts';
 import { requestRefusal } from '#api/request-guard.ts';
 import { ResultsSocket } from '#api/results-socket.ts';
+import { ResultsViewers } from '#api/results-viewers.ts';
 import { createApi } from '#api/server.ts';
 import { AccessControl } from '#auth/access-control.ts';
 import { MemoryBus } from '#bus/memory-bus.ts';
@@ -103,7 +104,7 @@ export async function createServer(
         spec: { kind: 'rendition', ...request },
         onState: ({ state, reason, code, retryInMs }) => {
           if (state !== 'failed' && state !== 'stopped') return;
-          // What cannot be made AAC never will; everything else the pool tries again.
+          // What cannot be made into it never will; everything else the pool tries again.
           const retried = retryInMs !== undefined && code !== 'RENDITION_UNSUPPORTED';
           onFailure(reason ?? 'its worker ended.', { retried });
         },
@@ -150,7 +151,13 @@ export async function createServer(
   });
   const hls = new HlsServer({ hub, settings: config.hls, access, logger: log });
   const flv = new FlvServer({ hub, access, log });
-  const webrtc = new WebRtcServer({ hub, access, log });
+  const viewers = new ResultsViewers({ runs, bus });
+  const webrtc = new WebRtcServer({
+    hub,
+    access,
+    results: (stream, line) => viewers.join(stream, line),
+    log,
+  });
   const mse = new MseServer({ hub, logger: log });
   const pictures = new PicturesServer({
     hub,
@@ -169,7 +176,7 @@ export async function createServer(
     },
     folders: { hls: hls.file, whep: webrtc.whep, whip: webrtc.whip },
   });
-  const results = new ResultsSocket({ runs, bus });
+  const results = new ResultsSocket(viewers);
   const events = new EventsSocket({ hub, runs });
   routeUpgrades(api.server, {
     refusal: (headers) => requestRefusal(headers, place, true),
@@ -238,6 +245,7 @@ export async function createServer(
       hub.close(reason);
       mse.close();
       pictures.close();
+      viewers.close();
       hls.close(reason);
       flv.close(reason);
       const doors = [

@@ -6,6 +6,7 @@ import { Emitter } from '#util/emitter.ts';
 import { NamedError } from '#util/named-error.ts';
 import { Continuity } from './continuity.ts';
 import { Feed, type FeedLimits, type FeedWriter } from './feed.ts';
+import { type KnownOrder, PictureOrder, UNKNOWN_ORDER } from './picture-order.ts';
 import {
   Publication as PublicationOf,
   type PublisherHooks,
@@ -14,7 +15,7 @@ import {
   type TrackReception,
 } from './publication.ts';
 import type { Reader } from './reader.ts';
-import { type Rendition, RenditionSet, type RenditionStarter } from './rendition.ts';
+import { type Rendition, type RenditionCodec, RenditionSet, type RenditionStarter } from './rendition.ts';
 
 export type { PublisherHooks, PublisherInfo, TrackClockState, TrackReception } from './publication.ts';
 
@@ -46,6 +47,8 @@ interface StreamEvents {
   feedClosed(): void;
   /** A new publisher brought other tracks: readers that can choose anew. The others follow by what stays. */
   replaced(): void;
+  /** More is known of the order in which the pictures come, see `Stream.orderOf`. */
+  order(): void;
   ended(reason: string): void;
 }
 
@@ -66,6 +69,8 @@ export class Stream {
   readonly #known = new Map<number, Track>();
   readonly #feeds = new Map<string, Feed>();
   readonly #continuity = new Continuity();
+  /** By the id of a video track; of the parameters it has now. */
+  readonly #orders = new Map<number, PictureOrder>();
   /** Units since the last video keyframe, for feeds that begin; bounded by the feed limits. */
   #gop: AccessUnit[] = [];
   #gopBytes = 0;
@@ -82,7 +87,12 @@ export class Stream {
     this.#options = options;
     this.since = options.clock.now();
     this.#holdMs = options.holdMs;
-    this.renditions = new RenditionSet(name, (unit) => this.#fanOut(unit), options.startRendition);
+    this.renditions = new RenditionSet(
+      name,
+      (unit) => this.#fanOut(unit),
+      options.startRendition,
+      options.clock,
+    );
   }
 
   get tracks(): readonly Track[] {
@@ -145,7 +155,7 @@ export class Stream {
       limits: this.#options.feedLimits,
       clock: this.#options.clock,
       onEmpty: () => this.#dropFeed(feed),
-      onSkip: () => this.requestKeyframe(),
+      onSkip: () => this.requestKeyframe(feed.tracks),
       onReader: (reader, joined) => this.events.emit('reader', reader, joined),
     });
     this.#feeds.set(key, feed);
@@ -154,12 +164,26 @@ export class Stream {
   }
 
   /** A track of this stream in another codec, made by a worker while somebody holds it. */
-  acquireRendition(trackId: number, codec: 'aac'): Rendition {
+  acquireRendition(trackId: number, codec: RenditionCodec): Rendition {
     return this.renditions.acquire(trackId, codec);
   }
 
-  /** Asks the publisher for a keyframe, where its protocol can; throttled. */
-  requestKeyframe(): void {
+  /** What the pictures of a track have shown of their order since they have these parameters. */
+  orderOf(trackId: number): KnownOrder {
+    return this.#orders.get(trackId) ?? UNKNOWN_ORDER;
+  }
+
+  /** True where the publisher can be asked for a keyframe; `tracks` of a rendition: its maker. */
+  canRequestKeyframe(tracks: Iterable<number>): boolean {
+    return this.#publication?.hooks.requestKeyframe !== undefined || this.renditions.makes(tracks);
+  }
+
+  /**
+   * Asks the publisher for a keyframe, where its protocol can; throttled.
+   * @param tracks who makes these is asked instead where one of them is a rendition
+   */
+  requestKeyframe(tracks: Iterable<number> = []): void {
+    if (this.renditions.requestKeyframe(tracks)) return;
     const now = this.#options.clock.now();
     if (now - this.#lastKeyframeRequest < KEYFRAME_REQUEST_MS) return;
     this.#lastKeyframeRequest = now;
@@ -196,6 +220,7 @@ export class Stream {
     this.#cancelHold?.();
     this.#held = undefined;
     this.#continuity.restart();
+    this.#orders.clear();
     this.#forgetGop();
     const before = [...this.#tracks.keys()];
     const ids = this.#adoptTracks(tracks);
@@ -230,11 +255,13 @@ export class Stream {
     this.counters.bytes += size;
     this.#remember(placed, size);
     this.#fanOut(placed);
+    if (isVideo(track) && this.#orderFor(track.id).note(placed)) this.events.emit('order');
   }
 
   /** Only for its publication: a track's format changed. */
   changeTrack(publication: Publication, track: Track): void {
     if (publication !== this.#publication) return;
+    this.#orders.delete(track.id);
     this.#setTrack(track);
     this.events.emit('tracks');
   }
@@ -267,6 +294,12 @@ export class Stream {
   /** Gives a unit to every feed that carries its track; renditions enter here, published units through `accept`. */
   #fanOut(unit: AccessUnit): void {
     for (const feed of this.#feeds.values()) if (feed.tracks.has(unit.track.id)) feed.write(unit);
+  }
+
+  #orderFor(trackId: number): PictureOrder {
+    let order = this.#orders.get(trackId);
+    if (!order) this.#orders.set(trackId, (order = new PictureOrder()));
+    return order;
   }
 
   #setTrack(track: Track): void {

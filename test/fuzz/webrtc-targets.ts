@@ -3,6 +3,8 @@ import { IceLiteAgent } from '#protocols/ice/lite-agent.ts';
 import { parseRtcp } from '#protocols/rtcp/packet.ts';
 import { buildRtp } from '#protocols/rtp/packet.ts';
 import { FrameReader, frameHeader } from '#protocols/rtp/stream-framing.ts';
+import { crc32c } from '#protocols/sctp/crc32c.ts';
+import { DataChannels } from '#protocols/sctp/data-channels.ts';
 import { buildWebRtcAnswer, matchTracks } from '#protocols/sdp/webrtc-answer.ts';
 import { answeredTracks, buildClientOffer, receivingSections } from '#protocols/sdp/webrtc-client-offer.ts';
 import { parseWebRtcAnswer, parseWebRtcOffer } from '#protocols/sdp/webrtc-offer.ts';
@@ -13,6 +15,7 @@ import { buildStun, parseStun, STUN, stunKey } from '#protocols/stun/message.ts'
 import { MediaReceiver } from '#protocols/webrtc/media-receiver.ts';
 import { VirtualClock } from '#util/clock.ts';
 import { h264Track, opusTrack } from '../support/fmp4-units.ts';
+import { SctpPeer } from '../support/sctp-peer.ts';
 import type { FuzzTarget } from './run.ts';
 
 const ICE = { ufrag: 'ours', password: 'secret' };
@@ -87,6 +90,60 @@ function protectedPackets(profile: SrtpProfile): FuzzTarget {
   };
 }
 
+/** Packets of SCTP with the right tag and checksum, so that what is in them is looked at. */
+function sctpPackets(): FuzzTarget {
+  const clock = new VirtualClock();
+  /** Opens an association, and tells its own packets and those that were sent to it. */
+  const opened = () => {
+    const packets: Buffer[] = [];
+    const channels = new DataChannels({
+      ...{ clock, localPort: 5000, remotePort: 5000, maxMessageSize: 64 << 10 },
+      random: (size) => Buffer.alloc(size, 7),
+      send: (packet) => peer.receive(packet),
+      accepts: () => true,
+      onChannel: (channel) => ({ message: (data) => channel.sendText(data), close: () => {} }),
+      onClose: () => {},
+    });
+    const peer = new SctpPeer(clock, (packet) => {
+      packets.push(packet);
+      channels.receive(packet);
+    });
+    peer.init();
+    return { channels, peer, packets };
+  };
+  return {
+    name: 'SCTP of data channels',
+    seeds: () => {
+      const { peer, packets } = opened();
+      peer.outbound.push(0, 50, Buffer.from('0300000000000000000100002a', 'hex'));
+      peer.outbound.push(0, 51, Buffer.alloc(3000, 'a'));
+      peer.reset(0);
+      return packets;
+    },
+    open: () => {
+      let { channels } = opened();
+      let inputs = 0;
+      return {
+        take: (input) => {
+          if (++inputs % 1000 === 0) {
+            channels.close();
+            ({ channels } = opened());
+          }
+          const packet = Buffer.from(input);
+          if (packet.length >= 12) {
+            packet.writeUInt32BE(0x0707_0707, 4);
+            packet.writeUInt32LE(0, 8);
+            packet.writeUInt32LE(crc32c(packet), 8);
+          }
+          channels.receive(packet);
+          clock.advance(1);
+        },
+        close: () => channels.close(),
+      };
+    },
+  };
+}
+
 /** What a browser sends to the WebRTC door. */
 export const webRtcTargets: readonly FuzzTarget[] = [
   {
@@ -116,7 +173,8 @@ export const webRtcTargets: readonly FuzzTarget[] = [
     open: () => ({
       take: (input) => {
         const offer = parseWebRtcOffer(input.toString('utf8'));
-        const tracks = matchTracks(offer, [h264Track, opusTrack]).map((one) => ({ ...one, ssrc: 1 }));
+        const matched = matchTracks(offer, [h264Track, opusTrack], () => false);
+        const tracks = matched.map((one) => ({ ...one, ssrc: 1, rtxSsrc: 2 }));
         buildWebRtcAnswer({ offer, tracks, ice: ICE, fingerprint: 'AA', candidates: [FROM], cname: 'x' });
       },
     }),
@@ -135,7 +193,8 @@ export const webRtcTargets: readonly FuzzTarget[] = [
     name: 'answers of WebRTC servers',
     seeds: () => {
       const offer = parseWebRtcOffer(OFFER);
-      const tracks = matchTracks(offer, [h264Track, opusTrack]).map((one) => ({ ...one, ssrc: 1 }));
+      const matched = matchTracks(offer, [h264Track, opusTrack], () => false);
+      const tracks = matched.map((one) => ({ ...one, ssrc: 1, rtxSsrc: 2 }));
       const fingerprint = Array.from({ length: 32 }, () => 'AB').join(':');
       const side = { ice: ICE, fingerprint, candidates: [FROM, { ...FROM, protocol: 'tcp' as const }] };
       return [
@@ -204,6 +263,7 @@ export const webRtcTargets: readonly FuzzTarget[] = [
     seeds: () => [Buffer.from('81cd0004000000010000000200070005fff0ffff', 'hex')],
     open: () => ({ take: (input) => void parseRtcp(input) }),
   },
+  sctpPackets(),
   protectedPackets('aead-aes-128-gcm'),
   protectedPackets('aes128-cm-sha1-80'),
 ];

@@ -2,7 +2,7 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** How the relay treats RTP packets, each in its turn; RTCP is let through. */
+/** How the relay treats RTP packets, each in its turn; RTCP is let through. It may change meanwhile. */
 export interface Weather {
   /** Share of the packets that are lost; 1 is a firewall, through which no RTCP comes either. */
   readonly loss: number;
@@ -129,7 +129,7 @@ function isMedia(bytes: Buffer): boolean {
 }
 
 /** One direction of rough weather: takes what would send a packet, and calls it at once, later or never. */
-function rough({ loss, reorder }: Weather, random: () => number, counters: LossyRelay['counters']) {
+function rough(weather: Weather, random: () => number, counters: LossyRelay['counters']) {
   let held: { send: () => void; overtakenBy: number; timer: NodeJS.Timeout } | undefined;
   const release = () => {
     if (!held) return;
@@ -140,6 +140,7 @@ function rough({ loss, reorder }: Weather, random: () => number, counters: Lossy
   return (send: () => void) => {
     counters.packets++;
     const [fate, distance] = [random(), random()];
+    const { loss, reorder } = weather;
     if (fate < loss) {
       counters.lost++;
       return;

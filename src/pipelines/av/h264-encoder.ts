@@ -1,7 +1,10 @@
 import {
   AV_CODEC_FLAG_GLOBAL_HEADER,
+  AV_PICTURE_TYPE_I,
   AV_PICTURE_TYPE_NONE,
   AV_PIX_FMT_YUV420P,
+  AV_PIX_FMT_YUVJ420P,
+  AVCOL_RANGE_JPEG,
   AVCOL_RANGE_MPEG,
   FF_ENCODER_LIBX264,
 } from 'node-av/constants';
@@ -19,6 +22,24 @@ export interface EncodedPicture {
   readonly nals: readonly Buffer[];
 }
 
+export interface H264EncoderOptions {
+  /** Pixels, both even. */
+  readonly width: number;
+  readonly height: number;
+  readonly fps: number;
+  /** Pictures from keyframe to keyframe; those that are ordered come on top. */
+  readonly gop: number;
+  /** Luma and chroma use all values (JPEG range). */
+  readonly fullRange?: boolean;
+  /** Width to height of one pixel. */
+  readonly pixelAspect?: readonly [horizontal: number, vertical: number];
+  /**
+   * For viewers elsewhere: in constrained baseline, which every browser plays (RFC 7742 section 6.2), at `bitRate` bits
+   * per second on average and half as much again at most. Absent: in High at constant quality, as fast as can be.
+   */
+  readonly stream?: { readonly bitRate: number; readonly preset: 'veryfast' | 'superfast' };
+}
+
 /** Encodes H.264 without B-frames and without delay. One owner; every call awaited before the next. */
 export class H264Encoder {
   /** SPS and PPS. */
@@ -30,13 +51,7 @@ export class H264Encoder {
     this.parameterSets = parameterSets;
   }
 
-  /** @param options sizes in pixels, both even; `gop` in pictures, from keyframe to keyframe */
-  static async open(options: {
-    width: number;
-    height: number;
-    fps: number;
-    gop: number;
-  }): Promise<H264Encoder> {
+  static async open(options: H264EncoderOptions): Promise<H264Encoder> {
     const codec = Codec.findEncoderByName(FF_ENCODER_LIBX264);
     if (!codec) throw new Error('This FFmpeg has no encoder libx264.');
     const context = new CodecContext();
@@ -44,8 +59,9 @@ export class H264Encoder {
     try {
       context.width = options.width;
       context.height = options.height;
-      context.pixelFormat = AV_PIX_FMT_YUV420P;
-      context.colorRange = AVCOL_RANGE_MPEG;
+      context.pixelFormat = options.fullRange ? AV_PIX_FMT_YUVJ420P : AV_PIX_FMT_YUV420P;
+      context.colorRange = options.fullRange ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
+      if (options.pixelAspect) context.sampleAspectRatio = new Rational(...options.pixelAspect);
       context.timeBase = new Rational(1, 90_000);
       context.framerate = new Rational(options.fps, 1);
       context.gopSize = options.gop;
@@ -53,11 +69,11 @@ export class H264Encoder {
       // Parameter sets out of band: they are put in front of keyframes here, each once.
       context.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER);
       const settings = {
-        preset: 'ultrafast',
         tune: 'zerolatency',
         threads: 1,
-        crf: 23,
-        'x264-params': `scenecut=0:keyint=${options.gop}:min-keyint=${options.gop}`,
+        'forced-idr': 1,
+        'x264-params': `scenecut=0:keyint=${options.gop}:min-keyint=1`,
+        ...(options.stream ? streamSettings(options.stream) : { preset: 'ultrafast', crf: 23 }),
       };
       const opened = await withOptions(settings, (dictionary) => context.open2(codec, dictionary));
       check(opened, 'opening the H.264 encoder');
@@ -70,11 +86,14 @@ export class H264Encoder {
     }
   }
 
-  /** @param pts 90 kHz ticks, greater than before */
-  async encode(picture: Picture, pts: number): Promise<EncodedPicture[]> {
+  /**
+   * @param pts 90 kHz ticks, greater than before
+   * @param keyframe it is to be one, whatever came before
+   */
+  async encode(picture: Picture, pts: number, keyframe = false): Promise<EncodedPicture[]> {
     picture.frame.pts = BigInt(pts);
     // The decoder says of what kind the picture was, and the encoder would take it for an order.
-    picture.frame.pictType = AV_PICTURE_TYPE_NONE;
+    picture.frame.pictType = keyframe ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
     check(await this.#context.sendFrame(picture.frame), 'encoding a picture');
     const pictures: EncodedPicture[] = [];
     const packet = new Packet();
@@ -84,11 +103,11 @@ export class H264Encoder {
         const result = await this.#context.receivePacket(packet);
         if (isAgain(result) || isEnd(result)) return pictures;
         check(result, 'encoding a picture');
-        const { data, isKeyframe: keyframe } = packet;
+        const { data, isKeyframe } = packet;
         if (data) {
           const slices = splitAnnexB(data).filter(isSlice);
-          const nals = keyframe ? [...this.parameterSets, ...slices] : slices;
-          pictures.push({ pts: Number(packet.pts), keyframe, nals });
+          const nals = isKeyframe ? [...this.parameterSets, ...slices] : slices;
+          pictures.push({ pts: Number(packet.pts), keyframe: isKeyframe, nals });
         }
         packet.unref();
       }
@@ -100,6 +119,10 @@ export class H264Encoder {
   close(): void {
     this.#context.freeContext();
   }
+}
+
+function streamSettings({ bitRate, preset }: NonNullable<H264EncoderOptions['stream']>) {
+  return { preset, profile: 'baseline', b: bitRate, maxrate: Math.round(bitRate * 1.5), bufsize: bitRate };
 }
 
 function isParameterSet(nal: Buffer): boolean {

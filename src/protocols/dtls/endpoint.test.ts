@@ -112,3 +112,39 @@ describe('a DTLS handshake that we begin', () => {
     expect(client).toEqual({ reason: expect.stringContaining('does not have the key') });
   });
 });
+
+describe('a DTLS connection', () => {
+  it('carries data both ways once the keys are there, tells its end, and lets what is cut short go by', async () => {
+    const heard: string[] = [];
+    const keys = { server: Promise.withResolvers<void>(), client: Promise.withResolvers<void>() };
+    const ends: { server?: DtlsEndpoint; client?: DtlsEndpoint } = {};
+    const open = (
+      role: DtlsRole,
+      identity: DtlsIdentity,
+      fingerprint: string,
+      send: (bytes: Buffer) => void,
+    ) =>
+      DtlsEndpoint.open({
+        ...{ identity, role, send },
+        fingerprint: plain(fingerprint),
+        onKeys: () => keys[role].resolve(),
+        onData: (bytes) => heard.push(`${role} ${bytes.toString()}`),
+        onClose: (reason) => heard.push(`${role} ${reason}`),
+      });
+    ends.server = await open('server', ours, theirs.fingerprint, (bytes) => ends.client?.receive(bytes));
+    ends.client = await open('client', theirs, ours.fingerprint, (bytes) => ends.server?.receive(bytes));
+    ends.client.sendData(Buffer.from('too early'));
+    ends.client.begin();
+    await Promise.all([keys.server.promise, keys.client.promise]);
+    for (const text of ['one', 'two']) {
+      ends.client.sendData(Buffer.from(text));
+      ends.server.sendData(Buffer.from(text));
+    }
+    ends.server.receive(Buffer.from([23, 254, 253, 0, 1]));
+    ends.server.close();
+    expect(heard).toEqual([
+      ...['server one', 'client one', 'server two', 'client two'],
+      'client The other side closed the connection.',
+    ]);
+  });
+});

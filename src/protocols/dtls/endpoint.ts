@@ -55,22 +55,42 @@ export interface DtlsOptions {
   readonly send: (bytes: Buffer) => void;
   /** The handshake is done: keys of what goes out and of what comes in. */
   readonly onKeys: (local: MasterKey, remote: MasterKey) => void;
+  /** Application data, after the handshake. */
+  readonly onData?: (bytes: Buffer) => void;
   readonly onClose: (reason: string) => void;
 }
 
-/** One side of a DTLS connection, of which only the keys for SRTP are used (RFC 5764). */
+/** Types of records (RFC 5246 section 6.2.1), and the alert that says that no more will come. */
+const ALERT = 21;
+const APPLICATION_DATA = 23;
+const CLOSE_NOTIFY = Buffer.from([1, 0]);
+const RECORD_HEADER = 13;
+/**
+ * The library numbers its encrypted records from the handshake's count on, and then begins anew: a number must never be
+ * used twice with one key, so ours begin beyond any that it may have used.
+ */
+const FIRST_RECORD = 1 << 16;
+
+/**
+ * One side of a DTLS connection, whose keys are for SRTP (RFC 5764); beside that it carries the packets of data channels
+ * (RFC 8261).
+ */
 export class DtlsEndpoint {
   readonly #socket: DtlsServer | DtlsClient;
   readonly #options: DtlsOptions;
   #begun = false;
   #isDone = false;
   #isClosed = false;
+  #nextRecord = FIRST_RECORD;
 
   private constructor(socket: DtlsServer | DtlsClient, options: DtlsOptions) {
     this.#socket = socket;
     this.#options = options;
     socket.onConnect.subscribe(() => this.#connected());
     socket.onClose.subscribe(() => this.#end('The other side closed the connection.'));
+    socket.onData.subscribe((bytes) => {
+      if (this.#isDone && !this.#isClosed) options.onData?.(bytes);
+    });
     socket.onError.subscribe((error) => this.#end(`The DTLS handshake failed: ${error.message}`));
   }
 
@@ -119,12 +139,43 @@ export class DtlsEndpoint {
   receive(bytes: Buffer): void {
     // A second handshake on the same connection is nothing that browsers do.
     if (this.#isClosed || (this.#isDone && bytes[0] === 22)) return;
-    this.#socket.transport.socket.onData(bytes, ['', 0]);
+    try {
+      this.#socket.transport.socket.onData(bytes, ['', 0]);
+    } catch {
+      // The library trusts lengths that it reads: what is cut short is no record.
+    }
   }
 
-  /** Idempotent. */
+  /** Sends application data: one record, one datagram. Before the handshake is done, and after the end, nothing. */
+  sendData(bytes: Buffer): void {
+    if (this.#isDone && !this.#isClosed) this.#options.send(this.#record(APPLICATION_DATA, bytes));
+  }
+
+  /** The other side is told, where there is a connection: it need not wait for what is missing then. Idempotent. */
   close(): void {
+    if (this.#isDone && !this.#isClosed) this.#options.send(this.#record(ALERT, CLOSE_NOTIFY));
     this.#isClosed = true;
+  }
+
+  /** An encrypted record as it goes out (RFC 6347 section 4.1). */
+  #record(contentType: number, fragment: Buffer): Buffer {
+    const { dtls, cipher } = this.#socket;
+    const { version, epoch } = dtls;
+    const sequenceNumber = this.#nextRecord++;
+    const recordLayerHeader = {
+      ...{ contentType, protocolVersion: version, epoch, sequenceNumber, contentLen: fragment.length },
+    };
+    const plain = { recordLayerHeader, fragment } as Parameters<typeof cipher.encryptPacket>[0];
+    const { fragment: sealed } = cipher.encryptPacket(plain);
+    const record = Buffer.allocUnsafe(RECORD_HEADER + sealed.length);
+    record[0] = contentType;
+    record[1] = version.major;
+    record[2] = version.minor;
+    record.writeUInt16BE(epoch, 3);
+    record.writeUIntBE(sequenceNumber, 5, 6);
+    record.writeUInt16BE(sealed.length, 11);
+    sealed.copy(record, RECORD_HEADER);
+    return record;
   }
 
   #end(reason: string): void {

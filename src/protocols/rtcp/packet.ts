@@ -199,6 +199,15 @@ export function buildSenderReport(report: {
   return Buffer.concat([sr, buildDescription(report.ssrc, report.cname)]);
 }
 
+/** A sender report as {@link buildSenderReport} makes it, of another source; in a Buffer of its own. */
+export function readdressReport(report: Buffer, ssrc: number): Buffer {
+  const copy = Buffer.from(report);
+  copy.writeUInt32BE(ssrc, 4);
+  // The description behind the 28 bytes of the report names its source too.
+  copy.writeUInt32BE(ssrc, 32);
+  return copy;
+}
+
 /** RR and SDES in one compound packet. */
 export function buildReceiverReport(ssrc: number, reports: readonly ReportBlock[], cname: string): Buffer {
   const blocks = reports.slice(0, 31);

@@ -5,6 +5,7 @@ import { H264Packetizer } from '#codecs/rtp/h264.ts';
 import { H265Packetizer } from '#codecs/rtp/h265.ts';
 import { OpusPacketizer } from '#codecs/rtp/opus.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
+import { rtpTimestamp } from '#media/timestamps.ts';
 import { isAudio, type Track } from '#media/track.ts';
 import { buildSenderReport } from '../rtcp/packet.ts';
 import { RTP_HEADER_SIZE, writeRtpHeader } from './packet.ts';
@@ -107,12 +108,6 @@ export class RtpTrackSender {
       cname: this.#cname,
     });
   }
-}
-
-/** RTP time of unwrapped ticks, which may be negative. */
-export function rtpTimestamp(ticks: number): number {
-  const wrapped = ticks % 2 ** 32;
-  return wrapped < 0 ? wrapped + 2 ** 32 : wrapped;
 }
 
 function packetizerFor(track: Track): Packetizer {

@@ -61,12 +61,15 @@ const RECEIVED = {
 export function receivingSections(): OfferSection[] {
   return (['video', 'audio'] as const).map((kind) => {
     const media = {
-      kind,
-      protocol: '',
-      mid: '',
+      ...{
+        kind,
+        protocol: '',
+        mid: '',
+        extensions: new Map(),
+        ssrcs: [],
+        sctp: { port: 0, maxMessageSize: 0 },
+      },
       direction: 'sendonly',
-      extensions: new Map(),
-      ssrcs: [],
     } as const;
     const formats = RECEIVED[kind].filter((one) => receive({ ...media, formats: [one] }, 0, []));
     const again = kind === 'video' ? formats.map(({ payloadType }) => resent(payloadType)) : [];

@@ -26,6 +26,8 @@ export interface OfferedMedia {
   readonly extensions: ReadonlyMap<string, number>;
   /** Sources that are announced (RFC 5576), in their order. */
   readonly ssrcs: readonly number[];
+  /** Of data channels (RFC 8841): the port of SCTP, and the largest message that the other side takes, bytes. */
+  readonly sctp: { readonly port: number; readonly maxMessageSize: number };
 }
 
 /** What a browser offers (RFC 8829, RFC 9429), as far as an answer needs it. */
@@ -162,7 +164,16 @@ function readMedia(section: Section, mid: string): OfferedMedia {
     const ssrc = name === 'ssrc' && /^\d{1,10}$/.test(id) ? Number(id) : 0;
     if (ssrc > 0 && ssrc < 2 ** 32 && ssrcs.size < MAX_SSRCS) ssrcs.add(ssrc);
   }
-  return { kind, protocol, mid, formats, direction, extensions, ssrcs: [...ssrcs] };
+  const number = (name: string, otherwise: number) => {
+    const value = find(section, name) ?? '';
+    return /^\d{1,9}$/.test(value) ? Number(value) : otherwise;
+  };
+  // RFC 8841 sections 5.1 and 6.1: 64 kB where nothing is said, and no limit is said by 0.
+  const sctp = {
+    port: number('sctp-port', 5000) & 0xffff,
+    maxMessageSize: number('max-message-size', 64 << 10) || Number.POSITIVE_INFINITY,
+  };
+  return { kind, protocol, mid, formats, direction, extensions, ssrcs: [...ssrcs], sctp };
 }
 
 function readFormat(section: Section, payloadType: number): OfferedFormat | undefined {

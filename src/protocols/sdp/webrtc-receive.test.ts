@@ -141,7 +141,8 @@ describe('an offer of ours', () => {
     const offer = parseWebRtcOffer(
       buildClientOffer(receivingSections(), { ...SIDE, fingerprint: FINGERPRINT }),
     );
-    const tracks = matchTracks(offer, [h264Track, opusTrack]).map((one) => ({ ...one, ssrc: one.track.id }));
+    const matched = matchTracks(offer, [h264Track, opusTrack], () => false);
+    const tracks = matched.map((one) => ({ ...one, ssrc: one.track.id, rtxSsrc: one.track.id + 10 }));
     const answer = parseWebRtcAnswer(
       buildWebRtcAnswer({ offer, tracks, ...SIDE, fingerprint: FINGERPRINT, cname: 'yard' }),
     );

@@ -1,6 +1,6 @@
 import { DtlsEndpoint, type DtlsIdentity, type DtlsRole } from '../dtls/endpoint.ts';
 import { isRtcp } from '../rtp/packet.ts';
-import { SrtpReceiver, SrtpSender } from '../srtp/srtp.ts';
+import { type RtpIdentity, SrtpReceiver, SrtpSender } from '../srtp/srtp.ts';
 
 export interface PeerTransportOptions {
   readonly identity: DtlsIdentity;
@@ -16,6 +16,8 @@ export interface PeerTransportOptions {
   readonly onRtp?: (packet: Buffer) => void;
   /** A compound RTCP packet in clear. */
   readonly onRtcp: (packet: Buffer) => void;
+  /** A packet of SCTP, where data channels were agreed on (RFC 8261). */
+  readonly onData?: (packet: Buffer) => void;
   /** Called once, when the other side ended it or the handshake failed; not after `close`. */
   readonly onClose: (reason: string) => void;
 }
@@ -43,6 +45,7 @@ export class PeerTransport {
       role,
       fingerprint,
       send,
+      ...(options.onData && { onData: options.onData }),
       onKeys: (local, remote) => {
         if (transport.#closed) return;
         transport.#sender = new SrtpSender(local);
@@ -81,9 +84,17 @@ export class PeerTransport {
     }
   }
 
-  /** Sends an RTP packet under a payload type of this connection; the packet is not changed, and may be shared. */
-  sendRtp(packet: Buffer, payloadType: number): void {
-    if (this.#sender && !this.#closed) this.#options.send(this.#sender.rtp(packet, payloadType));
+  /**
+   * Sends an RTP packet under a payload type of this connection, and as another source's where that is said; the packet
+   * is not changed, and may be shared.
+   */
+  sendRtp(packet: Buffer, payloadType: number, as?: RtpIdentity): void {
+    if (this.#sender && !this.#closed) this.#options.send(this.#sender.rtp(packet, payloadType, as));
+  }
+
+  /** Sends a packet of SCTP. */
+  sendData(packet: Buffer): void {
+    if (this.#sender && !this.#closed) this.#dtls?.sendData(packet);
   }
 
   /** Sends a compound RTCP packet. */

@@ -1,28 +1,38 @@
-import { PacketSender } from '#feeds/webrtc/packet-sender.ts';
+import { randomInt } from 'node:crypto';
+import { Pacer } from '#feeds/rtp/pacer.ts';
 import type { Feed } from '#hub/feed.ts';
-import { Reader, type ReaderLimits } from '#hub/reader.ts';
+import type { ReaderLimits } from '#hub/reader.ts';
 import type { Stream } from '#hub/stream.ts';
-import type { Transport } from '#hub/transport.ts';
+import type { Track } from '#media/track.ts';
 import type { DtlsIdentity } from '#protocols/dtls/endpoint.ts';
-import { parseRtcp, type RtcpPacket } from '#protocols/rtcp/packet.ts';
-import type { AnsweredTrack } from '#protocols/sdp/webrtc-answer.ts';
+import { parseRtcp, type RtcpPacket, readdressReport } from '#protocols/rtcp/packet.ts';
+import { hasDataChannels, type SentTrack } from '#protocols/sdp/webrtc-answer.ts';
+import type { WebRtcOffer } from '#protocols/sdp/webrtc-offer.ts';
 import type { Clock } from '#util/clock.ts';
+import { RateLimit } from '#util/rate-limit.ts';
+import { StreamReading } from './from-stream.ts';
 import type { MediaDoor } from './media-door.ts';
+import { OutgoingLine, type OutgoingPacket } from './outgoing-line.ts';
+import { type JoinResults, ResultsChannel } from './results-channel.ts';
 import { ServerPeer } from './server-peer.ts';
 
-export interface ViewerTrack extends AnsweredTrack {
-  readonly ssrc: number;
-}
+/** Packets that a viewer is sent again in a second, twice what 2 Mbit/s has: a hole must not become a flood. */
+const MAX_RESENT = 512;
+/** At most one group of pictures is sent again to a viewer in so many milliseconds. */
+const REPLAY_MS = 2000;
 
 export interface ReadSessionOptions {
   readonly id: string;
   readonly stream: Stream;
-  readonly tracks: readonly ViewerTrack[];
-  /** The feed that has these tracks; asked for when the keys are there. */
-  readonly openFeed: () => Feed;
+  readonly offer: WebRtcOffer;
+  /** As the answer has them. */
+  readonly tracks: readonly SentTrack[];
+  /** The feed that has these tracks. */
+  readonly openFeed: (tracks: readonly Track[]) => Feed;
+  /** The source of a track in feeds of its stream. */
+  readonly sourceOf: (track: Track) => number;
+  readonly joinResults: JoinResults;
   readonly identity: DtlsIdentity;
-  /** SHA-256 of the browser's certificate. */
-  readonly fingerprint: string;
   readonly door: MediaDoor;
   readonly clock: Clock;
   readonly limits: ReaderLimits;
@@ -31,34 +41,68 @@ export interface ReadSessionOptions {
   readonly onEnd: (reason: string) => void;
 }
 
-/** One browser that reads: a connection of its own around the packets of a feed that all share. */
-export class ReadSession implements Transport {
+/** A packet on its way out: as whose it goes; one of RTCP as it is. */
+type Outgoing = OutgoingPacket | { readonly bytes: Buffer; readonly payloadType?: never };
+
+/** One browser that reads: a connection of its own around the packets of feeds that all share. */
+export class ReadSession {
   readonly peer: ServerPeer;
   readonly #options: ReadSessionOptions;
-  readonly #sender: PacketSender;
-  #feed: Feed | undefined;
-  #reader: Reader | undefined;
+  readonly #lines: readonly OutgoingLine[];
+  readonly #reading: StreamReading;
+  readonly #results: ResultsChannel | undefined;
+  readonly #pacer: Pacer<Outgoing>;
+  readonly #resent = new RateLimit(MAX_RESENT);
+  readonly #lost = new Map<number, number>();
+  #replayedAt = 0;
   #closed = false;
 
   private constructor(options: ReadSessionOptions, peer: ServerPeer) {
     this.#options = options;
     this.peer = peer;
-    this.#sender = new PacketSender({
-      clock: options.clock,
-      payloadTypes: new Map(options.tracks.map(({ ssrc, format }) => [ssrc, format.payloadType])),
-      sendRtp: (packet, payloadType) => peer.sendRtp(packet, payloadType),
-      sendRtcp: (packet) => peer.sendRtcp(packet),
+    const { clock, tracks, offer, stream } = options;
+    // RFC 3550 section 5.1: numbers begin at random; the upper half is left free so that clients see no early wrap.
+    const random = () => randomInt(0, 2 ** 15);
+    this.#lines = tracks.map((one) => new OutgoingLine(one, { sequence: random(), rtxSequence: random() }));
+    this.#pacer = new Pacer({
+      clock,
+      send: (packet) => this.#send(packet),
       isBlocked: () => peer.isBlocked,
     });
+    this.#pacer.onDrain(() => this.#reading.drained());
+    this.#reading = new StreamReading({
+      ...options,
+      sent: tracks,
+      lines: new Map(this.#lines.map((line) => [line.mid, line])),
+      onPacket: (bytes, { payloadType, ssrc }, sequence) =>
+        this.#pacer.push({ bytes, payloadType, ssrc, sequence }),
+      onReport: (report, { ssrc }) => this.#pacer.push({ bytes: readdressReport(report, ssrc) }),
+      onWritten: () => this.#pacer.flush(),
+      backlog: () => this.#pacer.backlog,
+      onEnd: (reason) => this.close(reason),
+    });
+    const channels = offer.medias.find(hasDataChannels);
+    this.#results =
+      channels &&
+      new ResultsChannel({
+        clock,
+        stream: stream.name,
+        remotePort: channels.sctp.port,
+        maxMessageSize: channels.sctp.maxMessageSize,
+        join: options.joinResults,
+        send: (packet) => peer.sendData(packet),
+      });
   }
 
   static async open(options: ReadSessionOptions): Promise<ReadSession> {
     const peer: ServerPeer = await ServerPeer.open({
       ...options,
+      fingerprint: options.offer.fingerprint,
       onOpen: () => session.#join(),
       onRtcp: (bytes) => {
         for (const packet of parseRtcp(bytes)) session.#feedback(packet);
       },
+      onData: (packet) => session.#results?.receive(packet),
       onClose: (reason) => session.close(reason),
     });
     const session = new ReadSession(options, peer);
@@ -73,55 +117,70 @@ export class ReadSession implements Transport {
     return this.#options.stream.name;
   }
 
-  /** Bytes of the feed: packets for all viewers. */
-  write(bytes: Buffer): void {
-    this.#sender.write(bytes);
-  }
-
-  get backlog(): number {
-    return this.#sender.backlog;
-  }
-
-  onDrain(callback: () => void): void {
-    this.#sender.onDrain(callback);
-  }
-
   /** Idempotent. */
   close(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#sender.close();
+    this.#reading.close(reason);
+    this.#results?.close();
+    this.#pacer.close();
     this.peer.close();
-    if (this.#feed && this.#reader) this.#feed.detach(this.#reader);
-    this.#reader?.close(reason);
     this.#options.onEnd(reason);
   }
 
   #join(): void {
     if (this.#closed) return;
-    const { id, remote: address, clock, limits, openFeed } = this.#options;
-    try {
-      this.#feed = openFeed();
-    } catch {
-      return this.close('The stream has ended.');
-    }
-    this.#reader = new Reader({
-      id,
-      door: 'webrtc',
-      remote: address,
-      transport: this,
-      clock,
-      limits,
-      onClose: (reason) => this.close(reason),
-    });
-    this.#feed.attach(this.#reader);
-    if (this.#reader.counters.units === 0) this.#options.stream.requestKeyframe();
+    // The first pictures are under way: what the viewer asks for meanwhile was asked before they came.
+    this.#replayedAt = this.#options.clock.now();
+    this.#reading.start();
   }
 
   #feedback(packet: RtcpPacket): void {
-    if (packet.type === 'keyframe-request') this.#options.stream.requestKeyframe();
+    if (this.#closed) return;
+    if (packet.type === 'keyframe-request') this.#giveKeyframe();
+    else if (packet.type === 'nack') this.#resend(packet.ssrc, packet.sequences);
     else if (packet.type === 'goodbye') this.close('The browser said goodbye.');
-    else this.#sender.feedback(packet, this.#feed);
-    if (this.#reader) this.#reader.lost = this.#sender.lost;
+    else if (packet.type === 'receiver-report' || packet.type === 'sender-report') {
+      for (const { ssrc, lost } of packet.reports) {
+        if (this.#lineOf(ssrc)) this.#lost.set(ssrc, Math.max(0, lost));
+      }
+      const { reader } = this.#reading;
+      if (reader && this.#lost.size > 0) {
+        reader.lost = [...this.#lost.values()].reduce((sum, lost) => sum + lost, 0);
+      }
+    }
+  }
+
+  /** Who can make a keyframe is asked; else the last one comes again, with all that was built on it. */
+  #giveKeyframe(): void {
+    const { stream, clock } = this.#options;
+    const { trackIds, current } = this.#reading;
+    if (stream.canRequestKeyframe(trackIds)) return stream.requestKeyframe(trackIds);
+    const now = clock.now();
+    if (now - this.#replayedAt < REPLAY_MS || !current?.replay()) return;
+    this.#replayedAt = now;
+  }
+
+  #resend(ssrc: number, sequences: readonly number[]): void {
+    const line = this.#lineOf(ssrc);
+    const { current } = this.#reading;
+    if (!line || !current) return;
+    const now = this.#options.clock.now();
+    for (const sequence of sequences) {
+      const packet = current.sent(line, sequence);
+      if (!packet) continue;
+      if (!this.#resent.take(now)) break;
+      this.#pacer.push(line.again(packet, sequence));
+    }
+    this.#pacer.flush();
+  }
+
+  #lineOf(ssrc: number): OutgoingLine | undefined {
+    return this.#lines.find((line) => line.ssrc === ssrc);
+  }
+
+  #send(packet: Outgoing): void {
+    if (packet.payloadType === undefined) this.peer.sendRtcp(packet.bytes);
+    else this.peer.sendRtp(packet.bytes, packet.payloadType, packet);
   }
 }

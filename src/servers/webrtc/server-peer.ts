@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { DtlsIdentity } from '#protocols/dtls/endpoint.ts';
 import type { IceCredentials, IceRemote } from '#protocols/ice/agent.ts';
 import { IceLiteAgent } from '#protocols/ice/lite-agent.ts';
+import type { RtpIdentity } from '#protocols/srtp/srtp.ts';
 import type { StunMessage } from '#protocols/stun/message.ts';
 import { PeerTransport } from '#protocols/webrtc/peer-transport.ts';
 import type { Clock } from '#util/clock.ts';
@@ -25,6 +26,8 @@ export interface ServerPeerOptions {
   readonly onRtp?: (packet: Buffer) => void;
   /** A compound RTCP packet in clear. */
   readonly onRtcp: (packet: Buffer) => void;
+  /** A packet of SCTP, where data channels were agreed on. */
+  readonly onData?: (packet: Buffer) => void;
   /** Called once when the connection is over, and not after `close`. */
   readonly onClose: (reason: string) => void;
 }
@@ -48,7 +51,7 @@ export class ServerPeer implements MediaPeer {
 
   static async open(options: ServerPeerOptions): Promise<ServerPeer> {
     const peer = new ServerPeer(options);
-    const { identity, fingerprint, onOpen, onRtp, onRtcp } = options;
+    const { identity, fingerprint, onOpen, onRtp, onRtcp, onData } = options;
     peer.#transport = await PeerTransport.open({
       identity,
       role: 'server',
@@ -56,6 +59,7 @@ export class ServerPeer implements MediaPeer {
       send: (bytes) => peer.#sendTo(bytes),
       onOpen,
       ...(onRtp && { onRtp }),
+      ...(onData && { onData }),
       onRtcp,
       onClose: (reason) => peer.#end(reason),
     });
@@ -100,9 +104,14 @@ export class ServerPeer implements MediaPeer {
     this.#transport?.receive(bytes);
   }
 
-  /** Sends an RTP packet under the payload type that was agreed on; the packet may be shared. */
-  sendRtp(packet: Buffer, payloadType: number): void {
-    this.#transport?.sendRtp(packet, payloadType);
+  /** Sends an RTP packet under the payload type, source and number that were agreed on; the packet may be shared. */
+  sendRtp(packet: Buffer, payloadType: number, as?: RtpIdentity): void {
+    this.#transport?.sendRtp(packet, payloadType, as);
+  }
+
+  /** Sends a packet of SCTP. */
+  sendData(packet: Buffer): void {
+    this.#transport?.sendData(packet);
   }
 
   /** Sends a compound RTCP packet. */
@@ -113,9 +122,10 @@ export class ServerPeer implements MediaPeer {
   /** Idempotent. */
   close(): void {
     if (this.#closed) return;
+    // Before anything else: what it has to say at its end still goes out.
+    this.#transport?.close();
     this.#closed = true;
     this.#cancelWatch();
-    this.#transport?.close();
     this.door.unregister(this);
   }
 

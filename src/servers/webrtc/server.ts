@@ -1,25 +1,31 @@
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import type { IncomingMessage } from 'node:http';
 import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import { WebRtcFeedWriter } from '#feeds/webrtc/feed-writer.ts';
 import type { Access, Identity } from '#hub/access.ts';
+import type { Feed } from '#hub/feed.ts';
 import type { Hub } from '#hub/hub.ts';
 import type { Stream } from '#hub/stream.ts';
+import type { Track } from '#media/track.ts';
 import { type DtlsIdentity, makeIdentity } from '#protocols/dtls/endpoint.ts';
-import { buildWebRtcAnswer, matchTracks } from '#protocols/sdp/webrtc-answer.ts';
+import { buildWebRtcAnswer, type SentTrack } from '#protocols/sdp/webrtc-answer.ts';
 import { parseWebRtcOffer } from '#protocols/sdp/webrtc-offer.ts';
 import { buildPublishAnswer, matchPublished } from '#protocols/sdp/webrtc-receive.ts';
 import { NamedError } from '#util/named-error.ts';
+import { chooseTracks } from './from-stream.ts';
 import type { IceServer } from './ice-servers.ts';
 import { MediaDoor, type MediaTransport } from './media-door.ts';
 import { PublishSession } from './publish-session.ts';
-import { ReadSession, type ViewerTrack } from './read-session.ts';
+import { ReadSession } from './read-session.ts';
+import type { JoinResults } from './results-channel.ts';
 import type { ServerPeer } from './server-peer.ts';
 import { type SignaledSession, Signaling, type WebRtcLog } from './signaling.ts';
 
 /** Sessions at a time, those that are still connecting included. */
 const MAX_SESSIONS = 2000;
+/** Of packets in a feed: each viewer has agreed on its own, which takes the place of this one. */
+const PAYLOAD_TYPE = 96;
 
 /** How media travel. */
 export interface WebRtcMedia {
@@ -43,6 +49,8 @@ export interface PreparedWebRtc {
 export interface WebRtcServerOptions {
   readonly hub: Hub;
   readonly access: Access;
+  /** Lets viewers with a data channel in to the results of their stream. */
+  readonly results: JoinResults;
   readonly log: WebRtcLog;
 }
 
@@ -186,20 +194,22 @@ export class WebRtcServer {
     const { hub, log } = this.#options;
     const offer = parseWebRtcOffer(text);
     const stream = await hub.wanted(name);
-    const matched = matchTracks(offer, stream.tracks);
+    const matched = chooseTracks(offer, stream);
     if (matched.length === 0) {
       const codecs = stream.tracks.map(({ format }) => format.codec).join(', ');
-      const sentence = `The stream "${name}" (${codecs}) has no track that this browser can play over WebRTC. Watch it by MSE.`;
+      const sentence = `The stream "${name}" (${codecs}) has no track that this browser can play over WebRTC, nor one that can be made so. Watch it by MSE.`;
       throw new NamedError('WEBRTC_NO_COMMON_CODEC', sentence, 406);
     }
-    const tracks: ViewerTrack[] = matched.map((one) => ({
+    const tracks: SentTrack[] = matched.map((one) => ({
       ...one,
-      ssrc: this.#sequences.ssrc(stream, one.track.id),
+      ssrc: randomInt(1, 2 ** 32),
+      rtxSsrc: randomInt(1, 2 ** 32),
     }));
     const session = await ReadSession.open({
-      ...{ id, stream, tracks, identity, remote },
-      openFeed: () => this.#feed(stream, tracks),
-      fingerprint: offer.fingerprint,
+      ...{ id, stream, offer, tracks, identity, remote },
+      openFeed: (wanted) => this.#feed(stream, wanted),
+      sourceOf: (track) => this.#sequences.ssrc(stream, track.id),
+      joinResults: this.#options.results,
       door: current.door,
       clock: hub.options.clock,
       limits: hub.options.readerLimits,
@@ -224,18 +234,18 @@ export class WebRtcServer {
     return { ice, fingerprint, candidates: door.candidates(media.transports, media.addresses) };
   }
 
-  #feed(stream: Stream, tracks: readonly ViewerTrack[]) {
-    const ordered = tracks.toSorted((a, b) => a.track.id - b.track.id);
-    const ids = ordered.map(({ track }) => track.id);
+  #feed(stream: Stream, tracks: readonly Track[]): Feed {
+    const ordered = tracks.toSorted((a, b) => a.id - b.id);
+    const ids = ordered.map(({ id }) => id);
     const key = `webrtc ${ids.join(' ')}`;
     return stream.feed(
       key,
       ids,
       () =>
         new WebRtcFeedWriter({
-          tracks: ordered.map(({ track, format }, i) => ({
+          tracks: ordered.map((track, i) => ({
             track,
-            payloadType: format.payloadType,
+            payloadType: PAYLOAD_TYPE,
             channels: [i * 2, i * 2 + 1],
             sequence: this.#sequences.of(stream, key, track.id),
           })),
