@@ -71,6 +71,9 @@ export class SoundConverter implements Converter {
     if (!canDecodeSound(codec)) {
       unsupported(this.#spec, track, `only pcma, pcmu, aac, mp3 and opus can be made ${this.#codec}.`);
     }
+    if (codec === 'aac' && track.format.config.length === 0) {
+      unsupported(this.#spec, track, 'its publisher has not said how it is coded (no AudioSpecificConfig).');
+    }
     if (track !== this.#source || !this.#decoder) {
       this.#source = track;
       this.#decoder?.close();

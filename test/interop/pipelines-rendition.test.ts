@@ -228,6 +228,12 @@ test.each(['h264', 'h265'] as const)(
       if (n > 0) expect(pts - keyframes[n - 1]!).toBeLessThanOrEqual(180_000);
     // The request passes what is under way: within two thirds of a second.
     expect(keyframes.some((pts) => pts > askedAt && pts < askedAt + 60_000)).toBe(true);
+    const size = (parts: readonly { payload: readonly Buffer[] }[]) =>
+      parts.reduce((sum, { payload }) => sum + Buffer.concat(payload).length, 0);
+    const ratio = size(all) / size(units.slice(0, all.length));
+    console.info(`${video} with B-frames made H.264 without: ${ratio.toFixed(2)} times the bytes`);
+    expect(ratio).toBeGreaterThan(0.5);
+    expect(ratio).toBeLessThan(2);
     const numbers = await barcodes(Buffer.concat(all.map(({ payload }) => joinAnnexB(payload))));
     expect(numbers).toEqual(all.map(({ pts }) => Math.round((pts - shown[0]!) / 3600)));
   },
