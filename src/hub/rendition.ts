@@ -37,6 +37,8 @@ export interface Rendition {
   readonly track: Promise<Track>;
   /** Why the first attempt failed; settles only if it does. */
   readonly trouble: Promise<string>;
+  /** Why its maker has given it up, be it after it was there; settles only if it does. */
+  readonly failed: Promise<string>;
   /** Gives the claim back; the last one ends the rendition. Idempotent. */
   release(): void;
 }
@@ -48,6 +50,7 @@ interface Entry {
   readonly stop: () => void;
   readonly ready: PromiseWithResolvers<Track>;
   readonly trouble: PromiseWithResolvers<string>;
+  readonly failed: PromiseWithResolvers<string>;
   /** The track as it was announced last. */
   made: Track | undefined;
   requestKeyframe: (() => void) | undefined;
@@ -94,6 +97,7 @@ export class RenditionSet {
     return {
       track: entry.ready.promise,
       trouble: entry.trouble.promise,
+      failed: entry.failed.promise,
       release: () => {
         if (!held) return;
         held = false;
@@ -178,12 +182,14 @@ export class RenditionSet {
     // Whoever holds it looks at the promise; nobody may be there yet when it fails.
     ready.promise.catch(() => {});
     const trouble = Promise.withResolvers<string>();
+    const failed = Promise.withResolvers<string>();
     let stop = () => {};
     const fail = (cause: string, { retried }: { readonly retried: boolean }) => {
       const what = codec === 'h264' ? 'picture' : 'sound';
       const reason = `The ${what} cannot be turned into ${NAMES[codec]}: ${cause}`;
       trouble.resolve(reason);
       if (retried) return;
+      failed.resolve(reason);
       ready.reject(new NamedError('RENDITION_FAILED', reason, 503));
       stop();
       stop = () => {};
@@ -191,7 +197,7 @@ export class RenditionSet {
     if (this.#start) stop = this.#start({ stream: this.#stream, track: of, codec }, fail);
     else fail('this server has no worker for it.', { retried: false });
     const entry: Entry = {
-      ...{ of, codec, holders: 0, stop: () => stop(), ready, trouble },
+      ...{ of, codec, holders: 0, stop: () => stop(), ready, trouble, failed },
       ...{ made: undefined, requestKeyframe: undefined, lastKeyframeRequest: Number.NEGATIVE_INFINITY },
     };
     this.#entries.set(key, entry);

@@ -211,6 +211,23 @@ describe('what a viewer over WebRTC reads', () => {
     ]);
   });
 
+  it('ends when the picture is given up by its maker after it was there, and not when the sound is', async () => {
+    for (const [tracks, made, codec, ended] of [
+      [[h265Track], { ...h264Track, id: 3005 }, 'picture', 1],
+      [[h264Track, aacTrack], { ...opusTrack, id: 2002 }, 'sound', 0],
+    ] as const) {
+      const { stream, watch, fails, ends } = setUp(tracks);
+      const { reading } = watch();
+      reading.start();
+      stream.renditions.announce(tracks.at(-1)!.id, made);
+      await turn();
+      fails('its worker crashed again and again.');
+      await turn();
+      expect(ends, codec).toHaveLength(ended);
+      reading.close('The viewer left.');
+    }
+  });
+
   it('goes on over what was agreed on when another publisher brings other codecs', async () => {
     const { stream, publication, publish, watch, packets, seen, renditions, ends } = setUp([
       h264Track,

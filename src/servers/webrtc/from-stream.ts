@@ -176,9 +176,18 @@ export class StreamReading {
     const { stream } = this.#options;
     for (const { track, convert } of chosen) {
       const key = `${track.id}:${convert}`;
-      if (convert && !this.#renditions.has(key)) {
-        this.#renditions.set(key, stream.acquireRendition(track.id, convert));
-      }
+      if (!convert || this.#renditions.has(key)) continue;
+      const rendition = stream.acquireRendition(track.id, convert);
+      this.#renditions.set(key, rendition);
+      if (!isVideo(track)) continue;
+      // A picture that stands still for good is worse than none; one that never came is dealt with where it is waited for.
+      rendition.track.then(
+        async () => {
+          const reason = await rendition.failed;
+          if (this.#renditions.get(key) === rendition) this.#options.onEnd(reason);
+        },
+        () => {},
+      );
     }
   }
 
