@@ -69,7 +69,7 @@ export class SoundConverter implements Converter {
       return [{ pts, sampleRate, planes: atMostStereo(decodeG711(codec, bytes, channels)) }];
     }
     if (!canDecodeSound(codec)) {
-      unsupported(this.#spec, track, `only pcma, pcmu, aac, mp3 and opus can be made ${this.#codec}.`);
+      unsupported(this.#spec, track, `only pcma, pcmu, aac, ac3, mp3 and opus can be made ${this.#codec}.`);
     }
     if (codec === 'aac' && track.format.config.length === 0) {
       unsupported(this.#spec, track, 'its publisher has not said how it is coded (no AudioSpecificConfig).');

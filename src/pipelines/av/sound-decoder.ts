@@ -1,15 +1,21 @@
 import {
   AV_CODEC_ID_AAC,
+  AV_CODEC_ID_AC3,
   AV_CODEC_ID_MP3,
   AV_CODEC_ID_OPUS,
   AV_SAMPLE_FMT_FLTP,
   AVERROR_INVALIDDATA,
 } from 'node-av/constants';
 import { Codec, CodecContext, Frame, Packet, Rational } from 'node-av/lib';
-import type { AudioCodec, AudioFormat } from '#media/track.ts';
+import type { AudioFormat } from '#media/track.ts';
 import { check, isAgain, isEnd } from './library.ts';
 
-const DECODERS = { aac: AV_CODEC_ID_AAC, mp3: AV_CODEC_ID_MP3, opus: AV_CODEC_ID_OPUS } as const;
+const DECODERS = {
+  aac: AV_CODEC_ID_AAC,
+  ac3: AV_CODEC_ID_AC3,
+  mp3: AV_CODEC_ID_MP3,
+  opus: AV_CODEC_ID_OPUS,
+} as const;
 
 export interface DecodedSound {
   /** Of the access unit it was decoded from, in its ticks. */
@@ -21,7 +27,7 @@ export interface DecodedSound {
 }
 
 /** True when {@link SoundDecoder} can decode it. */
-export function canDecodeSound(codec: AudioCodec): codec is keyof typeof DECODERS {
+export function canDecodeSound(codec: string): codec is keyof typeof DECODERS {
   return codec in DECODERS;
 }
 
