@@ -149,7 +149,7 @@ describe('an offer of ours', () => {
     expect(answer).toMatchObject({ isPassive: true, candidates: [{ address: '192.0.2.1', port: 8189 }] });
     const received = answeredTracks(answer);
     expect(received.map(({ track, ssrcs }) => [track.format.codec, ssrcs])).toEqual([
-      ['h264', [1]],
+      ['h264', [1, 11]],
       ['opus', [2]],
     ]);
   });
