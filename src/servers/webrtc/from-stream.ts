@@ -1,10 +1,9 @@
-import { parseH264Sps } from '#codecs/h264.ts';
-import { parseH265Sps } from '#codecs/h265.ts';
+import { isReordered } from '#feeds/webrtc/is-reordered.ts';
 import type { Feed } from '#hub/feed.ts';
 import type { ReaderLimits } from '#hub/reader.ts';
 import type { Rendition } from '#hub/rendition.ts';
 import type { Stream } from '#hub/stream.ts';
-import { isVideo, type Track } from '#media/track.ts';
+import type { Track } from '#media/track.ts';
 import {
   type AnsweredTrack,
   matchTracks,
@@ -19,17 +18,6 @@ import { type LineTrack, Reading } from './reading.ts';
 
 /** Sound or picture that is not made after so many milliseconds is done without until it is. */
 const PATIENCE_MS = 3000;
-
-/** True where the pictures of a track come, or have to be expected to come, in another order than they are shown. */
-export function isReordered(stream: Stream, track: Track): boolean {
-  const order = stream.orderOf(track.id);
-  if (order.settled || !isVideo(track)) return order.reordered;
-  const { codec, parameterSets } = track.format;
-  const parse = codec === 'h264' ? parseH264Sps : codec === 'h265' ? parseH265Sps : undefined;
-  if (!parse) return false;
-  // What the parameter sets do not say is left to the pictures: most cameras that say nothing have no B-frames.
-  return parameterSets.some((nal) => (parse(nal)?.maxReorderFrames ?? 0) > 0);
-}
 
 /** What of a stream goes to a browser with this offer. */
 export function chooseTracks(offer: OfferedMedias, stream: Stream): AnsweredTrack[] {

@@ -5,17 +5,18 @@ import { HttpSession } from '#clients/webrtc/http-session.ts';
 import { formatsKnown } from '#feeds/rtp/formats-known.ts';
 import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import { WebRtcFeedWriter } from '#feeds/webrtc/feed-writer.ts';
-import { PacketSender } from '#feeds/webrtc/packet-sender.ts';
 import type { Feed } from '#hub/feed.ts';
 import type { HubOptions } from '#hub/hub.ts';
 import { Reader } from '#hub/reader.ts';
+import type { Rendition } from '#hub/rendition.ts';
 import type { Transport } from '#hub/transport.ts';
 import { parseRtcp, type RtcpPacket } from '#protocols/rtcp/packet.ts';
 import { answeredPayloadTypes, buildClientOffer } from '#protocols/sdp/webrtc-client-offer.ts';
 import { parseWebRtcAnswer } from '#protocols/sdp/webrtc-offer.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { ForwardConnection, ForwardEvents, ForwardTarget, OpenForward } from '../contract.ts';
-import { type SentTrack, sentTracks } from './from-stream.ts';
+import { conversionOf, type SentTrack, sentTracks } from './from-stream.ts';
+import { PacketSender } from './packet-sender.ts';
 
 /** Where the RTP of each stream stands, as all forwards over WHIP have it. */
 const sequences = new RtpSequences();
@@ -37,6 +38,7 @@ class WhipForward implements ForwardConnection {
   readonly #options: WhipForwardOptions;
   readonly #abort = new AbortController();
   readonly #stopListening: (() => void)[] = [];
+  readonly #renditions: Rendition[] = [];
   readonly #opening: Promise<void>;
   #peer: ClientPeer | undefined;
   #session: HttpSession | undefined;
@@ -54,6 +56,7 @@ class WhipForward implements ForwardConnection {
     this.#stopListening.push(
       stream.events.on('ended', (reason) => this.#end({ reason })),
       stream.events.on('replaced', () => this.#end({ reason: 'The stream has other tracks now.' })),
+      stream.events.on('order', () => this.#compare()),
     );
     // Not before the caller has its connection.
     this.#opening = Promise.resolve()
@@ -82,7 +85,8 @@ class WhipForward implements ForwardConnection {
     const target = parseWebRtcAddress(url, 'whip');
     await formatsKnown(stream, clock);
     if (this.#over) return;
-    const tracks = sentTracks(stream, sequences);
+    const tracks = await sentTracks(stream, sequences, (rendition) => this.#renditions.push(rendition));
+    if (this.#over) return;
     const peer = await ClientPeer.open(clock);
     this.#peer = peer;
     if (this.#over) return;
@@ -160,11 +164,21 @@ class WhipForward implements ForwardConnection {
     this.#events.onUp();
     if (this.#over) return;
     this.#feed.attach(this.#reader);
-    if (this.#reader.counters.units === 0) stream.requestKeyframe();
+    if (this.#reader.counters.units === 0) stream.requestKeyframe(this.#feed.tracks);
+  }
+
+  /** More is known of the order of the pictures: whether they can be sent as they are. */
+  #compare(): void {
+    const { stream } = this.#target;
+    const sent = this.#feed && stream.tracks.filter(({ id }) => this.#feed?.tracks.has(id));
+    if (!sent?.some((track) => conversionOf(stream, track) !== undefined)) return;
+    this.#end({
+      reason: 'The pictures come in another order than they are shown, and have to be made anew.',
+    });
   }
 
   #feedback(packet: RtcpPacket): void {
-    if (packet.type === 'keyframe-request') this.#target.stream.requestKeyframe();
+    if (packet.type === 'keyframe-request') this.#target.stream.requestKeyframe(this.#feed?.tracks);
     else if (packet.type === 'goodbye') this.#end({ reason: 'The server said goodbye.' });
     else this.#sender?.feedback(packet, this.#feed);
     if (this.#reader) this.#reader.lost = this.#sender?.lost;
@@ -183,6 +197,7 @@ class WhipForward implements ForwardConnection {
     this.#sender?.close();
     if (this.#feed && this.#reader) this.#feed.detach(this.#reader);
     this.#reader?.close(reason);
+    for (const rendition of this.#renditions) rendition.release();
     await this.#opening;
     await Promise.all([this.#session?.close(), this.#peer?.close()]);
   }

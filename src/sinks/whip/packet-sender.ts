@@ -1,10 +1,10 @@
 import { Pacer } from '#feeds/rtp/pacer.ts';
+import { framedPackets, WebRtcFeedWriter } from '#feeds/webrtc/feed-writer.ts';
 import type { Feed } from '#hub/feed.ts';
 import type { RtcpPacket } from '#protocols/rtcp/packet.ts';
 import { isRtcp } from '#protocols/rtp/packet.ts';
 import type { Clock } from '#util/clock.ts';
 import { RateLimit } from '#util/rate-limit.ts';
-import { framedPackets, WebRtcFeedWriter } from './feed-writer.ts';
 
 /** Packets that are sent again in a second, twice what 2 Mbit/s has: a hole must not become a flood. */
 const MAX_RESENT = 512;
