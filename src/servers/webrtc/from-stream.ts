@@ -3,7 +3,7 @@ import type { Feed } from '#hub/feed.ts';
 import type { ReaderLimits } from '#hub/reader.ts';
 import type { Rendition } from '#hub/rendition.ts';
 import type { Stream } from '#hub/stream.ts';
-import type { Track } from '#media/track.ts';
+import { isVideo, type Track } from '#media/track.ts';
 import {
   type AnsweredTrack,
   matchTracks,
