@@ -11,8 +11,10 @@ export default defineConfig({
   server: {
     proxy: {
       '/api': { target: server, ws: true },
-      // The doors of a stream: /<stream>/mse and /<stream>/results.
+      // The doors of a stream that the page uses.
       '^/.+/(mse|results)$': { target: server, ws: true },
+      '^/.+/(whep|mjpeg|index\\.m3u8|snapshot\\.jpg)([/?].*)?$': { target: server },
+      '^/.+/hls/': { target: server },
     },
   },
 });

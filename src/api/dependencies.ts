@@ -76,9 +76,8 @@ export interface ConfigurationInfo {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
-/** The source of a stream. */
-export interface SourceInfo {
-  readonly stream: string;
+/** What brings a stream, or a part of it. */
+export interface SourcePartInfo {
   /** Where it comes from. */
   readonly address: string;
   readonly state: string;
@@ -99,6 +98,15 @@ export interface ForwardInfo {
   /** When the state began, ms since 1970. */
   readonly since: number;
   readonly bytesSent: number;
+}
+
+/** The source of a stream. */
+export interface SourceInfo extends SourcePartInfo {
+  readonly stream: string;
+  /** A second source, for what it does not have. */
+  readonly fill?: SourcePartInfo;
+  /** What is shown while it is gone. */
+  readonly standby?: SourcePartInfo;
 }
 
 /** A text in several languages; `en` is always there. */

@@ -103,20 +103,37 @@ const reader = z
   })
   .meta({ id: 'Reader' });
 
+const sourcePart = {
+  address: z.string().meta({ description: 'Where it comes from.' }),
+  state: z.string(),
+  reason: z.string().optional().meta({ description: 'Why it does not run.' }),
+  code: z.string().optional(),
+};
+
 export const stream = z
   .object({
     name: z.string(),
-    state: z.enum(['live', 'held', 'ended', 'starting', 'waiting', 'failed', 'idle']).meta({
+    state: z.enum(['live', 'standby', 'held', 'ended', 'starting', 'waiting', 'failed', 'idle']).meta({
       description:
-        '`held`: the publisher is gone, and readers wait for the next one. `starting`, `waiting`, `failed`: not there, because its source is not (see `source`). `idle`: not there, because nobody wants it; it comes on demand.',
+        '`standby`: the source is gone, and its stand-by is shown. `held`: the publisher is gone, and readers wait for the next one. `starting`, `waiting`, `failed`: not there, because its source is not (see `source`). `idle`: not there, because nobody wants it; it comes on demand.',
     }),
     since: time('When the stream, or the state of its source, began.'),
     source: z
       .object({
-        address: z.string().meta({ description: 'Where it comes from.' }),
-        state: z.string(),
-        reason: z.string().optional().meta({ description: 'Why it does not run.' }),
-        code: z.string().optional(),
+        ...sourcePart,
+        fill: z
+          .object({
+            ...sourcePart,
+            brings: z
+              .array(z.enum(['video', 'audio', 'data']))
+              .meta({ description: 'Kinds of media that the stream has from it now.' }),
+          })
+          .optional()
+          .meta({ description: 'The second source, for what the first does not have.' }),
+        standby: z
+          .object(sourcePart)
+          .optional()
+          .meta({ description: 'What is shown while the source is gone; `idle` while it is there.' }),
       })
       .optional()
       .meta({ description: 'Of a stream that the configuration gives a source.' }),

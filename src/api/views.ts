@@ -3,7 +3,14 @@ import type { RunInfo } from '#cameras/contract.ts';
 import type { Reader } from '#hub/reader.ts';
 import type { Stream, TrackClockState, TrackReception } from '#hub/stream.ts';
 import { isVideo, type Track } from '#media/track.ts';
-import type { ApiDependencies, ForwardInfo, HookInfo, SourceInfo, WorkerInfo } from './dependencies.ts';
+import type {
+  ApiDependencies,
+  ForwardInfo,
+  HookInfo,
+  SourceInfo,
+  SourcePartInfo,
+  WorkerInfo,
+} from './dependencies.ts';
 import type * as schemas from './schemas.ts';
 
 type StreamView = z.output<typeof schemas.stream>;
@@ -39,7 +46,20 @@ function absentView(source: SourceInfo): StreamView {
   };
 }
 
-function sourceView({ address, state, reason, code }: SourceInfo): NonNullable<StreamView['source']> {
+/** @param filled kinds of media that come from the second source now */
+function sourceView(
+  source: SourceInfo,
+  filled: readonly TrackView['kind'][] = [],
+): NonNullable<StreamView['source']> {
+  const { fill, standby } = source;
+  return {
+    ...partView(source),
+    ...(fill ? { fill: { ...partView(fill), brings: [...filled] } } : {}),
+    ...(standby ? { standby: partView(standby) } : {}),
+  };
+}
+
+function partView({ address, state, reason, code }: SourcePartInfo) {
   return {
     address,
     state,
@@ -51,11 +71,12 @@ function sourceView({ address, state, reason, code }: SourceInfo): NonNullable<S
 /** A stream as the API shows it. */
 function streamView(stream: Stream, source: SourceInfo | undefined): StreamView {
   const { publisher, held } = stream;
+  const filled = stream.tracks.flatMap(({ id, format }) => (stream.filled.includes(id) ? format.kind : []));
   return {
     name: stream.name,
     state: stream.state,
     since: timeText(stream.since),
-    ...(source ? { source: sourceView(source) } : {}),
+    ...(source ? { source: sourceView(source, filled) } : {}),
     ...(held ? { held: { since: timeText(held.since), seconds: held.ms / 1000 } } : {}),
     ...(publisher
       ? { publisher: { ...publisher, since: timeText(publisher.since), ...lossesOf(stream.reception) } }

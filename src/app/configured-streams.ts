@@ -5,7 +5,7 @@ import type { Config } from '#config/schema.ts';
 import { sourceKind } from '#config/source.ts';
 import { parseStreamName } from '#hub/name.ts';
 import type { ForwardSettings } from '#sinks/forward.ts';
-import type { SourceSettings } from '#sources/configured.ts';
+import type { RtspSettings, SourceSettings } from '#sources/configured.ts';
 import { NamedError } from '#util/named-error.ts';
 
 const DEMONSTRATION: ConfiguredStream = {
@@ -76,23 +76,55 @@ export function checkDetection(
 }
 
 function sourceOf(stream: string, settings: Config['streams'][string]): SourceSettings | undefined {
-  const { source, transport, loop, fingerprint, insecure } = settings;
+  const { source, transport, loop, fingerprint, insecure, fill, standby, standbyAfterSeconds } = settings;
   if (source === undefined) return undefined;
+  const { onDemandStartSeconds, onDemandCloseSeconds } = settings;
   const kind = sourceKind(source);
   const onDemand =
-    (settings.onDemand ?? (kind === 'rtsp' || kind === 'whep' || kind === 'network'))
-      ? { startMs: settings.onDemandStartSeconds * 1000, closeMs: settings.onDemandCloseSeconds * 1000 }
-      : undefined;
+    settings.onDemand ?? (kind === 'rtsp' || kind === 'rtmp' || kind === 'whep' || kind === 'network');
+  return {
+    ...mediaOf(stream, source, { loop, transport, trust: { fingerprint, insecure } }),
+    onDemand: onDemand
+      ? { startMs: onDemandStartSeconds * 1000, closeMs: onDemandCloseSeconds * 1000 }
+      : undefined,
+    // Whose certificate `fingerprint` is, is the source.
+    fill:
+      fill === undefined
+        ? undefined
+        : mediaOf(stream, fill, {
+            loop,
+            transport: 'auto',
+            trust: { fingerprint: undefined, insecure },
+          }),
+    standby: standby === undefined ? undefined : { path: standby, afterMs: standbyAfterSeconds * 1000 },
+  };
+}
+
+/** What an address of the configuration leads to, by itself. */
+function mediaOf(
+  stream: string,
+  address: string,
+  how: Pick<RtspSettings, 'transport' | 'trust'> & { readonly loop: boolean },
+): SourceSettings {
+  const kind = sourceKind(address);
+  const common = { stream, onDemand: undefined };
   switch (kind) {
     case 'rtsp':
-      return { kind, stream, url: source, transport, onDemand, trust: { fingerprint, insecure } };
+      return {
+        ...common,
+        kind,
+        url: address,
+        transport: how.transport,
+        ...(how.trust && { trust: how.trust }),
+      };
+    case 'rtmp':
     case 'whep':
-      return { kind, stream, url: source, onDemand, trust: { fingerprint, insecure } };
+      return { ...common, kind, url: address, ...(how.trust && { trust: how.trust }) };
     case 'network':
-      return { kind, stream, url: source, onDemand };
+      return { ...common, kind, url: address };
     case 'test':
-      return { kind, stream, onDemand };
+      return { ...common, kind };
     default:
-      return { kind: 'file', stream, path: source, loop, onDemand };
+      return { ...common, kind: 'file', path: address, loop: how.loop };
   }
 }

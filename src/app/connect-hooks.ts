@@ -25,7 +25,8 @@ export function connectHooks(hub: Hub, hooks: Hooks): (status: SourceStatus) => 
     if (!OWN_DOORS.has(door)) hooks.tell({ type: joined ? 'read' : 'unread', stream, door, remote });
   });
   const ready = new Set<string>();
-  return ({ stream, address, state, reason }) => {
+  return ({ stream, part, address, state, reason }) => {
+    if (part) return;
     if (state === 'running') {
       if (ready.has(stream)) return;
       ready.add(stream);

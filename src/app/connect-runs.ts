@@ -2,8 +2,11 @@ import type { Result, RunStatistics } from '#algorithms/contract.ts';
 import type { Bus } from '#bus/bus.ts';
 import type { RunManager } from '#cameras/runs.ts';
 import type { Hub } from '#hub/hub.ts';
+import type { Stream } from '#hub/stream.ts';
 import type { Logger } from './logger.ts';
 import type { WorkerRoom } from './worker-room.ts';
+
+const ON_STANDBY = 'The source is gone and its stand-by is shown: algorithms do not look at that.';
 
 /** What travels on the bus: `results/<stream>`. */
 export interface BusTopics {
@@ -19,11 +22,14 @@ export function connectRuns(options: {
   log: Logger;
 }): void {
   const { hub, runs, bus, workers, log } = options;
-  hub.events.on('streamAdded', ({ name }) => runs.streamStarted(name));
-  hub.events.on('streamRemoved', ({ name }, reason) => runs.streamEnded(name, reason));
-  hub.events.on('streamChanged', ({ name, state }) => {
+  const look = ({ name, state }: Stream) => {
     if (state === 'live') runs.streamStarted(name);
-  });
+    // What an algorithm would see there is not what the camera sees.
+    if (state === 'standby') runs.streamEnded(name, ON_STANDBY);
+  };
+  hub.events.on('streamAdded', look);
+  hub.events.on('streamChanged', look);
+  hub.events.on('streamRemoved', ({ name }, reason) => runs.streamEnded(name, reason));
   workers.link.events.on('result', (worker, task, epoch, result) => {
     if (workers.pool.accepts(worker, task, epoch)) runs.result(task, epoch, result as Result);
   });
@@ -31,7 +37,10 @@ export function connectRuns(options: {
     if (workers.pool.accepts(worker, task, epoch)) runs.statistics(task, epoch, statistics as RunStatistics);
   });
   runs.events.on('result', (result) => bus.publish(`results/${result.stream}`, result));
-  runs.events.on('runStarted', ({ id }) => log.info({ run: id }, 'run started'));
+  runs.events.on('runStarted', ({ id, stream }) => {
+    log.info({ run: id }, 'run started');
+    if (hub.get(stream)?.state === 'standby') runs.streamEnded(stream, ON_STANDBY);
+  });
   runs.events.on('runStopped', ({ id }, reason) => log.info({ run: id }, `run stopped: ${reason}`));
   runs.events.on('runChanged', ({ id, state, reason }) => {
     if (state === 'failed') log.warn({ run: id }, `run failed: ${reason}`);

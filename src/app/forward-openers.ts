@@ -2,6 +2,7 @@ import assert from 'node:assert';
 import { type ForwardKind, forwardKind } from '#config/forward-schema.ts';
 import type { OpenForward } from '#sinks/contract.ts';
 import { mpegTsForward } from '#sinks/mpegts/forward.ts';
+import { rtmpForward } from '#sinks/rtmp/forward.ts';
 import { type RtspForwardOptions, rtspForward } from '#sinks/rtsp/forward.ts';
 import { whipForward } from '#sinks/whip/forward.ts';
 import { muxerStarter } from './start-muxer.ts';
@@ -14,6 +15,7 @@ export function forwardOpeners(
   const openers: Readonly<Record<ForwardKind, OpenForward>> = {
     rtsp: rtspForward(options),
     whip: whipForward(options),
+    rtmp: rtmpForward(options),
     mpegts: mpegTsForward(muxerStarter(options.workers)),
   };
   return (url) => {

@@ -2,45 +2,146 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
+import { sourceKind } from '#config/source.ts';
 import { Hub } from '#hub/hub.ts';
+import type { Stream } from '#hub/stream.ts';
 import type { ProbeReport } from '#link/messages.ts';
-import type { Track } from '#media/track.ts';
-import type { SessionDescription } from '#protocols/sdp/sdp.ts';
 import { trackFromMedia } from '#protocols/sdp/tracks.ts';
+import type { SourceTask } from '#sources/contract.ts';
+import { describeTrack, measure } from '#sources/measure.ts';
+import { RtmpSource } from '#sources/rtmp/source.ts';
 import { describeRtsp } from '#sources/rtsp/describe.ts';
+import { RtspSource } from '#sources/rtsp/source.ts';
+import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
 import { createLogger } from './logger.ts';
-import { createWorkerRoom } from './worker-room.ts';
+import { createWorkerRoom, type WorkerRoom } from './worker-room.ts';
 
 export type { ProbeReport } from '#link/messages.ts';
 
-const RTSP_TIMEOUT_MS = 10_000;
+const DESCRIBE_MS = 10_000;
+/** So long the first picture or sound may take. */
+const MEDIA_MS = 20_000;
+const STREAM = 'probe';
 
 /**
- * Says what is in an input: an `rtsp://` address is asked with our own protocol code, a file is opened by FFmpeg in a
- * worker of its own.
+ * Says what is in an input. A live address is opened as a source would be, `rtsp://` and `rtmp://` by our own protocol code and
+ * the rest by FFmpeg in a worker of its own, and looked at for some seconds; a file is read by FFmpeg.
  * @throws NamedError with a sentence for whatever cannot be opened
  */
 export async function probe(address: string): Promise<ProbeReport> {
-  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(address)?.[1]?.toLowerCase();
-  if (scheme === 'rtsp' || scheme === 'rtsps') {
-    return fromDescription(await describeRtsp(address, { timeoutMs: RTSP_TIMEOUT_MS }));
+  switch (sourceKind(address)) {
+    case 'rtsp':
+      return probeRtsp(address);
+    case 'rtmp': {
+      const hub = new Hub();
+      return live(address, hub, (onState) => new RtmpSource({ hub, stream: STREAM, url: address, onState }));
+    }
+    case 'network':
+      return withWorkers((hub, workers) =>
+        live(address, hub, (onState) =>
+          workers.pool.start({
+            role: 'source',
+            affinity: STREAM,
+            restart: false,
+            spec: { kind: 'network-source', stream: STREAM, url: address },
+            onState,
+          }),
+        ),
+      );
+    case 'path':
+    case 'test':
+      return withWorkers((_, workers) => probeFile(resolve(address), workers));
+    default: {
+      const scheme = /^[a-z][a-z0-9+.-]*/i.exec(address)?.[0];
+      throw new NamedError(
+        'ADDRESS_UNSUPPORTED',
+        `Sluice cannot probe ${scheme}:// addresses. Give an address that can be a source, such as rtsp:// or http://, or the path of a file.`,
+      );
+    }
   }
-  if (scheme !== undefined) {
-    throw new NamedError(
-      'ADDRESS_UNSUPPORTED',
-      `Sluice cannot probe ${scheme}:// addresses yet. Give an rtsp:// address or the path of a file.`,
-    );
-  }
-  return probeFile(resolve(address));
 }
 
-async function probeFile(path: string): Promise<ProbeReport> {
+/** All tracks that the server describes, and how those are that a source would take. */
+async function probeRtsp(address: string): Promise<ProbeReport> {
+  const { medias } = await describeRtsp(address, { timeoutMs: DESCRIBE_MS });
+  const described = medias.map((media, index) => {
+    const track = trackFromMedia(media, index);
+    return 'unsupported' in track
+      ? { kind: 'data' as const, codec: media.encodingName.toLowerCase() }
+      : describeTrack(track);
+  });
+  if (described.every(({ kind }) => kind === 'data')) return { container: 'rtsp', tracks: described };
+  const hub = new Hub();
+  const { tracks } = await live(
+    address,
+    hub,
+    (onState) => new RtspSource({ hub, stream: STREAM, url: address, onState }),
+  );
+  const measured = [...tracks];
+  return {
+    container: 'rtsp',
+    tracks: described.map((one) => {
+      const index = measured.findIndex(({ kind, codec }) => kind === one.kind && codec === one.codec);
+      return index < 0 ? one : { ...one, ...measured.splice(index, 1)[0] };
+    }),
+  };
+}
+
+/** Has a source bring its stream to `hub`, and looks at it. */
+async function live(
+  address: string,
+  hub: Hub,
+  start: (onState: (status: SourceTask['status']) => void) => SourceTask,
+): Promise<ProbeReport> {
+  const arrived = Promise.withResolvers<Stream>();
+  hub.events.on('streamAdded', (stream) => arrived.resolve(stream));
+  const look = ({ state, trouble, reason = 'The source ended.', code }: SourceTask['status']) => {
+    if (state === 'starting' || state === 'running') return;
+    arrived.reject(new NamedError(code ?? 'PROBE_FAILED', trouble ?? reason, 422));
+  };
+  const timer = setTimeout(() => {
+    const sentence = `Nothing came from ${maskAddress(address)} within ${MEDIA_MS / 1000} s. Check that it sends, and that the network lets it through.`;
+    arrived.reject(new NamedError('INPUT_TIMEOUT', sentence, 504));
+  }, MEDIA_MS);
+  const source = start(look);
+  look(source.status);
+  try {
+    const stream = await arrived.promise;
+    clearTimeout(timer);
+    return { container: address.slice(0, address.indexOf(':')).toLowerCase(), tracks: await measure(stream) };
+  } finally {
+    clearTimeout(timer);
+    await source.stop();
+    hub.close('The probe is over.');
+  }
+}
+
+function probeFile(path: string, workers: WorkerRoom): Promise<ProbeReport> {
+  return new Promise((done, fail) => {
+    workers.pool.start({
+      role: 'pipeline',
+      affinity: 'probe',
+      restart: false,
+      spec: { kind: 'probe', input: path },
+      onState: ({ state, reason, code, report }) => {
+        if (state === 'done') done(report as ProbeReport);
+        if (state === 'failed' || state === 'stopped') {
+          fail(new NamedError(code ?? 'PROBE_FAILED', reason ?? 'The probe was stopped.', 422));
+        }
+      },
+    });
+  });
+}
+
+/** Does something with workers that are there for nothing else, and publish to a hub of their own. */
+async function withWorkers<T>(work: (hub: Hub, workers: WorkerRoom) => Promise<T>): Promise<T> {
   const log = createLogger({ level: 'error', format: 'auto' });
   const http = createServer();
   const linkUrl = () => `ws://127.0.0.1:${(http.address() as AddressInfo).port}/api/link`;
+  const hub = new Hub();
   const workers = createWorkerRoom({
-    hub: new Hub(),
+    hub,
     linkUrl,
     limits: { max: 'auto', memoryMb: 1024, hostMemoryMb: 1024 },
     log,
@@ -49,48 +150,10 @@ async function probeFile(path: string): Promise<ProbeReport> {
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
   try {
-    return await new Promise<ProbeReport>((done, fail) => {
-      workers.pool.start({
-        role: 'pipeline',
-        affinity: 'probe',
-        restart: false,
-        spec: { kind: 'probe', input: path },
-        onState: ({ state, reason, code, report }) => {
-          if (state === 'done') done(report as ProbeReport);
-          if (state === 'failed' || state === 'stopped') {
-            fail(new NamedError(code ?? 'PROBE_FAILED', reason ?? 'The probe was stopped.', 422));
-          }
-        },
-      });
-    });
+    return await work(hub, workers);
   } finally {
     await workers[Symbol.asyncDispose]();
     http.close();
     http.closeAllConnections();
-  }
-}
-
-function fromDescription(description: SessionDescription): ProbeReport {
-  const tracks = description.medias.map((media, index) => {
-    const track = trackFromMedia(media, index);
-    return 'unsupported' in track
-      ? { kind: 'data' as const, codec: media.encodingName.toLowerCase() }
-      : describeTrack(track);
-  });
-  return { container: 'rtsp', tracks };
-}
-
-function describeTrack({ format }: Track): ProbeReport['tracks'][number] {
-  switch (format.kind) {
-    case 'video': {
-      const { kind, codec, codecString, width, height } = format;
-      return { kind, codec, codecString, ...(width > 0 ? { width, height } : {}) };
-    }
-    case 'audio': {
-      const { kind, codec, codecString, sampleRate, channels } = format;
-      return { kind, codec, codecString, sampleRate, channels };
-    }
-    case 'data':
-      return { kind: 'data', codec: format.codec };
   }
 }

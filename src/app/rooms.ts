@@ -9,12 +9,12 @@ import type { Hub } from '#hub/hub.ts';
 import type { HlsServer } from '#servers/hls/server.ts';
 import type { RtmpServer } from '#servers/rtmp/server.ts';
 import type { PreparedMedia, RtspServer } from '#servers/rtsp/server.ts';
-import type { PreparedTls } from '#servers/rtsp/tls-door.ts';
 import type { PreparedWebRtc, WebRtcServer } from '#servers/webrtc/server.ts';
 import type { Forwards } from '#sinks/forwards.ts';
-import type { ConfiguredSources } from '#sources/configured.ts';
+import type { ConfiguredSources } from '#sources/configured-sources.ts';
 import { NamedError } from '#util/named-error.ts';
 import { listensOn, type TcpAddress, TcpPort } from '#util/tcp-port.ts';
+import type { PreparedTls } from '#util/tls-door.ts';
 import type { CertificateWatch } from './certificate-watch.ts';
 import { type ConfiguredStream, checkDetection, configuredStreams } from './configured-streams.ts';
 import type { Log } from './logger.ts';
@@ -24,6 +24,7 @@ import {
   httpAddress,
   hubSettings,
   rtmpAddress,
+  rtmpTls,
   rtspAddress,
   rtspTls,
   workerLimits,
@@ -57,8 +58,9 @@ interface Prepared {
   readonly rtmp: TcpPort | undefined;
   /** UDP ports, as far as they change. */
   readonly media: PreparedMedia | undefined;
-  /** The port of RTSPS, as far as it changes. */
-  readonly tls: PreparedTls | undefined;
+  /** The ports of RTSPS and RTMPS, as far as they change. */
+  readonly rtsps: PreparedTls | undefined;
+  readonly rtmps: PreparedTls | undefined;
   readonly webrtc: PreparedWebRtc | undefined;
 }
 
@@ -73,10 +75,11 @@ export class Rooms {
     'rtsp.listener': (_, { rtsp }) => rtsp && this.#parts.rtsp.moveTo(rtsp),
     'rtmp.listener': (_, { rtmp }) => rtmp && this.#parts.rtmp.moveTo(rtmp),
     'rtsp.media': (_, { media }) => media && this.#parts.rtsp.setMedia(media),
-    'rtsp.tls': (config, { tls }) => {
-      if (tls) this.#parts.rtsp.tls.take(tls);
+    'rtsp.tls': (config, { rtsps }) => {
+      if (rtsps) this.#parts.rtsp.tls.take(rtsps);
       this.#parts.certificates.watch(config.tls);
     },
+    'rtmp.tls': (_, { rtmps }) => rtmps && this.#parts.rtmp.tls.take(rtmps),
     'webrtc.media': (_, { webrtc }) => webrtc && this.#parts.webrtc.setMedia(webrtc),
     'rtsp.sessions': ({ rtsp }) => this.#parts.rtsp.setSessionTimeout(rtsp.sessionTimeout * 1000),
     hls: ({ hls }) => this.#parts.hls.configure(hls),
@@ -143,12 +146,14 @@ export class Rooms {
       ? await this.#parts.webrtc.prepareMedia(config.webrtc, config.host)
       : undefined;
     taken.defer(() => webrtc?.release());
-    const tls = affected.has('rtsp.tls') ? await this.#parts.rtsp.tls.prepare(rtspTls(config)) : undefined;
-    taken.defer(() => tls?.release());
+    const rtsps = affected.has('rtsp.tls') ? await this.#parts.rtsp.tls.prepare(rtspTls(config)) : undefined;
+    taken.defer(() => rtsps?.release());
+    const rtmps = affected.has('rtmp.tls') ? await this.#parts.rtmp.tls.prepare(rtmpTls(config)) : undefined;
+    taken.defer(() => rtmps?.release());
     this.#parts.runs.configure(algorithms, new Map(streams.map(({ stream, detect }) => [stream, detect])));
     // From here on nothing fails.
     for (const part of affected)
-      this.#takeUp[part](config, { streams, http, rtsp, rtmp, media, tls, webrtc });
+      this.#takeUp[part](config, { streams, http, rtsp, rtmp, media, rtsps, rtmps, webrtc });
     this.#config = config;
     return changes;
   }

@@ -22,7 +22,8 @@ import { RtmpServer } from '#servers/rtmp/server.ts';
 import { RtspServer } from '#servers/rtsp/server.ts';
 import { WebRtcServer } from '#servers/webrtc/server.ts';
 import { Forwards } from '#sinks/forwards.ts';
-import { ConfiguredSources } from '#sources/configured.ts';
+import { ConfiguredSources } from '#sources/configured-sources.ts';
+import { RtmpSource } from '#sources/rtmp/source.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
 import { WorkingTransports } from '#sources/rtsp/working-transports.ts';
 import { WhepSource } from '#sources/whep/source.ts';
@@ -40,7 +41,15 @@ import { routeDoors } from './http-doors.ts';
 import { createLog, type Logger } from './logger.ts';
 import { Rooms } from './rooms.ts';
 import { rtspMedia } from './rtsp-media.ts';
-import { configuredAlgorithms, httpAddress, hubSettings, ROOT, rtspTls, workerLimits } from './settings.ts';
+import {
+  configuredAlgorithms,
+  httpAddress,
+  hubSettings,
+  ROOT,
+  rtmpTls,
+  rtspTls,
+  workerLimits,
+} from './settings.ts';
 import { sourceTask } from './source-task.ts';
 import { picturesStarter } from './start-pictures.ts';
 import { TroubleLog } from './trouble-log.ts';
@@ -57,6 +66,7 @@ export interface SluiceServer extends AsyncDisposable {
     readonly rtmp: string;
     /** Where there is a certificate. */
     readonly rtsps?: string;
+    readonly rtmps?: string;
   };
   /** Ends everything: readers learn the reason, workers end, ports are free when it resolves. Idempotent. */
   close(reason?: string): Promise<void>;
@@ -122,7 +132,11 @@ export async function createServer(
     executor: workers.pool,
     algorithms,
     streamExists: (name) => hub.get(name)?.state === 'live',
-    onDemand: { has: (name) => hub.onDemand.has(name), claim: (name) => hub.onDemand.claim(name) },
+    onDemand: {
+      // One whose stand-by is shown comes as well.
+      has: (name) => hub.onDemand.has(name) || hub.get(name)?.state === 'standby',
+      claim: (name) => hub.onDemand.claim(name),
+    },
   });
   const hooks = new Hooks({ settings: config.hooks, log: (level, message) => log[level](message) });
   const sourceEvents = connectHooks(hub, hooks);
@@ -226,11 +240,14 @@ export async function createServer(
   });
   const sourceLog = new TroubleLog(log, 'source');
   const forwardLog = new TroubleLog(log, 'forward');
-  const working = new WorkingTransports();
+  const working = { main: new WorkingTransports(), fill: new WorkingTransports() };
   const certificates = new CertificateWatch({
     log,
     signals: options.source?.signals,
-    onChange: () => void rtsp.tls.reload(),
+    onChange: () => {
+      void rtsp.tls.reload();
+      void rtmp.tls.reload();
+    },
   });
   let sources: ConfiguredSources | undefined;
   let forwards: Forwards | undefined;
@@ -267,25 +284,37 @@ export async function createServer(
     await rtsp.listen();
     rtsp.tls.take(await rtsp.tls.prepare(rtspTls(config)));
     await rtmp.listen();
+    rtmp.tls.take(await rtmp.tls.prepare(rtmpTls(config)));
     webrtc.setMedia(await webrtc.prepareMedia(config.webrtc, config.host));
     (await TcpPort.take(httpAddress(config))).giveTo(api.server);
     sources = new ConfiguredSources({
       settings: streams.flatMap(({ source }) => source ?? []),
-      start: (settings, onState) => {
-        if (settings.kind === 'rtsp') return new RtspSource({ hub, ...settings, working, onState });
-        if (settings.kind === 'whep') return new WhepSource({ hub, ...settings, onState });
-        return workers.pool.start({
-          role: 'source',
-          affinity: settings.stream,
-          spec: sourceTask(settings),
-          onState,
-        });
+      start: (settings, onState, part) => {
+        const where = part === 'fill' ? hub.fills : hub;
+        if (settings.kind === 'rtsp') {
+          return new RtspSource({ ...settings, hub: where, working: working[part ?? 'main'], onState });
+        }
+        if (settings.kind === 'rtmp') return new RtmpSource({ ...settings, hub: where, onState });
+        if (settings.kind === 'whep') return new WhepSource({ ...settings, hub: where, onState });
+        const { stream: affinity } = settings;
+        return workers.pool.start({ role: 'source', affinity, spec: sourceTask(settings, part), onState });
       },
+      standby: {
+        hub,
+        start: (settings, onState) =>
+          workers.pool.start({
+            role: 'pipeline',
+            affinity: settings.stream,
+            spec: { kind: 'standby', ...settings, part: 'standby' },
+            onState,
+          }),
+      },
+      onFillRemoved: (stream, reason) => hub.fills.remove(stream, reason),
       onState: (status) => {
-        const { stream, reason } = status;
+        const { stream, part, reason } = status;
         events.streamsChanged();
         // Runs that wait for the stream show why it does not come.
-        if (reason !== undefined && !hub.get(stream)) runs.streamEnded(stream, reason);
+        if (reason !== undefined && !part && !hub.get(stream)) runs.streamEnded(stream, reason);
         sourceLog.state(status);
         sourceEvents(status);
       },
@@ -340,6 +369,7 @@ export async function createServer(
           rtsp: urlOf('rtsp', place.host, rtsp.tcp),
           ...(rtsp.tls.port !== undefined && { rtsps: urlOf('rtsps', place.host, rtsp.tls.server) }),
           rtmp: urlOf('rtmp', place.host, rtmp.tcp),
+          ...(rtmp.tls.port !== undefined && { rtmps: urlOf('rtmps', place.host, rtmp.tls.server) }),
         };
       },
       close,

@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { type FoundManifest, findManifests } from '#algorithms/manifest.ts';
 import type { Config } from '#config/schema.ts';
 import type { HubSettings } from '#hub/hub.ts';
-import type { TlsWish } from '#servers/rtsp/tls-door.ts';
 import type { TcpAddress } from '#util/tcp-port.ts';
+import type { TlsWish } from '#util/tls-door.ts';
 import type { WorkerLimits } from './worker-room.ts';
 
 /** The project's own folder. */
@@ -42,6 +42,11 @@ export function rtspTls({ host, rtsp, tls }: Config): TlsWish | undefined {
 
 export function rtmpAddress({ host, rtmp }: Config): TcpAddress {
   return { host, port: rtmp.port, setting: 'rtmp.port' };
+}
+
+/** The port of RTMPS; undefined where there is no certificate. */
+export function rtmpTls({ host, rtmp, tls }: Config): TlsWish | undefined {
+  return tls.cert === '' ? undefined : { host, port: rtmp.tlsPort, files: tls };
 }
 
 /**

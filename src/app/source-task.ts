@@ -1,15 +1,18 @@
 import type { TaskSpec } from '#link/messages.ts';
-import type { RtspSettings, SourceSettings, WhepSettings } from '#sources/configured.ts';
+import type { RtmpSettings, RtspSettings, SourceSettings, WhepSettings } from '#sources/configured.ts';
 
-/** What a worker is asked to do for a source that is not our own protocol code's. */
-export function sourceTask(settings: Exclude<SourceSettings, RtspSettings | WhepSettings>): TaskSpec {
-  const { stream } = settings;
+/** What a worker is asked to do for a source, or a second one, that is not our own protocol code's. */
+export function sourceTask(
+  settings: Exclude<SourceSettings, RtspSettings | RtmpSettings | WhepSettings>,
+  part?: 'fill',
+): TaskSpec {
+  const where = { stream: settings.stream, ...(part ? { part } : {}) };
   switch (settings.kind) {
     case 'file':
-      return { kind: 'file-source', stream, path: settings.path, loop: settings.loop };
+      return { ...where, kind: 'file-source', path: settings.path, loop: settings.loop };
     case 'network':
-      return { kind: 'network-source', stream, url: settings.url };
+      return { ...where, kind: 'network-source', url: settings.url };
     case 'test':
-      return { kind: 'test-source', stream };
+      return { ...where, kind: 'test-source' };
   }
 }

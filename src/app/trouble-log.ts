@@ -4,11 +4,15 @@ import type { Logger } from './logger.ts';
 /** How often a trouble that goes on is written again. */
 const REMINDER_MS = 10 * 60_000;
 
+const PARTS = { fill: 'second source', standby: 'stand-by' } as const;
+
 /** How a source or a forward stands. */
 interface LoggedStatus {
   readonly stream: string;
   /** Where a forward goes; a stream may have several. */
   readonly url?: string;
+  /** What goes with a source. */
+  readonly part?: keyof typeof PARTS;
   readonly state: 'idle' | 'starting' | 'running' | 'waiting' | 'failed' | 'done' | 'stopped';
   readonly reason?: string;
   /** The reason without what differs from attempt to attempt. */
@@ -41,21 +45,22 @@ export class TroubleLog {
   }
 
   /** One of them has another state. */
-  state({ stream, url, state, reason, trouble = '' }: LoggedStatus): void {
+  state({ stream, url, part, state, reason, trouble = '' }: LoggedStatus): void {
     const who = url === undefined ? { stream } : { stream, url };
-    const key = `${stream} ${url ?? ''}`;
+    const what = part ? PARTS[part] : this.#what;
+    const key = `${stream} ${url ?? part ?? ''}`;
     if (state === 'failed' || state === 'waiting') {
       const count = this.#met(key, trouble);
       if (count === undefined) return;
       const often = count > 1 ? ` This is failure ${count} since the line before.` : '';
-      if (state === 'failed') this.#log.error(who, `${this.#what} failed: ${reason}${often}`);
-      else this.#log.warn(who, `${this.#what} waits: ${reason}${often}`);
+      if (state === 'failed') this.#log.error(who, `${what} failed: ${reason}${often}`);
+      else this.#log.warn(who, `${what} waits: ${reason}${often}`);
       return;
     }
     // It is tried again, or nobody wants it for now: neither says that the trouble is over.
     if (this.#troubles.has(key) && (state === 'starting' || state === 'idle')) return;
     this.#troubles.delete(key);
-    this.#log.info({ ...who, reason }, `${this.#what} ${state}`);
+    this.#log.info({ ...who, reason }, `${what} ${state}`);
   }
 
   /** The configuration is another one: whatever happens now is news. */

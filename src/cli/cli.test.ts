@@ -81,7 +81,10 @@ describe('the command line', () => {
       [['serve', '--config'], 'The option "--config" needs a value.'],
       [['serve', '--config', '--json'], 'The option "--config" needs a value.'],
       [['serve', 'now'], '"sluice serve" does not take "now".'],
-      [['probe'], '"sluice probe" needs an rtsp:// address or the path of a file.'],
+      [
+        ['probe'],
+        '"sluice probe" needs an address (rtsp, rtsps, rtmp, rtmps, http, https, srt, udp) or the path of a file.',
+      ],
       [['probe', 'a', 'b'], '"sluice probe" does not take "b".'],
       [['probe', 'a', '--json=yes'], 'The option "--json" takes no value.'],
       [['version', 'x'], '"sluice version" does not take "x".'],

@@ -6,11 +6,11 @@ import type { CliEnvironment } from './environment.ts';
 /** `sluice probe <address>`: says what is in a file or behind an address. */
 export function probeCommand(environment: CliEnvironment): CommandDef {
   return defineCommand<ArgsDef>({
-    meta: { name: 'probe', description: 'Say what is in a file, or behind an rtsp:// address' },
+    meta: { name: 'probe', description: 'Say what is in a file, or in a live stream behind an address' },
     args: {
       address: {
         type: 'positional',
-        description: 'An rtsp:// address or the path of a file',
+        description: 'An address (rtsp, rtsps, rtmp, rtmps, http, https, srt, udp) or the path of a file',
         required: true,
       },
       json: { type: 'boolean', description: 'Print JSON' },
@@ -53,6 +53,11 @@ function details(track: ProbeReport['tracks'][number]): string {
     track.sampleRate === undefined ? undefined : `${round(track.sampleRate / 1000)} kHz`,
     track.channels === undefined ? undefined : channels(track.channels),
     track.bitrate === undefined ? undefined : `${Math.round(track.bitrate / 1000)} kbit/s`,
+    track.clock === undefined
+      ? undefined
+      : track.clock === 'sender-report'
+        ? 'timed by sender reports'
+        : 'timed by arrival (no sender reports)',
   ];
   return parts.filter(Boolean).join(', ');
 }

@@ -12,6 +12,8 @@ export interface ClientSocketOptions {
   readonly trust: ServerTrust;
   /** As people may see it, for errors. */
   readonly url: string;
+  /** How errors are called in the protocol that is spoken. */
+  readonly codes: { readonly unreachable: string; readonly certificate: string };
   readonly clock?: Clock;
   /** The connection stands; over TLS, with a server that is trusted. Until then nothing may be sent. */
   connected(): void;
@@ -35,13 +37,12 @@ export class ClientSocket {
     const socket = openSocket({
       target: options.target,
       trust: options.trust,
-      url: options.url,
       connected: () => {
         if (this.#over) return;
         this.#cancelConnect();
         options.connected();
       },
-      refused: (error) => this.#fail(error),
+      refused: (why) => this.#fail(new NamedError(options.codes.certificate, `${options.url} ${why}`, 502)),
     });
     this.#socket = socket;
     this.#cancelConnect = this.#clock.after(CONNECT_MS, () =>
@@ -102,7 +103,7 @@ export class ClientSocket {
 
   #unreachable(why: string): void {
     const sentence = `${this.#options.url} cannot be reached: ${why}. Check address and port, and that it is on.`;
-    this.#fail(new NamedError('RTSP_UNREACHABLE', sentence, 502));
+    this.#fail(new NamedError(this.#options.codes.unreachable, sentence, 502));
   }
 
   #fail(error: NamedError): void {

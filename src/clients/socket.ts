@@ -1,6 +1,5 @@
 import { isIP, connect as plainConnect, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
-import { NamedError } from '#util/named-error.ts';
 import { lookup } from './lookup.ts';
 
 /** Where an address leads. */
@@ -22,11 +21,10 @@ export interface ServerTrust {
 export interface ConnectOptions {
   readonly target: ServerTarget;
   readonly trust: ServerTrust;
-  /** For errors. */
-  readonly url: string;
   /** The connection stands; over TLS, with a server that is trusted. */
   readonly connected: () => void;
-  readonly refused: (error: NamedError) => void;
+  /** Its certificate is not taken, and why: `shows a certificate …`. */
+  readonly refused: (why: string) => void;
 }
 
 /** Opens a connection to a server. Until `connected` is called nothing may be sent. */
@@ -52,7 +50,7 @@ export function openSocket(options: ConnectOptions): Socket {
     const shown = socket.getPeerCertificate().fingerprint256;
     const why = distrust(options.trust, shown, socket.authorized ? undefined : socket.authorizationError);
     if (why === undefined) connected();
-    else options.refused(new NamedError('RTSP_CERTIFICATE_REFUSED', `${options.url} ${why}`, 502));
+    else options.refused(why);
   });
   return socket;
 }

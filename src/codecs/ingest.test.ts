@@ -1,10 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { VideoTrack } from '#media/track.ts';
+import {
+  av1Inter,
+  av1Keyframe,
+  av1Track,
+  vp8Inter,
+  vp8Keyframe,
+  vp8Track,
+  vp9Inter,
+  vp9Keyframe,
+  vp9Track,
+} from '../../test/support/coded-samples.ts';
+import { av1Format } from './av1.ts';
 import { h264Format } from './h264.ts';
 import { h265Format } from './h265.ts';
 import { VideoIngest } from './ingest.ts';
 import { DecodingTimes } from './reorder.ts';
+import { vp8Format } from './vp8.ts';
+import { vp9Format } from './vp9.ts';
 
 const hex = (text: string) => Buffer.from(text, 'hex');
 const SPS = hex('6764001eacd940a02ff97ff000300041000003000100000300320f162d96');
@@ -74,6 +88,54 @@ describe('VideoIngest', () => {
     const picture = ingest.push([hex('460150'), vps, sps, pps, hex('2601af')], 7200);
     expect(picture?.payload).toEqual([vps, sps, pps, hex('2601af')]);
     expect(picture?.track.format).toMatchObject({ width: 1280, height: 720 });
+  });
+});
+
+describe('VideoIngest of AV1, VP9 and VP8', () => {
+  const unknown = {
+    av1: { id: 4, clockRate: 90_000, format: av1Format() },
+    vp9: { id: 4, clockRate: 90_000, format: vp9Format() },
+    vp8: { id: 4, clockRate: 90_000, format: vp8Format() },
+  };
+
+  it.each([
+    ['av1', av1Keyframe, av1Inter, av1Track],
+    ['vp9', [vp9Keyframe], [vp9Inter], vp9Track],
+    ['vp8', [vp8Keyframe], [vp8Inter], vp8Track],
+  ] as const)('learns from the first keyframe how it is coded: %s', (codec, keyframe, inter, known) => {
+    const ingest = new VideoIngest(unknown[codec]);
+    expect(ingest.push(inter, 0)?.keyframe).toBe(false);
+    const first = ingest.push(keyframe, 3600);
+    expect(first).toMatchObject({ dts: 3600, keyframe: true, payload: keyframe });
+    expect(first?.track).toMatchObject({ id: 4, format: known.format });
+    const next = ingest.push(inter, 7200);
+    expect(next).toMatchObject({ dts: 7200, keyframe: false, payload: inter });
+    expect(next?.track).toBe(first?.track);
+    expect(ingest.push(keyframe, 10_800)?.track).toBe(first?.track);
+    expect(ingest.dropped).toBe(0);
+  });
+
+  it('puts the sequence header of a container in front of a keyframe that lacks it, and takes delimiters out', () => {
+    const ingest = new VideoIngest(av1Track as VideoTrack);
+    const [header, frame] = av1Keyframe;
+    expect(ingest.push([hex('1200'), frame!], 0)).toMatchObject({ keyframe: true, payload: [header, frame] });
+    expect(ingest.push([hex('1200'), ...av1Keyframe], 3600)?.payload).toEqual(av1Keyframe);
+  });
+
+  it('calls no picture of AV1 a keyframe while there is no sequence header, and takes one that comes alone', () => {
+    const [header, frame] = av1Keyframe;
+    const ingest = new VideoIngest(unknown.av1);
+    expect(ingest.push([frame!], 0)?.keyframe).toBe(false);
+    expect(ingest.push([header!], 3600)).toBeUndefined();
+    expect(ingest.push([frame!], 7200)).toMatchObject({ keyframe: true, payload: [header, frame] });
+  });
+
+  it('leaves out and counts what cannot be read', () => {
+    for (const codec of ['vp9', 'vp8'] as const) {
+      const ingest = new VideoIngest(unknown[codec]);
+      expect(ingest.push([hex('00')], 0)).toBeUndefined();
+      expect(ingest.dropped).toBe(1);
+    }
   });
 });
 

@@ -61,7 +61,7 @@ describe('the configuration', () => {
       'sluice.yml: this is no YAML: Unresolved alias (the anchor must be set before the alias): b.',
     );
     expect(refusal('- a').message).toBe('sluice.yml: The file must be a map of keys and values.');
-    for (const one of ['rtmp', 'file', 'pipe'])
+    for (const one of ['rtmpe', 'file', 'pipe'])
       expect(refusal(`streams: { a: { source: "${one}://x/y" } }`).message).toContain(
         'let them publish to Sluice',
       );
@@ -136,7 +136,7 @@ describe('the configuration', () => {
     ]);
     const forward = (list: string) => refusal(`streams: { a: { forward: ${list} } }`).message;
     expect(forward('["ftp://u:secret@x/a"]')).toBe(
-      'sluice.yml, line 1: "streams.a.forward.0" must be an rtsp://, rtsps://, srt://, udp://, whip://, whips:// or https://…/whip address: nothing can be forwarded to ftp:// here.',
+      'sluice.yml, line 1: "streams.a.forward.0" must be an rtsp://, rtsps://, rtmp://, rtmps://, srt://, udp://, whip://, whips:// or https://…/whip address: nothing can be forwarded to ftp:// here.',
     );
     expect(forward('[here]')).toContain('must be an rtsp://');
     expect(forwardKind('https://token@host/a/whip?b=c')).toBe('whip');
@@ -164,6 +164,7 @@ describe('the configuration', () => {
     expect(parseConfig(text, '/etc/sluice/sluice.yml').streams['a']).toEqual({
       source: '/etc/sluice/v/x.mp4',
       onDemandStartSeconds: 10,
+      standbyAfterSeconds: 3,
       onDemandCloseSeconds: 10,
       transport: 'auto',
       insecure: false,
@@ -229,6 +230,7 @@ describe('what is written about the configuration', () => {
       'hall',
       'yard/gate-2',
       'yard/gate-3',
+      'yard/gate-5',
       'test',
       'yard/gate-4',
       'yard/gate-1',

@@ -5,6 +5,8 @@ import { fingerprint, section, yesOrNo } from './fields.ts';
 const SCHEMES = {
   rtsp: 'rtsp',
   rtsps: 'rtsp',
+  rtmp: 'rtmp',
+  rtmps: 'rtmp',
   srt: 'mpegts',
   udp: 'mpegts',
   whip: 'whip',
@@ -77,5 +79,5 @@ export const forwardSchema = z
   .meta({
     title: 'Forward',
     description:
-      'Addresses at which the stream is published too, all the time that it is there: `rtsp://user:password@host:554/path`, `rtsps://…`, `srt://host:9000?streamid=…` (MPEG-TS), `udp://host:1234` (MPEG-TS), or of WHIP `whips://token@host/path` (`whip://` without TLS) and `https://token@host/…/whip`. Each an address, or a map with `url`, `fingerprint` and `insecure`. A source on demand stays open for it.',
+      'Addresses at which the stream is published too, all the time that it is there: `rtsp://user:password@host:554/path`, `rtsps://…`, `rtmp://host:1935/app/key`, `rtmps://…`, `srt://host:9000?streamid=…` (MPEG-TS), `udp://host:1234` (MPEG-TS), or of WHIP `whips://token@host/path` (`whip://` without TLS) and `https://token@host/…/whip`. Each an address, or a map with `url`, `fingerprint` and `insecure`. A source on demand stays open for it.',
   });

@@ -106,12 +106,19 @@ export function asksWho({ users, tokens, jwt, authHook }: Config): boolean {
 }
 
 function withAbsolutePaths(config: Config, folder: string): Config {
-  const streams = Object.entries(config.streams).map(([name, stream]) => [
-    name,
-    stream.source === undefined || sourceKind(stream.source) !== 'path'
-      ? stream
-      : { ...stream, source: resolve(folder, stream.source) },
-  ]);
+  const absolute = (source: string) => (sourceKind(source) === 'path' ? resolve(folder, source) : source);
+  const streams = Object.entries(config.streams).map(([name, stream]) => {
+    const { source, fill, standby } = stream;
+    return [
+      name,
+      {
+        ...stream,
+        ...(source === undefined ? {} : { source: absolute(source) }),
+        ...(fill === undefined ? {} : { fill: absolute(fill) }),
+        ...(standby === undefined ? {} : { standby: absolute(standby) }),
+      },
+    ];
+  });
   return {
     ...config,
     streams: Object.fromEntries(streams) as Config['streams'],

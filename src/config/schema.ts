@@ -113,6 +113,11 @@ export const configSchema = section({
       title: 'RTMP port',
       description: 'TCP port where streams are published and read over RTMP; 0 takes any free one.',
     }),
+    tlsPort: port().default(1936).meta({
+      title: 'RTMPS port',
+      description:
+        'TCP port of RTMP over TLS, open where `tls.cert` and `tls.key` are given; 0 takes any free one.',
+    }),
   })
     .prefault({})
     .meta({ title: 'RTMP', description: 'The RTMP door.' }),

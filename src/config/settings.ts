@@ -16,6 +16,8 @@ export const parts = {
     'The RTSPS port opens, moves or closes. Sessions go on. When it is busy, or the certificate cannot be used, everything stays as it was.',
   'rtmp.listener':
     'The RTMP port moves. Sessions go on; new ones come over the new port. When it is busy, the old one stays open.',
+  'rtmp.tls':
+    'The RTMPS port opens, moves or closes. Sessions go on. When it is busy, or the certificate cannot be used, everything stays as it was.',
   'rtsp.sessions': 'Goes for new sessions.',
   'rtsp.media':
     'Goes for new sessions; those that there are keep their ports. When a UDP port that is given is busy, everything stays as it was; with `auto`, new sessions have TCP only.',
@@ -58,7 +60,15 @@ type PathsTo<T, Path extends string> = T extends string | number | boolean | rea
 
 /** Setting → the parts that take it up. */
 export const settings: Readonly<Record<Setting, readonly Part[]>> = {
-  host: ['http.listener', 'rtsp.listener', 'rtsp.media', 'rtsp.tls', 'rtmp.listener', 'webrtc.media'],
+  host: [
+    'http.listener',
+    'rtsp.listener',
+    'rtsp.media',
+    'rtsp.tls',
+    'rtmp.listener',
+    'rtmp.tls',
+    'webrtc.media',
+  ],
   'rtsp.port': ['rtsp.listener'],
   'rtsp.tlsPort': ['rtsp.tls'],
   'rtsp.sessionTimeout': ['rtsp.sessions'],
@@ -69,9 +79,10 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'rtsp.multicast.ttl': ['rtsp.media'],
   'rtsp.reorderMs': ['rtsp.media'],
   'rtmp.port': ['rtmp.listener'],
+  'rtmp.tlsPort': ['rtmp.tls'],
   'http.port': ['http.listener'],
-  'tls.cert': ['rtsp.tls'],
-  'tls.key': ['rtsp.tls'],
+  'tls.cert': ['rtsp.tls', 'rtmp.tls'],
+  'tls.key': ['rtsp.tls', 'rtmp.tls'],
   'http.allowedHosts': ['http.names'],
   'http.allowedOrigins': ['http.names'],
   'hls.lowLatency': ['hls'],
@@ -87,6 +98,9 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'webrtc.iceServers': ['webrtc.media'],
   demo: ['sources', 'detection'],
   'streams.<name>.source': ['sources'],
+  'streams.<name>.fill': ['sources'],
+  'streams.<name>.standby': ['sources'],
+  'streams.<name>.standbyAfterSeconds': ['sources'],
   'streams.<name>.onDemand': ['sources'],
   'streams.<name>.onDemandStartSeconds': ['sources'],
   'streams.<name>.onDemandCloseSeconds': ['sources'],

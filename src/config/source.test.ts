@@ -5,6 +5,8 @@ it('tells the kind of a source by its address, in small or capital letters', () 
   const kinds = {
     'rtsp://host/a': 'rtsp',
     'RTSP://host/a': 'rtsp',
+    'rtmp://host/app/a': 'rtmp',
+    'RTMPS://host/app/a': 'rtmp',
     'http://host/live.flv': 'network',
     'HTTPS://host/index.m3u8': 'network',
     'https://token@host/live/whep?a=b': 'whep',
@@ -22,7 +24,7 @@ it('tells the kind of a source by its address, in small or capital letters', () 
 });
 
 it('refuses what would let FFmpeg open something else than the address says', () => {
-  for (const scheme of ['file', 'pipe', 'concat', 'data', 'subfile', 'rtmp'])
+  for (const scheme of ['file', 'pipe', 'concat', 'data', 'subfile', 'rtmpe'])
     expect(sourceKind(`${scheme}://a/b`), scheme).toBeUndefined();
   // Without slashes it is the path of a file with this very name, and opened as nothing else.
   expect(sourceKind('concat:a.ts|b.ts')).toBe('path');

@@ -29,22 +29,46 @@ const detect = z
   .transform((value) => (typeof value === 'string' ? { algorithm: value, parameters: {} } : value));
 
 const sourceRule =
-  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, http://, https://, whep://, wheps://, srt:// or udp:// address, or testsrc';
+  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, rtmp://, rtmps://, http://, https://, whep://, wheps://, srt:// or udp:// address, or testsrc';
 
-/** One entry of `streams`. */
-export const streamSchema = section({
-  source: z
+/** What a source, or a second one, may be. */
+const address = () =>
+  z
     .string({ error: sourceRule })
     .min(1, { error: sourceRule })
     .refine((value) => sourceKind(value) !== undefined, {
       error: `${sourceRule}: other kinds of addresses are no source yet, let them publish to Sluice instead`,
-    })
+    });
+
+const standbyRule = 'must be the path of a picture or of a video file';
+
+/** One entry of `streams`. */
+export const streamSchema = section({
+  source: address().optional().meta({
+    title: 'Source',
+    description:
+      'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `rtmp://host/app/stream` of an RTMP server; `http://` or `https://` of HLS, HTTP-FLV, MPEG-TS or moving JPEG (which becomes H.264), or of a WHEP server where the path ends with `/whep` (`whep://` and `wheps://` with any path; a token as `https://token@host/…`); `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream over RTSP.',
+  }),
+  fill: address().optional().meta({
+    title: 'Second source',
+    description:
+      'What the source does not have comes from here, sound or picture: any kind of source, with one clock for both (docs/sources.md). It is opened and closed with the source, takes `transport: auto`, and its media are let go while the source has such media itself.',
+  }),
+  standby: z
+    .string({ error: standbyRule })
+    .min(1, { error: standbyRule })
+    .refine((value) => sourceKind(value) === 'path', { error: standbyRule })
     .optional()
     .meta({
-      title: 'Source',
+      title: 'Stand-by',
       description:
-        'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `http://` or `https://` of HLS, HTTP-FLV or MPEG-TS, or of a WHEP server where the path ends with `/whep` (`whep://` and `wheps://` with any path; a token as `https://token@host/…`); `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream over RTSP.',
+        'Path of a picture or a video file, relative to the configuration file, that readers see while the source is gone, with silence where there was sound, in the codecs and the size that the stream had. Algorithms do not look at it.',
     }),
+  standbyAfterSeconds: wholeNumber(0, 60).default(3).meta({
+    title: 'Stand-by after, seconds',
+    description:
+      'So long after the source was lost, or did not come, `standby` is shown. Readers wait so long: `publisher.holdSeconds` has to be longer, and `onDemandStartSeconds` for those that come.',
+  }),
   onDemand: yesOrNo().optional().meta({
     title: 'On demand',
     description:
@@ -66,12 +90,12 @@ export const streamSchema = section({
   fingerprint: fingerprint().optional().meta({
     title: 'Fingerprint',
     description:
-      'SHA-256 of the certificate that an `rtsps://` source, or one of WHEP over HTTPS, has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
+      'SHA-256 of the certificate that an `rtsps://` or `rtmps://` source, or one of WHEP over HTTPS, has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
   }),
   insecure: yesOrNo().default(false).meta({
     title: 'Any certificate',
     description:
-      'Takes every certificate of an `rtsps://` source, or of one of WHEP over HTTPS. Whoever stands between can then read and change everything; `fingerprint` is better.',
+      'Takes every certificate of an `rtsps://` or `rtmps://` source, or of one of WHEP over HTTPS. Whoever stands between can then read and change everything; `fingerprint` is better.',
   }),
   loop: yesOrNo()
     .default(true)
@@ -86,6 +110,14 @@ export const streamSchema = section({
   .refine(({ source, transport }) => transport !== 'udp' || !/^rtsps:/i.test(source ?? ''), {
     error: 'cannot be `udp` for an rtsps:// source, whose media come inside the encrypted connection',
     path: ['transport'],
+  })
+  .refine(({ source, fill }) => source !== undefined || fill === undefined, {
+    error: 'goes with a `source`, whose missing sound or picture it brings',
+    path: ['fill'],
+  })
+  .refine(({ source, standby }) => source !== undefined || standby === undefined, {
+    error: 'goes with a `source`, for which it stands in',
+    path: ['standby'],
   })
   .refine((value) => value.source !== undefined || value.detect.length > 0 || value.forward.length > 0, {
     error:

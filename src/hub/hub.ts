@@ -3,8 +3,10 @@ import { type Clock, systemClock } from '#util/clock.ts';
 import { Emitter } from '#util/emitter.ts';
 import { NamedError } from '#util/named-error.ts';
 import { defaultFeedLimits, type FeedLimits } from './feed.ts';
+import { Fills } from './fill.ts';
 import { parseStreamName } from './name.ts';
 import { OnDemand } from './on-demand.ts';
+import type { Publishing } from './publication.ts';
 import { defaultReaderLimits, type Reader, type ReaderLimits } from './reader.ts';
 import type { RenditionStarter } from './rendition.ts';
 import { type Publication, type PublisherHooks, type PublisherInfo, Stream } from './stream.ts';
@@ -36,8 +38,14 @@ interface HubEvents {
 }
 
 /** All live streams of this server, by name. */
-export class Hub {
+export class Hub implements Publishing {
   readonly events = new Emitter<HubEvents>();
+  /** Where second sources publish what the first ones do not have. */
+  readonly fills: Fills;
+  /** Where is published what is shown while a stream's source is gone; refused while it is there. */
+  readonly standIns: Publishing = {
+    publish: (name, publisher, tracks, hooks) => this.#standIn(name, publisher, tracks, hooks),
+  };
   /** Streams whose sources are begun when somebody wants them. */
   readonly onDemand: OnDemand;
   readonly #streams = new Map<string, Stream>();
@@ -52,6 +60,7 @@ export class Hub {
       takeover: true,
       ...options,
     };
+    this.fills = new Fills(this.options.clock, (name, fill) => this.get(name)?.join(fill));
     this.onDemand = new OnDemand({ clock: this.options.clock, get: (name) => this.get(name) });
   }
 
@@ -124,6 +133,26 @@ export class Hub {
     for (const stream of this.streams) stream.end(reason);
   }
 
+  #standIn(
+    name: string,
+    publisher: PublisherInfo,
+    tracks: readonly Track[],
+    hooks: PublisherHooks,
+  ): Publication {
+    const parsed = parseStreamName(name);
+    const existing = this.#streams.get(parsed);
+    if (existing?.state === 'live') {
+      const sentence = `The source of "${parsed}" is there, and nothing has to stand in for it.`;
+      throw new NamedError('STREAM_BUSY', sentence, 409);
+    }
+    if (existing) return existing.standIn(publisher, tracks, hooks);
+    const stream = this.#create(parsed);
+    const publication = stream.standIn(publisher, tracks, hooks);
+    this.events.emit('streamAdded', stream);
+    this.onDemand.arrived(stream);
+    return publication;
+  }
+
   #create(name: string): Stream {
     const stream: Stream = new Stream(name, {
       clock: this.options.clock,
@@ -138,6 +167,7 @@ export class Hub {
     stream.events.on('tracks', changed);
     stream.events.on('held', changed);
     stream.events.on('live', changed);
+    stream.events.on('standby', changed);
     stream.events.on('publisher', (publisher, reason) =>
       this.events.emit('publisher', stream, publisher, reason),
     );
@@ -145,6 +175,8 @@ export class Hub {
     stream.events.on('feedClosed', () => this.onDemand.left(name));
     stream.events.on('ended', (reason) => this.events.emit('streamRemoved', stream, reason));
     this.#streams.set(name, stream);
+    const fill = this.fills.get(name);
+    if (fill) stream.join(fill);
     return stream;
   }
 }

@@ -10,6 +10,8 @@ export interface Summoner {
   dismiss(reason: string): void;
   /** Why the stream is not there, in a sentence; `final` when it never will be. Undefined while nothing is wrong. */
   readonly trouble: { readonly reason: string; readonly final: boolean } | undefined;
+  /** True while more of the stream is about to come than is there: who asks waits for that, too (see `completed`). */
+  readonly partial?: boolean;
 }
 
 export interface OnDemandLimits {
@@ -116,7 +118,8 @@ export class OnDemand {
     }
     const release = this.claim(name);
     try {
-      return present ?? (await this.#arrival(entry, signal));
+      if (present && !entry.summoner.partial) return present;
+      return await this.#arrival(entry, signal);
     } finally {
       release();
     }
@@ -124,7 +127,14 @@ export class OnDemand {
 
   /** Only for the hub: a stream has come. */
   arrived(stream: Stream): void {
+    if (this.#entries.get(stream.name)?.summoner.partial) return;
     for (const tell of this.#waiting.get(stream.name) ?? []) tell(stream);
+  }
+
+  /** Nothing more comes of a stream that was partial. */
+  completed(name: string): void {
+    const stream = this.#options.get(name);
+    if (stream) this.arrived(stream);
   }
 
   /** Only for the hub: a stream may have lost its last reader. */
@@ -146,7 +156,12 @@ export class OnDemand {
         act();
       };
       const arrived = (stream: Stream) => finish(() => resolve(stream));
-      const refuse = () => finish(() => reject(notReady(entry)));
+      const refuse = () =>
+        finish(() => {
+          const partial = this.#options.get(entry.name);
+          if (partial) resolve(partial);
+          else reject(notReady(entry));
+        });
       const aborted = () => finish(() => reject(gone(entry.name)));
       const cancel = clock.after(entry.limits.startMs, refuse);
       waiting.add(arrived);

@@ -45,6 +45,16 @@ export interface PublishedStream {
   accept(publication: object, unit: AccessUnit, trackId: number): void;
   changeTrack(publication: object, track: Track): void;
   abandon(publication: object, reason: string): void;
+  requestKeyframe(): void;
+}
+
+/** Where a publisher's media go, whichever part of a stream it brings. */
+export type Outlet = Pick<Publication, 'closed' | 'write' | 'changeTrack' | 'requestKeyframe' | 'close'>;
+
+/** Where publishing begins: all of a stream (the hub), what is missing of it, or what stands in for it. */
+export interface Publishing {
+  /** @throws NamedError STREAM_NAME_INVALID, STREAM_BUSY */
+  publish(name: string, publisher: PublisherInfo, tracks: readonly Track[], hooks: PublisherHooks): Outlet;
 }
 
 /** A publisher's hold on a stream. */
@@ -54,7 +64,7 @@ export class Publication<S extends PublishedStream = PublishedStream> {
   readonly hooks: PublisherHooks;
   readonly since: number;
   /** The publisher's track ids → the stream's. */
-  readonly #ids: ReadonlyMap<number, number>;
+  #ids: ReadonlyMap<number, number>;
   readonly #seen = new Map<number, Track>();
   #closed = false;
 
@@ -70,6 +80,17 @@ export class Publication<S extends PublishedStream = PublishedStream> {
     this.hooks = hooks;
     this.since = since;
     this.#ids = ids;
+  }
+
+  /** Only for the stream: from now on the publisher's tracks have these ids. */
+  rename(ids: ReadonlyMap<number, number>): void {
+    this.#ids = ids;
+    this.#seen.clear();
+  }
+
+  /** Asks whoever brings the picture for a keyframe, where its protocol can; throttled. */
+  requestKeyframe(): void {
+    this.stream.requestKeyframe();
   }
 
   get closed(): boolean {

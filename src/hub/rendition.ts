@@ -160,7 +160,7 @@ export class RenditionSet {
   }
 
   /** Ends the renditions of tracks that are no longer there. */
-  keepOnly(tracks: ReadonlyMap<number, Track>): void {
+  keepOnly(tracks: ReadonlySet<number>): void {
     for (const [key, entry] of [...this.#entries]) {
       if (!tracks.has(entry.of)) this.#end(key, entry, 'Its track is gone.');
     }

@@ -4,8 +4,12 @@ import { isVideo, type Track } from '#media/track.ts';
 import type { Clock } from '#util/clock.ts';
 import { Emitter } from '#util/emitter.ts';
 import { NamedError } from '#util/named-error.ts';
-import { Continuity } from './continuity.ts';
+import { Continuity, type PublisherTimes } from './continuity.ts';
 import { Feed, type FeedLimits, type FeedWriter } from './feed.ts';
+import { FeedSet } from './feed-set.ts';
+import { type Fill, isThisMachine } from './fill.ts';
+import { FillTracks } from './fill-tracks.ts';
+import { Hold } from './hold.ts';
 import { type KnownOrder, PictureOrder, UNKNOWN_ORDER } from './picture-order.ts';
 import {
   Publication as PublicationOf,
@@ -15,7 +19,9 @@ import {
   type TrackReception,
 } from './publication.ts';
 import type { Reader } from './reader.ts';
+import { RecentUnits } from './recent-units.ts';
 import { type Rendition, type RenditionCodec, RenditionSet, type RenditionStarter } from './rendition.ts';
+import { TrackTable } from './track-table.ts';
 
 export type { PublisherHooks, PublisherInfo, TrackClockState, TrackReception } from './publication.ts';
 
@@ -39,6 +45,8 @@ interface StreamEvents {
   held(ms: number): void;
   /** A publisher is there again. */
   live(): void;
+  /** The publisher is gone, and something else is shown meanwhile. */
+  standby(): void;
   /** A reader came (`joined`), or left. */
   reader(reader: Reader, joined: boolean): void;
   /** A publisher came, and why the one before it left. */
@@ -55,7 +63,18 @@ interface StreamEvents {
 /** At most one keyframe request per this many milliseconds goes to a publisher. */
 const KEYFRAME_REQUEST_MS = 1000;
 
-/** Live media under a name: one publisher, any number of readers behind feeds. */
+/** A publisher, and how its times become the stream's. */
+interface Seat {
+  readonly publication: Publication;
+  readonly times: PublisherTimes;
+  /** By its own ids. */
+  tracks: readonly Track[];
+}
+
+/**
+ * Live media under a name: one publisher, any number of readers behind feeds. Beside the publisher there may be a second
+ * source for kinds of media that it does not have, and something that stands in for it while it is gone.
+ */
 export class Stream {
   readonly name: string;
   readonly since: number;
@@ -64,21 +83,19 @@ export class Stream {
   /** Since the stream began: units and bytes that came in, and units refused because they did not go forward. */
   readonly counters = { units: 0, bytes: 0, discarded: 0 };
   readonly #options: StreamOptions;
-  readonly #tracks = new Map<number, Track>();
-  /** Every track the stream ever had: one that returns has its old id. */
-  readonly #known = new Map<number, Track>();
-  readonly #feeds = new Map<string, Feed>();
+  readonly #table = new TrackTable();
+  readonly #feeds = new FeedSet();
   readonly #continuity = new Continuity();
+  readonly #recent: RecentUnits;
   /** By the id of a video track; of the parameters it has now. */
   readonly #orders = new Map<number, PictureOrder>();
-  /** Units since the last video keyframe, for feeds that begin; bounded by the feed limits. */
-  #gop: AccessUnit[] = [];
-  #gopBytes = 0;
-  #publication: Publication | undefined;
-  #cancelHold: (() => void) | undefined;
-  /** When and why the publisher left. */
-  #held: { readonly since: number; readonly reason: string } | undefined;
-  #holdMs: number;
+  #main: Seat | undefined;
+  /** Has come while the stand-in is shown, and takes over with its first keyframe. */
+  #coming: Seat | undefined;
+  /** What is shown while the publisher is gone. */
+  #standby: Seat | undefined;
+  #fill: FillTracks | undefined;
+  readonly #hold: Hold;
   #lastKeyframeRequest = 0;
   #ended = false;
 
@@ -86,57 +103,63 @@ export class Stream {
     this.name = name;
     this.#options = options;
     this.since = options.clock.now();
-    this.#holdMs = options.holdMs;
+    this.#hold = new Hold(options.clock, options.holdMs, (reason) => this.end(reason));
+    this.#recent = new RecentUnits(options.feedLimits);
     this.renditions = new RenditionSet(
       name,
-      (unit) => this.#fanOut(unit),
+      (unit) => this.#feeds.write(unit),
       options.startRendition,
       options.clock,
     );
   }
 
   get tracks(): readonly Track[] {
-    return [...this.#tracks.values()];
+    return this.#table.list;
   }
 
   get publisher(): (PublisherInfo & { since: number }) | undefined {
-    const publication = this.#publication;
+    const publication = this.#main?.publication;
     return publication && { ...publication.publisher, since: publication.since };
   }
 
-  /** What was lost on the way from the publisher, where that can be known. */
+  /** Ids of the tracks that come from the second source. */
+  get filled(): readonly number[] {
+    return this.#fill?.ids ?? [];
+  }
+
+  /** What was lost on the way from the publisher and the second source, where that can be known. */
   get reception(): readonly TrackReception[] | undefined {
-    return this.#publication?.reception;
+    return this.#together(this.#main?.publication.reception, this.#fill?.fill.publication?.reception);
   }
 
-  /** How the publisher's clocks run, where its door measures them. */
+  /** How their clocks run, where their doors measure them. */
   get clocks(): readonly TrackClockState[] | undefined {
-    return this.#publication?.clocks;
+    return this.#together(this.#main?.publication.clocks, this.#fill?.fill.publication?.clocks);
   }
 
-  get state(): 'live' | 'held' | 'ended' {
+  /** `standby`: the publisher is gone, and something else is shown meanwhile. */
+  get state(): 'live' | 'standby' | 'held' | 'ended' {
     if (this.#ended) return 'ended';
-    return this.#publication ? 'live' : 'held';
+    if (this.#main) return 'live';
+    return this.#standby ? 'standby' : 'held';
   }
 
   /** When the publisher left, while the stream is held; and how long readers are held in all. */
   get held(): { since: number; ms: number } | undefined {
-    return this.#held && { since: this.#held.since, ms: this.#holdMs };
+    return this.#hold.state;
   }
 
   /** `pts` of the latest keyframe, from which a decoder can begin at once; undefined while none is kept. */
   get lastKeyframePts(): number | undefined {
-    return this.#gop[0]?.pts;
+    return this.#recent.all[0]?.pts;
   }
 
   get feeds(): readonly Feed[] {
-    return [...this.#feeds.values()];
+    return this.#feeds.all;
   }
 
   get readerCount(): number {
-    let count = 0;
-    for (const feed of this.#feeds.values()) count += feed.readers.size;
-    return count;
+    return this.#feeds.readerCount;
   }
 
   /**
@@ -158,8 +181,8 @@ export class Stream {
       onSkip: () => this.requestKeyframe(feed.tracks),
       onReader: (reader, joined) => this.events.emit('reader', reader, joined),
     });
-    this.#feeds.set(key, feed);
-    for (const unit of this.#gop) if (feed.tracks.has(unit.track.id)) feed.write(unit);
+    this.#feeds.add(feed);
+    for (const unit of this.#recent.all) if (feed.tracks.has(unit.track.id)) feed.write(unit);
     return feed;
   }
 
@@ -173,13 +196,13 @@ export class Stream {
     return this.#orders.get(trackId) ?? UNKNOWN_ORDER;
   }
 
-  /** True where the publisher can be asked for a keyframe; `tracks` of a rendition: its maker. */
+  /** True where whoever brings the picture can be asked for a keyframe; `tracks` of a rendition: its maker. */
   canRequestKeyframe(tracks: Iterable<number>): boolean {
-    return this.#publication?.hooks.requestKeyframe !== undefined || this.renditions.makes(tracks);
+    return this.#pictures?.hooks.requestKeyframe !== undefined || this.renditions.makes(tracks);
   }
 
   /**
-   * Asks the publisher for a keyframe, where its protocol can; throttled.
+   * Asks whoever brings the picture for a keyframe, where its protocol can; throttled.
    * @param tracks who makes these is asked instead where one of them is a rendition
    */
   requestKeyframe(tracks: Iterable<number> = []): void {
@@ -187,23 +210,24 @@ export class Stream {
     const now = this.#options.clock.now();
     if (now - this.#lastKeyframeRequest < KEYFRAME_REQUEST_MS) return;
     this.#lastKeyframeRequest = now;
-    this.#publication?.hooks.requestKeyframe?.();
+    this.#pictures?.hooks.requestKeyframe?.();
   }
 
   /** Ends the stream: its publisher and its readers learn the reason. Idempotent. */
   end(reason: string): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#cancelHold?.();
-    if (this.#publication) {
-      this.#publication.terminate(reason);
-      this.#publication = undefined;
-      this.events.emit('publisher', undefined, reason);
-    }
+    this.#hold.end();
+    const { publisher } = this;
+    for (const seat of [this.#main, this.#coming, this.#standby]) seat?.publication.terminate(reason);
+    this.#main = undefined;
+    this.#coming = undefined;
+    this.#standby = undefined;
+    this.#fill?.fill.join(undefined);
+    if (publisher) this.events.emit('publisher', undefined, reason);
     this.renditions.close();
-    for (const feed of this.feeds) feed.close(reason);
-    this.#feeds.clear();
-    this.#gop = [];
+    this.#feeds.close(reason);
+    this.#recent.clear();
     this.#options.onEnd();
     this.events.emit('ended', reason);
     this.events.removeAllListeners();
@@ -212,18 +236,115 @@ export class Stream {
   /**
    * Only for the hub: a publisher takes the stream. A track of a kind, codec and clock rate that the stream had before
    * keeps its id, so readers of it go on. A feed that would lose a kind of media which now comes in another codec is
-   * closed with the reason: its readers have to connect anew.
+   * closed with the reason: its readers have to connect anew. Where something stands in for the publisher, that is shown
+   * until the publisher's first keyframe.
    */
   adopt(publisher: PublisherInfo, tracks: readonly Track[], hooks: PublisherHooks): Publication {
-    const returning = this.#held !== undefined;
-    this.#publication?.terminate('Another publisher took over.');
-    this.#cancelHold?.();
-    this.#held = undefined;
-    this.#continuity.restart();
-    this.#orders.clear();
-    this.#forgetGop();
-    const before = [...this.#tracks.keys()];
-    const ids = this.#adoptTracks(tracks);
+    const seat = this.#seat(publisher, tracks, hooks);
+    this.#coming?.publication.terminate('Another publisher took over.');
+    this.#coming = undefined;
+    if (this.#standby && tracks.some(isVideo)) {
+      this.#coming = seat;
+      hooks.requestKeyframe?.();
+    } else {
+      this.#enthrone(seat);
+    }
+    return seat.publication;
+  }
+
+  /** Only for the hub: something is shown as long as no publisher is there; a publisher that comes ends it. */
+  standIn(publisher: PublisherInfo, tracks: readonly Track[], hooks: PublisherHooks): Publication {
+    const seat = this.#seat(publisher, tracks, hooks);
+    this.#standby?.publication.terminate('Another one stands in.');
+    this.#standby = seat;
+    this.#hold.end();
+    this.#take(seat);
+    this.events.emit('standby');
+    return seat.publication;
+  }
+
+  /** Only for the hub: a second source brings what the publisher does not have. */
+  join(fill: Fill): void {
+    this.#fill = new FillTracks(fill, this.#table, this.#continuity);
+    if (this.#main) fill.clock.restartFirst(isThisMachine(this.#main.publication.publisher));
+    fill.join(this);
+    this.fillChanged();
+  }
+
+  /** Only for the second source. */
+  fillChanged(): void {
+    if (!this.#fill || !this.#main) return;
+    const before = this.#table.ids;
+    if (!this.#fill.add()) return;
+    this.events.emit('tracks');
+    if (!sameIds(before, this.#table.ids)) this.#replaceTracks();
+  }
+
+  /** Only for the second source. What it sends while the publisher is gone is let go. */
+  fillUnit(unit: AccessUnit): void {
+    if (!this.#fill || !this.#main) return;
+    const placed = this.#fill.place(unit, this.#options.clock.now(), this.#main.times.ntpShift);
+    if (placed === 'discarded') this.counters.discarded++;
+    else if (placed) this.#deliver(placed);
+  }
+
+  /** Only for its publication. `unit` still has the publisher's own track and timestamps. */
+  accept(publication: Publication, unit: AccessUnit, trackId: number): void {
+    let id: number | undefined = trackId;
+    if (publication === this.#coming?.publication) {
+      if (!unit.keyframe || !isVideo(unit.track)) return;
+      id = this.#enthrone(this.#coming).get(unit.track.id);
+    }
+    const seat = this.#main ?? this.#standby;
+    const track = id === undefined ? undefined : this.#table.get(id);
+    if (publication !== seat?.publication || !track) return;
+    const now = this.#options.clock.now();
+    if (this.#main) this.#fill?.observe(unit, now, publication);
+    const placed = seat.times.place(unit, track, now);
+    if (placed) this.#deliver(placed);
+    else this.counters.discarded++;
+  }
+
+  /** Only for its publication: a track's format changed. */
+  changeTrack(publication: Publication, track: Track): void {
+    const seat = [this.#main, this.#coming, this.#standby].find((one) => one?.publication === publication);
+    if (!seat) return;
+    if (seat === this.#coming) {
+      seat.tracks = seat.tracks.map((one) => (one.id === track.id ? track : one));
+    } else if (seat === (this.#main ?? this.#standby)) {
+      this.#orders.delete(track.id);
+      this.#table.set(track);
+      this.events.emit('tracks');
+    }
+  }
+
+  /** Only for its publication: the publisher is gone. Readers are held; without readers the stream ends at once. */
+  abandon(publication: Publication, reason: string): void {
+    if (publication === this.#coming?.publication) {
+      this.#coming = undefined;
+    } else if (publication === this.#standby?.publication) {
+      this.#standby = undefined;
+      this.#lose(reason);
+    } else if (publication === this.#main?.publication) {
+      this.#main = undefined;
+      this.events.emit('publisher', undefined, reason);
+      this.#lose(reason);
+    }
+  }
+
+  /** Only for the hub: how long readers are held, those that are being held included. */
+  setHold(ms: number): void {
+    this.#hold.set(ms);
+  }
+
+  /** Whoever brings the picture. */
+  get #pictures(): { readonly hooks: PublisherHooks } | undefined {
+    const isFilled = this.filled.some((id) => this.#table.get(id)?.format.kind === 'video');
+    return isFilled ? this.#fill?.fill.publication : (this.#main ?? this.#coming)?.publication;
+  }
+
+  #seat(publisher: PublisherInfo, tracks: readonly Track[], hooks: PublisherHooks): Seat {
+    const ids = new Map(tracks.map(({ id }) => [id, id]));
     const publication: Publication = new PublicationOf(
       this,
       publisher,
@@ -231,69 +352,65 @@ export class Stream {
       ids,
       this.#options.clock.now(),
     );
-    this.#publication = publication;
-    this.events.emit('publisher', publisher, 'Another publisher took over.');
-    this.events.emit('tracks');
-    if (returning) this.events.emit('live');
-    if (before.length > 0 && before.join() !== [...this.#tracks.keys()].join()) this.#replaceTracks();
-    return publication;
+    return { publication, times: this.#continuity.join(), tracks };
   }
 
-  /** Only for its publication. `unit` still has the publisher's own track and timestamps. */
-  accept(publication: Publication, unit: AccessUnit, trackId: number): void {
-    if (publication !== this.#publication) return;
-    const track = this.#tracks.get(trackId);
-    if (!track) return;
-    const now = this.#options.clock.now();
-    const placed = this.#continuity.place(unit, track, now);
-    if (!placed) {
-      this.counters.discarded++;
-      return;
-    }
-    const size = payloadSize(placed);
+  /** A publisher's media are the stream's from now on; gives its track ids → the stream's. */
+  #enthrone(seat: Seat): ReadonlyMap<number, number> {
+    const returns = this.held !== undefined || this.#standby !== undefined;
+    this.#main?.publication.terminate('Another publisher took over.');
+    this.#standby?.publication.terminate('The stream is back.');
+    this.#standby = undefined;
+    this.#coming = undefined;
+    this.#main = seat;
+    this.#hold.end();
+    const { publisher } = seat.publication;
+    this.#fill?.fill.clock.restartFirst(isThisMachine(publisher));
+    return this.#take(seat, () => {
+      this.events.emit('publisher', publisher, 'Another publisher took over.');
+      this.events.emit('tracks');
+      if (returns) this.events.emit('live');
+    });
+  }
+
+  /** The stream has the tracks of this seat, and those of the second source beside a publisher's. */
+  #take(seat: Seat, told = () => this.events.emit('tracks')): ReadonlyMap<number, number> {
+    this.#recent.clear();
+    this.#orders.clear();
+    const before = this.#table.ids;
+    const ids = this.#table.replace(seat.tracks);
+    seat.publication.rename(ids);
+    this.#fill?.forget();
+    if (this.#main) this.#fill?.add();
+    told();
+    if (before.length > 0 && !sameIds(before, this.#table.ids)) this.#replaceTracks();
+    return ids;
+  }
+
+  /** Nobody brings the stream any more. */
+  #lose(reason: string): void {
+    if (this.#main || this.#standby) return;
+    const { ms } = this.#hold;
+    if (this.readerCount === 0 || ms === 0) return this.end(reason);
+    this.#hold.begin(reason);
+    this.events.emit('held', ms);
+  }
+
+  #together<T extends { readonly track: number }>(
+    main: readonly T[] | undefined,
+    fill: readonly T[] | undefined,
+  ): readonly T[] | undefined {
+    const all = [...(main ?? []), ...(this.#fill?.byId(fill) ?? [])];
+    return main || all.length > 0 ? all : undefined;
+  }
+
+  #deliver(unit: AccessUnit): void {
+    const size = payloadSize(unit);
     this.counters.units++;
     this.counters.bytes += size;
-    this.#remember(placed, size);
-    this.#fanOut(placed);
-    if (isVideo(track) && this.#orderFor(track.id).note(placed)) this.events.emit('order');
-  }
-
-  /** Only for its publication: a track's format changed. */
-  changeTrack(publication: Publication, track: Track): void {
-    if (publication !== this.#publication) return;
-    this.#orders.delete(track.id);
-    this.#setTrack(track);
-    this.events.emit('tracks');
-  }
-
-  /** Only for its publication: the publisher is gone. Readers are held; without readers the stream ends at once. */
-  abandon(publication: Publication, reason: string): void {
-    if (publication !== this.#publication) return;
-    this.#publication = undefined;
-    this.events.emit('publisher', undefined, reason);
-    if (this.readerCount === 0 || this.#holdMs === 0) {
-      this.end(reason);
-      return;
-    }
-    this.#held = { since: this.#options.clock.now(), reason };
-    this.setHold(this.#holdMs);
-    this.events.emit('held', this.#holdMs);
-  }
-
-  /** Only for the hub: how long readers are held, those that are being held included. */
-  setHold(ms: number): void {
-    this.#holdMs = ms;
-    if (!this.#held || this.#ended) return;
-    const { since, reason } = this.#held;
-    this.#cancelHold?.();
-    this.#cancelHold = this.#options.clock.after(Math.max(0, since + ms - this.#options.clock.now()), () =>
-      this.end(`${reason} No publisher came back within ${ms / 1000} s.`),
-    );
-  }
-
-  /** Gives a unit to every feed that carries its track; renditions enter here, published units through `accept`. */
-  #fanOut(unit: AccessUnit): void {
-    for (const feed of this.#feeds.values()) if (feed.tracks.has(unit.track.id)) feed.write(unit);
+    this.#recent.add(unit, size);
+    this.#feeds.write(unit);
+    if (isVideo(unit.track) && this.#orderFor(unit.track.id).note(unit)) this.events.emit('order');
   }
 
   #orderFor(trackId: number): PictureOrder {
@@ -302,74 +419,21 @@ export class Stream {
     return order;
   }
 
-  #setTrack(track: Track): void {
-    this.#tracks.set(track.id, track);
-    this.#known.set(track.id, track);
-  }
-
-  /** Takes a publisher's tracks as the stream's; gives the publisher's ids → the stream's. */
-  #adoptTracks(tracks: readonly Track[]): Map<number, number> {
-    const free = new Map(this.#known);
-    const ids = new Map<number, number>();
-    this.#tracks.clear();
-    for (const track of tracks) {
-      const same = [...free.values()].find((known) => sameSignature(known, track));
-      const id = same?.id ?? (this.#known.has(track.id) ? Math.max(...this.#known.keys()) + 1 : track.id);
-      free.delete(id);
-      ids.set(track.id, id);
-      this.#setTrack(id === track.id ? track : { ...track, id });
-    }
-    return ids;
-  }
-
   /** The set of tracks is another one: whoever can choose anew does, and feeds that cannot go on end. */
   #replaceTracks(): void {
-    this.renditions.keepOnly(this.#tracks);
+    this.renditions.keepOnly(new Set(this.#table.ids));
     this.events.emit('replaced');
-    for (const feed of this.feeds) {
-      const gone = [...feed.tracks].flatMap((id) =>
-        this.#tracks.has(id) ? [] : (this.#known.get(id) ?? []),
-      );
-      for (const { format } of gone) {
-        const now = this.tracks.find(
-          (track) => track.format.kind === format.kind && !feed.tracks.has(track.id),
-        );
-        if (!now) continue;
-        feed.close(
-          `The ${format.kind} is now ${now.format.codec} instead of ${format.codec}: connect again.`,
-        );
-        break;
-      }
-    }
+    this.#feeds.closeLosers(this.#table);
   }
 
   #dropFeed(feed: Feed): void {
-    if (this.#feeds.get(feed.key) === feed) this.#feeds.delete(feed.key);
+    this.#feeds.delete(feed);
     feed.close('The feed has no reader left.');
     this.events.emit('feedClosed');
-    if (!this.#publication && this.readerCount === 0) this.end('The last held reader left.');
-  }
-
-  #remember(unit: AccessUnit, size: number): void {
-    if (isVideo(unit.track)) {
-      if (unit.keyframe) this.#forgetGop();
-      else if (this.#gop.length === 0) return;
-    } else if (this.#gop.length === 0) {
-      return;
-    }
-    this.#gop.push(unit);
-    this.#gopBytes += size;
-    const { gopBytes, gopUnits } = this.#options.feedLimits;
-    // Units of all tracks count here, three for every picture where there is sound.
-    if (this.#gopBytes > gopBytes || this.#gop.length > 3 * gopUnits) this.#forgetGop();
-  }
-
-  #forgetGop(): void {
-    this.#gop = [];
-    this.#gopBytes = 0;
+    if (this.state === 'held' && this.readerCount === 0) this.end('The last held reader left.');
   }
 }
 
-function sameSignature(a: Track, b: Track): boolean {
-  return a.format.kind === b.format.kind && a.format.codec === b.format.codec && a.clockRate === b.clockRate;
+function sameIds(a: readonly number[], b: readonly number[]): boolean {
+  return a.join() === b.join();
 }

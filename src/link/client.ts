@@ -101,7 +101,8 @@ export class LinkClient {
   }
 
   /**
-   * Begins to publish on behalf of a task; `ended` is called once when the hub ends it.
+   * Begins to publish on behalf of a task, the part of the stream that its spec names; `ended` is called once when the hub
+   * ends it.
    * @param rendition the track that these are made from, and what to do when a reader needs a keyframe
    */
   publish(
@@ -112,6 +113,7 @@ export class LinkClient {
     rendition?: { readonly of: number; readonly onKeyframeRequest?: () => void },
   ): LinkPublication {
     const publication = this.#nextChannel++;
+    const part = 'part' in task.spec ? task.spec.part : undefined;
     const current = new Map(tracks.map((track) => [track.id, track]));
     const announce = () =>
       this.send({
@@ -122,6 +124,7 @@ export class LinkClient {
         stream,
         tracks: [...current.values()],
         ...(rendition ? { rendition: { of: rendition.of } } : {}),
+        ...(part ? { part } : {}),
       });
     this.#publications.set(publication, { ended, keyframe: () => rendition?.onKeyframeRequest?.() });
     announce();

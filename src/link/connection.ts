@@ -237,7 +237,9 @@ export class LinkConnection {
 
   #streamOutlet(message: Publish, end: (reason: string) => void): Outlet {
     const publisher = { id: `${message.task}#${message.epoch}`, door: 'source', remote: this.#worker };
-    const publication = this.#hub.publish(message.stream, publisher, message.tracks, { onClose: end });
+    const { fills, standIns } = this.#hub;
+    const where = message.part === 'fill' ? fills : message.part === 'standby' ? standIns : this.#hub;
+    const publication = where.publish(message.stream, publisher, message.tracks, { onClose: end });
     return {
       tracks: new Map(message.tracks.map((track) => [track.id, track])),
       write: (unit) => publication.write(unit),

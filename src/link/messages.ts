@@ -10,17 +10,40 @@ import type { Track } from '#media/track.ts';
  * together.
  */
 
+/**
+ * Which part of a stream a source brings: `fill` the kinds of media that its first source does not have, `standby` what is
+ * shown while that is gone; where nothing is said, all of it.
+ */
+export type Part = 'fill' | 'standby';
+
 /** What a worker is asked to do. `epoch` grows with every restart of a task; what carries an older one is ignored. */
 export type TaskSpec =
   /**
    * Publish a file as stream `stream`, at real-time pace, keeping its timestamps. The files of a folder follow each
    * other in the order of their names; a picture stands still.
    */
-  | { readonly kind: 'file-source'; readonly stream: string; readonly path: string; readonly loop: boolean }
+  | {
+      readonly kind: 'file-source';
+      readonly stream: string;
+      readonly path: string;
+      readonly loop: boolean;
+      readonly part?: Part;
+    }
   /** Publish what comes from `url` (http, https, srt, udp), with its timestamps, until it ends or is silent. */
-  | { readonly kind: 'network-source'; readonly stream: string; readonly url: string }
+  | { readonly kind: 'network-source'; readonly stream: string; readonly url: string; readonly part?: Part }
   /** Publish a moving test picture with sound. */
-  | { readonly kind: 'test-source'; readonly stream: string }
+  | { readonly kind: 'test-source'; readonly stream: string; readonly part?: Part }
+  /**
+   * Publish a picture or a clip, over and over, in place of a source that is gone: in the codecs and the size of its
+   * tracks, `like`, so that readers go on.
+   */
+  | {
+      readonly kind: 'standby';
+      readonly stream: string;
+      readonly path: string;
+      readonly like: readonly Track[];
+      readonly part: 'standby';
+    }
   /** Run an algorithm on a stream; `manifest` is the path of the algorithm's manifest file. */
   | {
       readonly kind: 'run';
@@ -70,6 +93,8 @@ export interface ProbeReport {
     readonly channels?: number;
     readonly bitrate?: number;
     readonly keyframeInterval?: number;
+    /** By what its capture time is known, of a live input that shows it. */
+    readonly clock?: 'sender-report' | 'arrival';
   }[];
 }
 
@@ -150,6 +175,7 @@ export type WorkerToHub =
       readonly stream: string;
       readonly tracks: readonly Track[];
       readonly rendition?: { readonly of: number };
+      readonly part?: Part;
     }
   | { readonly type: 'unpublish'; readonly publication: number; readonly reason: string }
   | { readonly type: 'pong'; readonly sequence: number; readonly rssBytes: number }

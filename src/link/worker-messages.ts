@@ -18,7 +18,7 @@ const format = z.discriminatedUnion('kind', [
   }),
   z.object({
     kind: z.literal('audio'),
-    codec: z.enum(['aac', 'opus', 'pcma', 'pcmu', 'mp3']),
+    codec: z.enum(['aac', 'opus', 'ac3', 'pcma', 'pcmu', 'mp3']),
     sampleRate: z.int().positive(),
     channels: z.int().min(1).max(255),
     config: bytes,
@@ -77,6 +77,7 @@ const message = z.discriminatedUnion('type', [
     stream: name,
     tracks,
     rendition: z.object({ of: z.int() }).optional(),
+    part: z.enum(['fill', 'standby']).optional(),
   }),
   z.object({ type: z.literal('unpublish'), publication: id, reason: z.string() }),
 ]);

@@ -18,8 +18,9 @@ export interface AccessUnit {
    */
   readonly ntp: number;
   /**
-   * Video: NAL units without start codes, at least one, each at least one byte; a keyframe of H.264 or H.265 carries
-   * its parameter sets in front. Audio: one element, one frame (AAC without ADTS, one Opus packet, G.711 samples).
+   * Video: at least one part, each at least one byte. H.264 and H.265: NAL units without start codes; a keyframe carries
+   * its parameter sets in front. AV1: the units of a temporal unit, each with its size (the low-overhead format), without
+   * delimiters; a keyframe carries its sequence header. VP8 and VP9: one frame, or superframe. Audio: one element, one frame (AAC without ADTS, one Opus packet, G.711 samples).
    */
   readonly payload: readonly Buffer[];
 }

@@ -13,12 +13,15 @@ export interface Track {
 
 export type TrackFormat = VideoFormat | AudioFormat | DataFormat;
 export type VideoCodec = 'h264' | 'h265' | 'av1' | 'vp8' | 'vp9' | 'mjpeg' | 'mpeg4';
-export type AudioCodec = 'aac' | 'opus' | 'pcma' | 'pcmu' | 'mp3';
+export type AudioCodec = 'aac' | 'opus' | 'ac3' | 'pcma' | 'pcmu' | 'mp3';
 
 export interface VideoFormat {
   readonly kind: 'video';
   readonly codec: VideoCodec;
-  /** NAL units without start codes: H.264 [SPS, PPS…], H.265 [VPS, SPS, PPS…]. Empty until the first ones were seen. */
+  /**
+   * NAL units without start codes: H.264 [SPS, PPS…], H.265 [VPS, SPS, PPS…]; AV1: its sequence header, a unit with its
+   * size. Empty until the first ones were seen, and for codecs that have none.
+   */
   readonly parameterSets: readonly Buffer[];
   /** Pixels after cropping; 0 while unknown. */
   readonly width: number;
@@ -32,7 +35,10 @@ export interface AudioFormat {
   readonly codec: AudioCodec;
   readonly sampleRate: number;
   readonly channels: number;
-  /** AAC: the AudioSpecificConfig (ISO/IEC 14496-3). Empty for every other codec. */
+  /**
+   * AAC: the AudioSpecificConfig (ISO/IEC 14496-3). AC-3: the body of `dac3` (ETSI TS 102 366), empty until the first
+   * frame was seen. Empty for every other codec.
+   */
   readonly config: Buffer;
   /** RFC 6381, e.g. `mp4a.40.2`, `opus`; for codecs without one the SDP encoding name in lower case. */
   readonly codecString: string;

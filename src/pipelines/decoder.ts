@@ -5,7 +5,7 @@ import { isVideo, type Track, type VideoTrack } from '#media/track.ts';
 import { Backoff } from '#util/backoff.ts';
 import { Emitter } from '#util/emitter.ts';
 import { messageOf } from '#util/named-error.ts';
-import { type Audience, canDecode, type Picture, VideoDecoder } from './av/video.ts';
+import { type Audience, canDecode, DECODABLE, type Picture, VideoDecoder } from './av/video.ts';
 import { EVERY_LIMIT, PictureReader, type ReaderMode } from './picture-reader.ts';
 
 interface Arrived extends AccessUnit {
@@ -125,7 +125,7 @@ export class StreamDecoder {
     this.#trackId = track && canDecode(track.format.codec) ? track.id : undefined;
     if (this.#trackId !== undefined) return this.#setStatus({ state: 'live' });
     const reason = track
-      ? `The video of "${this.#stream}" is ${track.format.codec}; only h264 and h265 can be decoded.`
+      ? `The video of "${this.#stream}" is ${track.format.codec}; only ${DECODABLE.join(', ')} can be decoded.`
       : `The stream "${this.#stream}" has no video.`;
     this.#setStatus({ state: 'waiting', reason });
   }

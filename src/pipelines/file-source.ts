@@ -6,6 +6,7 @@ import { FileReader } from './file-reader.ts';
 import { openFile, unreadable } from './open-file.ts';
 import { Pacer } from './pacer.ts';
 import { publishing } from './publish.ts';
+import { USABLE_AUDIO, USABLE_VIDEO } from './source-format.ts';
 import { sleep, type TaskContext, type TaskOutcome } from './task.ts';
 
 type FileSourceSpec = Extract<TaskSpec, { kind: 'file-source' }>;
@@ -58,6 +59,6 @@ function noTrack(path: string, input: Input): NamedError {
   const found = input.streams.map(({ codecName, kind }) => `${codecName} (${kind})`).join(', ') || 'nothing';
   const message =
     `The file "${path}" has no track that can be streamed: it holds ${found}. ` +
-    'Usable are H.264 and H.265 video, and AAC, Opus, MP3, PCMA and PCMU audio; convert the file with ffmpeg.';
+    `Usable are ${USABLE_VIDEO} video, and ${USABLE_AUDIO} audio; convert the file with ffmpeg.`;
   return new NamedError('INPUT_NO_TRACK', message, 422);
 }

@@ -4,10 +4,11 @@ import { StreamClock } from '#media/clock-mapping.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
 import { Input, type InputPacket, type InputStream } from './av/input.ts';
-import { AvError } from './av/library.ts';
+import { AvError, HTTP_ERRORS } from './av/library.ts';
+import { MotionJpeg } from './motion-jpeg.ts';
 import { publishing } from './publish.ts';
 import { toTicks } from './rational.ts';
-import { type PacketReader, type Piece, packetReader } from './source-format.ts';
+import { type PacketReader, type Piece, packetReader, USABLE_AUDIO, USABLE_VIDEO } from './source-format.ts';
 import { sleep, type TaskContext, type TaskOutcome } from './task.ts';
 import { WrappedTicks } from './wrapped-ticks.ts';
 
@@ -33,10 +34,11 @@ const PROTOCOLS: Readonly<Record<string, string>> = {
 
 /**
  * Publishes a live stream that FFmpeg takes in (HLS, HTTP-FLV, MPEG-TS over HTTP, SRT or UDP) with its own timestamps,
- * until it ends; then the task fails, and is begun anew after a back-off.
+ * until it ends; then the task fails, and is begun anew after a back-off. A camera that sends JPEGs one behind the other
+ * over HTTP is published as H.264 (`motion-jpeg.ts`).
  *
- * @throws {NamedError} INPUT_UNREACHABLE, INPUT_NO_TRACK, INPUT_TIMEOUT, INPUT_ENDED, or PUBLICATION_ENDED when the hub
- *   ended it
+ * @throws {NamedError} INPUT_UNREACHABLE, INPUT_UNAUTHORIZED, INPUT_MISSING, INPUT_NO_TRACK, INPUT_TIMEOUT, INPUT_ENDED,
+ *   or PUBLICATION_ENDED when the hub ended it
  */
 export async function runNetworkSource(spec: NetworkSourceSpec, context: TaskContext): Promise<TaskOutcome> {
   const shown = maskAddress(spec.url);
@@ -54,30 +56,87 @@ export async function runNetworkSource(spec: NetworkSourceSpec, context: TaskCon
       },
     });
     const lanes = lanesOf(input.streams);
-    if (lanes.length === 0) throw noTrack(shown, input);
-    input.select(lanes.map(({ stream }) => stream.index));
-    const ended = 'The server ended the stream.';
-    const tracks = lanes.map(({ reader }) => reader.track);
-    await publishing(context, spec.stream, tracks, ended, async (publication, stop) => {
-      const live = new LiveUnits(lanes);
-      while (!stop.aborted) {
-        silence.expect(SILENCE_MS);
-        const packet = await input.read();
-        if (!packet) throw new NamedError('INPUT_ENDED', `${shown} ended the stream.`, 502);
-        for (const unit of live.take(packet, Date.now())) publication.write(unit);
-        silence.expect(undefined);
-        const ahead = live.aheadMs(Date.now()) - AHEAD_MS;
-        if (ahead > 0) await sleep(ahead, stop);
-        await context.link.drained();
-      }
-    });
+    const jpeg = input.streams.find(({ codecName }) => codecName === 'mjpeg');
+    if (lanes.length > 0) await publishPackets(input, lanes, spec.stream, silence, context);
+    else if (jpeg) await publishMotionJpeg(input, jpeg.index, spec.stream, silence, context);
+    else throw noTrack(shown, input);
     return { reason: 'Stopped.' };
   } catch (error) {
     if (silence.error && !context.signal.aborted) throw silence.error;
-    if (!(error instanceof AvError)) throw error;
-    const reason = error.message.replace(/\.$/, '');
-    const message = `${shown} cannot be taken in: ${reason}. Check the address, and that the server sends H.264 or H.265.`;
-    throw new NamedError('INPUT_UNREACHABLE', message, 502, { cause: error });
+    throw error instanceof AvError ? refusal(shown, error) : error;
+  }
+}
+
+const ENDED = 'The server ended the stream.';
+
+/** Publishes the media as they come. */
+async function publishPackets(
+  input: Input,
+  lanes: readonly Lane[],
+  stream: string,
+  silence: Silence,
+  context: TaskContext,
+): Promise<void> {
+  input.select(lanes.map((lane) => lane.stream.index));
+  const tracks = lanes.map(({ reader }) => reader.track);
+  await publishing(context, stream, tracks, ENDED, async (publication, stop) => {
+    const live = new LiveUnits(lanes);
+    while (!stop.aborted) {
+      silence.expect(SILENCE_MS);
+      const packet = await input.read();
+      if (!packet) throw silence.ended();
+      for (const unit of live.take(packet, Date.now())) publication.write(unit);
+      silence.expect(undefined);
+      const ahead = live.aheadMs(Date.now()) - AHEAD_MS;
+      if (ahead > 0) await sleep(ahead, stop);
+      await context.link.drained();
+    }
+  });
+}
+
+/** Publishes the pictures of a camera that sends JPEGs as H.264. */
+async function publishMotionJpeg(
+  input: Input,
+  index: number,
+  stream: string,
+  silence: Silence,
+  context: TaskContext,
+): Promise<void> {
+  await using pictures = await input.pictures(index);
+  const motion = await MotionJpeg.open(pictures);
+  if (!motion) throw silence.ended();
+  try {
+    await publishing(context, stream, [motion.track], ENDED, async (publication, stop) => {
+      do {
+        await context.link.drained();
+        if (stop.aborted) return;
+        silence.expect(SILENCE_MS);
+      } while (await motion.write(publication));
+      if (!stop.aborted) throw silence.ended();
+    });
+  } finally {
+    motion.close();
+  }
+}
+
+/** What FFmpeg met, in words that say what to do. */
+function refusal(shown: string, error: AvError): NamedError {
+  const cause = { cause: error };
+  switch (error.code) {
+    case HTTP_ERRORS.unauthorized:
+    case HTTP_ERRORS.forbidden: {
+      const message = `${shown} wants a user and a password, or not those it was given. Write them as http://user:password@host; in them, / and @ are %2F and %40.`;
+      return new NamedError('INPUT_UNAUTHORIZED', message, 401, cause);
+    }
+    case HTTP_ERRORS.notFound: {
+      const message = `${shown}: the server says that there is nothing at this address (404). Check the path.`;
+      return new NamedError('INPUT_MISSING', message, 404, cause);
+    }
+    default: {
+      const reason = error.message.replace(/\.$/, '');
+      const message = `${shown} cannot be taken in: ${reason}. Check the address, and that the server sends ${USABLE_VIDEO} video, or JPEGs.`;
+      return new NamedError('INPUT_UNREACHABLE', message, 502, cause);
+    }
   }
 }
 
@@ -165,6 +224,11 @@ class Silence implements Disposable {
     return this.#abort.signal;
   }
 
+  /** The error of a server that sends no more. */
+  ended(): NamedError {
+    return new NamedError('INPUT_ENDED', `${this.#shown} ended the stream.`, 502);
+  }
+
   /** Something has to come within so many ms; undefined: nothing is waited for. */
   expect(ms: number | undefined): void {
     clearTimeout(this.#timer);
@@ -183,6 +247,6 @@ class Silence implements Disposable {
 
 function noTrack(shown: string, input: Input): NamedError {
   const found = input.streams.map(({ codecName, kind }) => `${codecName} (${kind})`).join(', ') || 'nothing';
-  const message = `${shown} has no track that can be streamed: it holds ${found}. Usable are H.264 and H.265 video, and AAC, Opus, MP3, PCMA and PCMU audio.`;
+  const message = `${shown} has no track that can be streamed: it holds ${found}. Usable are ${USABLE_VIDEO} video, JPEGs, and ${USABLE_AUDIO} audio.`;
   return new NamedError('INPUT_NO_TRACK', message, 422);
 }

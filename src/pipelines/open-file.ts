@@ -3,12 +3,8 @@ import { NamedError } from '#util/named-error.ts';
 import { Input } from './av/input.ts';
 import { AvError } from './av/library.ts';
 
-/**
- * Opens a media file, and nothing but a file, whatever its name looks like to FFmpeg.
- *
- * @throws {NamedError} INPUT_MISSING or INPUT_UNREADABLE
- */
-export async function openFile(path: string, signal: AbortSignal): Promise<Input> {
+/** @throws {NamedError} INPUT_MISSING or INPUT_UNREADABLE where there is no file that can be read */
+export async function checkFile(path: string): Promise<void> {
   const facts = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
       const message = `There is no file "${path}", and what is to be read must be there. Check the folder and the spelling.`;
@@ -20,6 +16,15 @@ export async function openFile(path: string, signal: AbortSignal): Promise<Input
   await access(path, constants.R_OK).catch((error: unknown) => {
     throw unreadable(path, 'Sluice has no permission to read it', error);
   });
+}
+
+/**
+ * Opens a media file, and nothing but a file, whatever its name looks like to FFmpeg.
+ *
+ * @throws {NamedError} INPUT_MISSING or INPUT_UNREADABLE
+ */
+export async function openFile(path: string, signal: AbortSignal): Promise<Input> {
+  await checkFile(path);
   try {
     return await Input.open(`file:${path}`, { options: { protocol_whitelist: 'file' }, signal });
   } catch (error) {

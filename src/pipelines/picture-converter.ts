@@ -1,9 +1,8 @@
-import { h264Format } from '#codecs/h264.ts';
 import { sameNals } from '#codecs/nal.ts';
 import { type AccessUnit, payloadSize } from '#media/access-unit.ts';
 import { isVideo, type VideoTrack } from '#media/track.ts';
-import { H264Encoder } from './av/h264-encoder.ts';
 import { canDecode, type Picture, VideoDecoder } from './av/video.ts';
+import { VideoEncoder } from './av/video-encoder.ts';
 import { isFullRange, pixelAspectOf, ToYuv420 } from './av/yuv420.ts';
 import { type Converter, type RenditionSpec, unsupported } from './converter.ts';
 import { SourceRate } from './source-rate.ts';
@@ -35,7 +34,7 @@ export class PictureConverter implements Converter {
   /** Of the keyframe that decoding began with: pictures before it lack what they refer to. */
   #beganAt = 0;
   #isBroken = true;
-  #encoder: H264Encoder | undefined;
+  #encoder: VideoEncoder | undefined;
   /** What the encoder was made for. */
   #shape = '';
   #bitRate = 0;
@@ -135,7 +134,7 @@ export class PictureConverter implements Converter {
   async #encoderFor(
     picture: Picture,
     mayChange: boolean,
-  ): Promise<{ encoder: H264Encoder; track: VideoTrack }> {
+  ): Promise<{ encoder: VideoEncoder; track: VideoTrack }> {
     const { width, height } = picture;
     const fullRange = isFullRange(picture);
     const pixelAspect = pixelAspectOf(picture);
@@ -149,7 +148,7 @@ export class PictureConverter implements Converter {
     this.#closeEncoder();
     const { fps } = this.#rate;
     const isMuch = width * height * fps > MANY_SAMPLES;
-    this.#encoder = await H264Encoder.open({
+    this.#encoder = await VideoEncoder.open({
       ...{ width, height, fullRange, fps: Math.round(fps) },
       // The time is what counts (KEYFRAME_TICKS): the number only has to be beyond it.
       gop: Math.round(fps) * 10,
@@ -159,9 +158,9 @@ export class PictureConverter implements Converter {
     this.#shape = shape;
     this.#bitRate = bitRate;
     this.#wantsKeyframe = true;
-    const { parameterSets } = this.#encoder;
-    if (!this.#track || !sameNals(this.#track.format.parameterSets, parameterSets)) {
-      this.#track = { id: this.#id, clockRate: CLOCK_RATE, format: h264Format(parameterSets) };
+    const { format } = this.#encoder;
+    if (!this.#track || !sameNals(this.#track.format.parameterSets, format.parameterSets)) {
+      this.#track = { id: this.#id, clockRate: CLOCK_RATE, format };
     }
     return { encoder: this.#encoder, track: this.#track };
   }

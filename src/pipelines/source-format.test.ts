@@ -1,5 +1,17 @@
 import { expect, test } from 'vitest';
+import { av1Configuration } from '#codecs/av1.ts';
 import { readAvcc, readHvcc, splitLengthPrefixed } from '#codecs/configuration-record.ts';
+import type { VideoTrack } from '#media/track.ts';
+import {
+  ac3Frame,
+  ac3Track,
+  av1Keyframe,
+  av1Track,
+  vp8Keyframe,
+  vp8Track,
+  vp9Keyframe,
+  vp9Track,
+} from '../../test/support/coded-samples.ts';
 import type { InputStream } from './av/input.ts';
 import { adtsConfig, packetReader, withoutAdts } from './source-format.ts';
 
@@ -75,6 +87,40 @@ test('new parameter sets in mid-stream make a new track with the same id', () =>
   expect(piece?.track).not.toBe(before);
   expect(piece?.track).toMatchObject({ id: 3, format: { codecString: 'avc1.64001f' } });
   expect(reader.read(prefixed(Buffer.from([0x41, 1])), false)[0]?.track).toBe(piece?.track);
+});
+
+test.each([
+  ['av1', av1Track, Buffer.concat([Buffer.from([0x12, 0]), ...av1Keyframe]), av1Keyframe],
+  ['vp9', vp9Track, vp9Keyframe, [vp9Keyframe]],
+  ['vp8', vp8Track, vp8Keyframe, [vp8Keyframe]],
+] as const)(
+  'packets of %s say how it is coded, also where the container does not',
+  (codec, track, packet, payload) => {
+    const reader = packetReader(stream({ codec, extradata: undefined }), 5)!;
+    const [piece] = reader.read(packet, true);
+    expect(piece?.payload).toEqual(payload);
+    expect(piece?.track).toEqual({ id: 5, clockRate: 90_000, format: track.format });
+    expect(reader.track).toBe(piece?.track);
+  },
+);
+
+test('AV1 of a container gets its sequence header from av1C, and keyframes get it in front', () => {
+  const extradata = av1Configuration((av1Track as VideoTrack).format);
+  const reader = packetReader(stream({ codec: 'av1', extradata }), 0)!;
+  expect(reader.track.format).toEqual(av1Track.format);
+  expect(reader.read(av1Keyframe[1]!, true)[0]?.payload).toEqual(av1Keyframe);
+});
+
+test('AC-3 is a frame of 1,536 samples a packet', () => {
+  const audio = stream({
+    kind: 'audio',
+    codec: 'ac3',
+    sampleRate: 48_000,
+    channels: 2,
+    extradata: undefined,
+  });
+  const [piece] = packetReader(audio, 2)!.read(ac3Frame, true);
+  expect(piece).toMatchObject({ duration: 1536, payload: [ac3Frame], track: ac3Track });
 });
 
 test('G.711 is cut into pieces of 20 ms, each at its time', () => {

@@ -1,11 +1,16 @@
 import { aacFormat, aacFrameDuration, buildAacConfig } from '#codecs/aac.ts';
+import { AC3_FRAME_SAMPLES, ac3Format, ac3TrackOf } from '#codecs/ac3.ts';
+import { av1Format, readAv1Configuration, splitObus } from '#codecs/av1.ts';
 import { readAvcc, readHvcc, splitLengthPrefixed } from '#codecs/configuration-record.ts';
 import { pcmaFormat, pcmuFormat } from '#codecs/g711.ts';
 import { H264, h264Format, h264NalType } from '#codecs/h264.ts';
 import { H265, h265Format, h265NalType } from '#codecs/h265.ts';
+import { VideoIngest } from '#codecs/ingest.ts';
 import { sameNals, splitAnnexB } from '#codecs/nal.ts';
 import { opusFormat, opusPacketDuration } from '#codecs/opus.ts';
-import type { AudioFormat, AudioTrack, Track, VideoTrack } from '#media/track.ts';
+import { vp8Format } from '#codecs/vp8.ts';
+import { vp9Format } from '#codecs/vp9.ts';
+import type { AudioFormat, AudioTrack, Track, VideoFormat, VideoTrack } from '#media/track.ts';
 import type { InputStream } from './av/input.ts';
 
 /** One access unit's worth of a packet. `offset` and `duration` are ticks of the track's clock. */
@@ -24,16 +29,28 @@ export interface PacketReader {
   read(data: Buffer, keyframe: boolean): readonly Piece[];
 }
 
+/** What `packetReader` knows, for sentences. */
+export const USABLE_VIDEO = 'H.264, H.265, AV1, VP9 and VP8';
+export const USABLE_AUDIO = 'AAC, Opus, AC-3, MP3, PCMA and PCMU';
+
 /** How a file's stream becomes a track; undefined for codecs and configurations that cannot. */
 export function packetReader(stream: InputStream, id: number): PacketReader | undefined {
   switch (stream.codec) {
     case 'h264':
     case 'h265':
-      return new VideoPackets(stream, id, stream.codec);
+      return new NalPackets(stream, id, stream.codec);
+    case 'av1':
+      return new FramePackets(id, av1FormatOf(stream), splitObus);
+    case 'vp9':
+      return new FramePackets(id, vp9Format(), (data) => [data]);
+    case 'vp8':
+      return new FramePackets(id, vp8Format(), (data) => [data]);
     case 'aac':
       return new AacPackets(stream, id);
     case 'opus':
       return new AudioPackets(id, opusFormat(stream.channels || 2), opusPacketDuration);
+    case 'ac3':
+      return new Ac3Packets(stream, id);
     case 'mp3':
       return new AudioPackets(id, mp3Format(stream), () => 0);
     case 'pcma':
@@ -62,7 +79,7 @@ const VIDEO = {
   },
 };
 
-class VideoPackets implements PacketReader {
+class NalPackets implements PacketReader {
   track: VideoTrack;
   readonly #codec: (typeof VIDEO)['h264' | 'h265'];
   /** Bytes of a NAL unit's length; 0 for annex B. */
@@ -97,6 +114,45 @@ class VideoPackets implements PacketReader {
     }
     const front = keyframe ? this.track.format.parameterSets : sets;
     return [{ track: this.track, offset: 0, duration: 0, payload: [...front, ...rest] }];
+  }
+}
+
+function av1FormatOf({ extradata }: InputStream): VideoFormat {
+  // Matroska and MP4 have an av1C, raw streams a sequence header.
+  if (!extradata) return av1Format();
+  return av1Format(readAv1Configuration(extradata) ?? splitObus(extradata)[0]);
+}
+
+/** Codecs whose keyframes say how they are coded. */
+class FramePackets implements PacketReader {
+  readonly #ingest: VideoIngest;
+  readonly #split: (data: Buffer) => Buffer[];
+
+  constructor(id: number, format: VideoFormat, split: (data: Buffer) => Buffer[]) {
+    this.#ingest = new VideoIngest({ id, clockRate: 90_000, format });
+    this.#split = split;
+  }
+
+  get track(): VideoTrack {
+    return this.#ingest.track;
+  }
+
+  read(data: Buffer): readonly Piece[] {
+    const picture = this.#ingest.push(this.#split(data), 0);
+    return picture ? [{ track: picture.track, offset: 0, duration: 0, payload: picture.payload }] : [];
+  }
+}
+
+class Ac3Packets implements PacketReader {
+  track: AudioTrack;
+
+  constructor({ sampleRate, channels }: InputStream, id: number) {
+    this.track = { id, clockRate: sampleRate, format: ac3Format({ sampleRate, channels }) };
+  }
+
+  read(data: Buffer): readonly Piece[] {
+    this.track = ac3TrackOf(this.track, data);
+    return [{ track: this.track, offset: 0, duration: AC3_FRAME_SAMPLES, payload: [data] }];
   }
 }
 

@@ -1,10 +1,9 @@
 import { aacFormat } from '#codecs/aac.ts';
-import { h264Format } from '#codecs/h264.ts';
 import type { LinkPublication, TaskSpec } from '#link/client.ts';
 import type { AudioTrack, VideoTrack } from '#media/track.ts';
-import { H264Encoder } from './av/h264-encoder.ts';
 import { PictureInput } from './av/picture-input.ts';
 import { FRAME_LENGTH, SoundEncoder } from './av/sound-encoder.ts';
+import { VideoEncoder } from './av/video-encoder.ts';
 import { Pacer } from './pacer.ts';
 import { publishing } from './publish.ts';
 import { sleep, type TaskContext, type TaskOutcome } from './task.ts';
@@ -28,7 +27,7 @@ const START_SECONDS = 1;
 export async function runTestSource(spec: TestSourceSpec, context: TaskContext): Promise<TaskOutcome> {
   const { signal } = context;
   await using input = await PictureInput.graph(`testsrc2=size=640x360:rate=${FPS},format=yuv420p`, signal);
-  const video = await H264Encoder.open({ width: 640, height: 360, fps: FPS, gop: 2 * FPS });
+  const video = await VideoEncoder.open({ width: 640, height: 360, fps: FPS, gop: 2 * FPS });
   try {
     const audio = await SoundEncoder.open({
       codec: 'aac',
@@ -38,7 +37,7 @@ export async function runTestSource(spec: TestSourceSpec, context: TaskContext):
     });
     try {
       const tracks = {
-        video: { id: 0, clockRate: 90_000, format: h264Format(video.parameterSets) } satisfies VideoTrack,
+        video: { id: 0, clockRate: 90_000, format: video.format } satisfies VideoTrack,
         audio: { id: 1, clockRate: SAMPLE_RATE, format: aacFormat(audio.config) } satisfies AudioTrack,
       };
       const all = [tracks.video, tracks.audio];
@@ -56,7 +55,7 @@ export async function runTestSource(spec: TestSourceSpec, context: TaskContext):
 
 interface Parts {
   readonly input: PictureInput;
-  readonly video: H264Encoder;
+  readonly video: VideoEncoder;
   readonly audio: SoundEncoder;
   readonly tracks: { readonly video: VideoTrack; readonly audio: AudioTrack };
   readonly publication: LinkPublication;

@@ -5,13 +5,15 @@ import { StreamDecoders } from './decoder.ts';
 import { runFileSource } from './file-source.ts';
 import { runFolderSource } from './folder-source.ts';
 import { AlgorithmHosts } from './host-client.ts';
-import { isImage, runImageSource } from './image-source.ts';
+import { runImageSource } from './image-source.ts';
 import { runMpegTsSink } from './mpegts-sink.ts';
 import { runNetworkSource } from './network-source.ts';
+import { isImage } from './picture-loop.ts';
 import { runPictures } from './pictures.ts';
 import { runProbe } from './probe.ts';
 import { runRendition } from './rendition.ts';
 import { type RunServices, runAlgorithm } from './run.ts';
+import { runStandby } from './standby.ts';
 import type { TaskContext, TaskOutcome } from './task.ts';
 import { runTestSource } from './test-source.ts';
 
@@ -118,6 +120,8 @@ export class WorkerTasks {
         return runNetworkSource(spec, context);
       case 'test-source':
         return runTestSource(spec, context);
+      case 'standby':
+        return runStandby(spec, context);
       case 'run':
         return runAlgorithm(spec, context, this.#services);
       case 'rendition':

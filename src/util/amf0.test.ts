@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Amf0Value, parseAmf0, writeAmf0, writeEcmaArray } from './amf0.ts';
+import type { AmfValue } from './amf-value.ts';
+import { parseAmf0, writeAmf0, writeEcmaArray } from './amf0.ts';
 
-const { value } = fc.letrec<{ value: Amf0Value }>((tie) => ({
+const { value } = fc.letrec<{ value: AmfValue }>((tie) => ({
   value: fc.oneof(
     { depthSize: 'small' },
     fc.double({ noNaN: true }),
@@ -53,8 +54,8 @@ describe('AMF 0', () => {
     const whole = writeAmf0('onStatus', 0, null, { code: 'x' });
     for (const bytes of [
       whole.subarray(0, 5),
-      writeAmf0(Array.from({ length: 20 }).reduce<Amf0Value>((inner) => [inner], 1)),
-      Buffer.from([0x11, 1]),
+      writeAmf0(Array.from({ length: 20 }).reduce<AmfValue>((inner) => [inner], 1)),
+      Buffer.from([0x12, 1]),
       Buffer.from('070001', 'hex'),
       Buffer.from('0affffffff05', 'hex'),
     ]) {

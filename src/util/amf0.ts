@@ -1,10 +1,6 @@
+import { type AmfObject, type AmfValue, MAX_DEPTH, MAX_VALUES } from './amf-value.ts';
+import { Amf3Reader } from './amf3.ts';
 import { NamedError } from './named-error.ts';
-
-/** A value of Action Message Format 0. Dates are milliseconds since 1970; long strings are strings. */
-export type Amf0Value = number | boolean | string | null | undefined | Date | Amf0Value[] | Amf0Object;
-export interface Amf0Object {
-  [key: string]: Amf0Value;
-}
 
 const NUMBER = 0;
 const BOOLEAN = 1;
@@ -21,33 +17,30 @@ const LONG_STRING = 12;
 const UNSUPPORTED = 13;
 const XML = 15;
 const TYPED_OBJECT = 16;
-
-/** Objects inside objects; what encoders send has two levels. */
-const MAX_DEPTH = 16;
-/** Values in one message, so that a few bytes cannot ask for much memory. */
-const MAX_VALUES = 4096;
+/** The value behind it is one of AMF 3 (section 3.1). */
+const AVMPLUS = 17;
 
 /**
- * Reads the values of one message (Adobe, "Action Message Format -- AMF 0", section 2). References and the switch to
- * AMF 3 are refused: no encoder sends them.
+ * Reads the values of one message (Adobe, "Action Message Format -- AMF 0", section 2), those that are of AMF 3 among
+ * them too. References are refused: no encoder sends them.
  * @throws NamedError AMF_INVALID
  */
-export function parseAmf0(bytes: Buffer): Amf0Value[] {
+export function parseAmf0(bytes: Buffer): AmfValue[] {
   const reader = new Amf0Reader(bytes);
-  const values: Amf0Value[] = [];
+  const values: AmfValue[] = [];
   while (!reader.done) values.push(reader.value(0));
   return values;
 }
 
 /** The values of one message, one after the other. An array of pairs of an object is written as an object. */
-export function writeAmf0(...values: readonly Amf0Value[]): Buffer {
+export function writeAmf0(...values: readonly AmfValue[]): Buffer {
   const parts: Buffer[] = [];
   for (const value of values) write(value, parts);
   return Buffer.concat(parts);
 }
 
 /** An object written as an ECMA array, which is what players expect of `onMetaData`. */
-export function writeEcmaArray(object: Amf0Object): Buffer {
+export function writeEcmaArray(object: AmfObject): Buffer {
   const entries = Object.entries(object);
   const head = Buffer.alloc(5);
   head[0] = ECMA_ARRAY;
@@ -61,6 +54,8 @@ class Amf0Reader {
   readonly #bytes: Buffer;
   #at = 0;
   #values = 0;
+  /** One for the whole message: its values refer to each other. */
+  #amf3: Amf3Reader | undefined;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
@@ -70,7 +65,7 @@ class Amf0Reader {
     return this.#at >= this.#bytes.length;
   }
 
-  value(depth: number): Amf0Value {
+  value(depth: number): AmfValue {
     if (++this.#values > MAX_VALUES) throw invalid(`it has more than ${MAX_VALUES} values`);
     if (depth > MAX_DEPTH) throw invalid(`objects lie more than ${MAX_DEPTH} deep in each other`);
     const marker = this.#take(1)[0]!;
@@ -104,6 +99,12 @@ class Amf0Reader {
       case TYPED_OBJECT:
         this.#string();
         return this.#object(depth);
+      case AVMPLUS: {
+        this.#amf3 ??= new Amf3Reader(this.#bytes);
+        const { value, end } = this.#amf3.read(this.#at);
+        this.#at = end;
+        return value;
+      }
       case REFERENCE:
         throw invalid('it refers back to an earlier object');
       default:
@@ -111,16 +112,16 @@ class Amf0Reader {
     }
   }
 
-  #array(depth: number): Amf0Value[] {
+  #array(depth: number): AmfValue[] {
     const count = this.#take(4).readUInt32BE(0);
-    const values: Amf0Value[] = [];
+    const values: AmfValue[] = [];
     for (let i = 0; i < count; i++) values.push(this.value(depth + 1));
     return values;
   }
 
-  #object(depth: number): Amf0Object {
+  #object(depth: number): AmfObject {
     // Without a prototype: the keys come from outside.
-    const object = Object.create(null) as Amf0Object;
+    const object = Object.create(null) as AmfObject;
     // Some encoders leave the end marker out at the end of the message.
     while (!this.done) {
       const key = this.#string();
@@ -146,7 +147,7 @@ class Amf0Reader {
   }
 }
 
-function write(value: Amf0Value, parts: Buffer[]): void {
+function write(value: AmfValue, parts: Buffer[]): void {
   if (typeof value === 'number') {
     const bytes = Buffer.alloc(9);
     bytes.writeDoubleBE(value, 1);
@@ -185,7 +186,7 @@ function write(value: Amf0Value, parts: Buffer[]): void {
   }
 }
 
-function writeEntries(entries: readonly [string, Amf0Value][], parts: Buffer[]): void {
+function writeEntries(entries: readonly [string, AmfValue][], parts: Buffer[]): void {
   for (const [key, value] of entries) {
     const name = Buffer.from(key);
     const length = Buffer.alloc(2);

@@ -76,7 +76,7 @@ export function listenFailure(
       return failure(
         'PORT_BUSY',
         409,
-        `${kind.replace(/^p/, 'P')} ${port} on ${host} is in use by another program. Stop that program, or choose another ${kind} with ${setting} in sluice.yml`,
+        `${kind.replace(/^p/, 'P')} ${port} on ${host} is in use by another program. Stop that program, or set ${setting} in sluice.yml to another ${kind}, or to 0 for any that is free`,
       );
     case 'EACCES':
       return failure(

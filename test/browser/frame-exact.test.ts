@@ -53,7 +53,7 @@ afterAll(async () => {
 });
 
 async function watch(stream: string, mode: 'live' | 'in-step'): Promise<Page> {
-  const page = await browser.open(`${server.http}/?stream=${stream}&mode=${mode}`, {
+  const page = await browser.open(`${server.http}/?stream=${stream}&mode=${mode}&via=mse`, {
     viewport: { width: 1000, height: 700 },
     probes: ['frames'],
   });

@@ -1,17 +1,20 @@
 import { pino } from 'pino';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createServer, type SluiceServer } from '../../src/app/server.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { TestBrowser } from '../support/browser.ts';
 import { barcodeClip } from '../support/media.ts';
-import { pageBuilt, settled } from './support.ts';
+import { pageBuilt } from './support.ts';
+
+const ways = ['webrtc', 'mse', 'hls', 'mjpeg'] as const;
 
 let browser: TestBrowser;
 let clip: string;
 
 beforeAll(async () => {
   await pageBuilt();
-  clip = await barcodeClip({ seconds: 20 });
+  clip = await barcodeClip({ seconds: 20, audio: 'opus', container: 'mkv' });
   browser = await TestBrowser.launch();
 });
 
@@ -22,18 +25,32 @@ function serve(port: number): Promise<SluiceServer> {
   return createServer(parseConfig(text, '/tmp/sluice.yml'), { log: pino({ level: 'silent' }) });
 }
 
-it('a page plays on by itself after the server was restarted', async () => {
+async function plays(page: Page, frames: number): Promise<void> {
+  await page.locator('[data-testid=stage][data-phase=live]').waitFor({ timeout: 60_000 });
+  await page.evaluate('frameProbe.reset()');
+  await page.waitForFunction(`frameProbe.frames.length > ${frames}`, undefined, { timeout: 60_000 });
+}
+
+it('a page plays on by itself after the server was restarted, whichever way it watches', async () => {
   const first = await serve(0);
   const address = first.addresses.http;
-  const page = await browser.open(`${address}/?stream=camera`, { probes: ['frames'] });
-  await settled(page);
+  const pages = await Promise.all(
+    ways.map((via) => browser.open(`${address}/?stream=camera&via=${via}`, { probes: ['frames'] })),
+  );
+  await Promise.all(
+    pages.map(async (page, i) => {
+      await page.locator(`[data-testid=way][data-rung=${ways[i]}]`).waitFor({ timeout: 60_000 });
+      await plays(page, 10);
+    }),
+  );
   await first.close();
-  await page.locator('[data-testid=stage][data-phase=lost]').waitFor({ timeout: 10_000 });
-  expect(await page.getByTestId('state-words').innerText()).toContain('The connection was lost.');
-  await page.evaluate('frameProbe.reset()');
+  await Promise.all(
+    pages.map((page) => page.locator('[data-testid=stage][data-phase=lost]').waitFor({ timeout: 20_000 })),
+  );
+  for (const page of pages)
+    expect(await page.getByTestId('state-words').innerText()).toContain('The connection was lost.');
   await using _second = await serve(Number(new URL(address).port));
-  await page.locator('[data-testid=stage][data-phase=live]').waitFor({ timeout: 30_000 });
-  await page.waitForFunction('frameProbe.frames.length > 50', undefined, { timeout: 20_000 });
-  await page.context().close();
+  await Promise.all(pages.map((page) => plays(page, 15)));
+  await Promise.all(pages.map((page) => page.context().close()));
   expect(browser.errors).toEqual([]);
 });

@@ -27,12 +27,26 @@ import { parseClientMessage } from '#servers/mse/messages.ts';
 import { RtspPublishing } from '#servers/rtsp/to-stream.ts';
 import { VirtualClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
+import {
+  ac3Frame,
+  ac3Track,
+  av1Inter,
+  av1Keyframe,
+  av1Track,
+  vp8Inter,
+  vp8Keyframe,
+  vp8Track,
+  vp9Inter,
+  vp9Keyframe,
+  vp9Track,
+} from '../support/coded-samples.ts';
 import { FaultCamera } from '../support/fault-camera/camera.ts';
 import { madeUpClip } from '../support/fault-camera/clip.ts';
 import { FaultPublisherCore } from '../support/fault-camera/publisher-core.ts';
 import { aacTrack, h264Track, opusTrack, picture, sound } from '../support/fmp4-units.ts';
 import { apiTargets } from './api-targets.ts';
 import { clientTarget, publishingTarget } from './client-target.ts';
+import { codecTargets } from './codec-targets.ts';
 import { linkTarget } from './link-target.ts';
 import { rtmpTargets } from './rtmp-targets.ts';
 import type { FuzzTarget } from './run.ts';
@@ -192,6 +206,19 @@ const h265Pictures = [0x26, 0x02, 0x02].map((header, n) => ({
   ],
 }));
 
+const unitsOf = (track: Track, payloads: readonly (readonly Buffer[])[], step: number): AccessUnit[] =>
+  payloads.map((payload, n) => ({
+    ...picture(90_000 + n * step, { track, keyframe: n === 0 }),
+    payload,
+  }));
+/** Units of the codecs whose samples are real ones. */
+const codedTracks: readonly [Track, AccessUnit[]][] = [
+  [av1Track, unitsOf(av1Track, [av1Keyframe, av1Inter, av1Inter], 3600)],
+  [vp9Track, unitsOf(vp9Track, [[vp9Keyframe], [vp9Inter], [vp9Inter]], 3600)],
+  [vp8Track, unitsOf(vp8Track, [[vp8Keyframe], [vp8Inter], [vp8Inter]], 3600)],
+  [ac3Track, unitsOf(ac3Track, [[ac3Frame], [ac3Frame]], 1536)],
+];
+
 export const fuzzTargets: readonly FuzzTarget[] = [
   ...webRtcTargets,
   {
@@ -279,6 +306,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   },
   receiving(h264Track, pictures),
   receiving(h265Track, h265Pictures),
+  ...codedTracks.map(([track, units]) => receiving(track, units)),
   receiving(aacTrack, frames(aacTrack, 1024)),
   receiving(opusTrack, frames(opusTrack, 960)),
   receiving(pcmaTrack, frames(pcmaTrack, 160)),
@@ -355,6 +383,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     open: () => ({ take: (input) => void decodeMessage(input.toString()) }),
   },
   linkTarget,
+  ...codecTargets,
   ...rtmpTargets,
   clientTarget,
   publishingTarget,

@@ -14,6 +14,7 @@ import { SrtpReceiver, SrtpSender } from '#protocols/srtp/srtp.ts';
 import { buildStun, parseStun, STUN, stunKey } from '#protocols/stun/message.ts';
 import { MediaReceiver } from '#protocols/webrtc/media-receiver.ts';
 import { VirtualClock } from '#util/clock.ts';
+import { av1Track, vp9Track } from '../support/coded-samples.ts';
 import { h264Track, opusTrack } from '../support/fmp4-units.ts';
 import { SctpPeer } from '../support/sctp-peer.ts';
 import type { FuzzTarget } from './run.ts';
@@ -24,7 +25,7 @@ const FROM = { address: '192.0.2.1', port: 5000, protocol: 'udp' } as const;
 const OFFER = [
   'v=0',
   'a=group:BUNDLE 0 1',
-  'm=video 9 UDP/TLS/RTP/SAVPF 96',
+  'm=video 9 UDP/TLS/RTP/SAVPF 96 98 45',
   'a=ice-ufrag:abcd',
   'a=ice-pwd:0123456789012345678901',
   `a=fingerprint:sha-256 ${Array.from({ length: 32 }, () => 'AB').join(':')}`,
@@ -35,6 +36,10 @@ const OFFER = [
   'a=rtpmap:96 H264/90000',
   'a=rtcp-fb:* nack pli',
   'a=fmtp:96 packetization-mode=1;profile-level-id=42e01f',
+  'a=rtpmap:98 VP9/90000',
+  'a=fmtp:98 profile-id=0',
+  'a=rtpmap:45 AV1/90000',
+  'a=fmtp:45 level-idx=5;profile=0;tier=0',
   'm=audio 9 UDP/TLS/RTP/SAVPF 111 0',
   'a=mid:1',
   'a=rtcp-mux',
@@ -173,7 +178,7 @@ export const webRtcTargets: readonly FuzzTarget[] = [
     open: () => ({
       take: (input) => {
         const offer = parseWebRtcOffer(input.toString('utf8'));
-        const matched = matchTracks(offer, [h264Track, opusTrack], () => false);
+        const matched = matchTracks(offer, [h264Track, opusTrack, av1Track, vp9Track], () => false);
         const tracks = matched.map((one) => ({ ...one, ssrc: 1, rtxSsrc: 2 }));
         buildWebRtcAnswer({ offer, tracks, ice: ICE, fingerprint: 'AA', candidates: [FROM], cname: 'x' });
       },

@@ -1,9 +1,14 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { madeUpClip } from '../support/fault-camera/clip.ts';
+import { FaultServer } from '../support/fault-camera/server.ts';
+import { barcodeClip } from '../support/media.ts';
 import { start } from '../support/process.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');
@@ -56,6 +61,60 @@ describe('a server', () => {
     expect(server.child.exitCode).toBeNull();
     server.child.kill('SIGTERM');
     expect((await server.finished).code).toBe(0);
+  });
+});
+
+describe('sluice probe', () => {
+  it('looks at a camera for some seconds, and shows no password', async () => {
+    await using camera = await FaultServer.listen({
+      camera: {
+        clip: madeUpClip({ gop: 25 }),
+        server: { auth: { scheme: 'digest-md5', user: 'me', password: 'secret' } },
+      },
+    });
+    const { code, stdout, stderr } = await sluice('probe', camera.url('me:secret'), '--json').finished;
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    const { container, tracks } = JSON.parse(stdout) as { container: string; tracks: object[] };
+    expect(container).toBe('rtsp');
+    const clock = 'sender-report';
+    expect(tracks).toMatchObject([
+      { kind: 'video', codec: 'h264', width: 640, height: 360, keyframeInterval: 1, clock },
+      { kind: 'audio', codec: 'aac', sampleRate: 48_000, clock },
+    ]);
+    expect((tracks[0] as { fps: number }).fps).toBeCloseTo(25, 0);
+    expect((tracks[0] as { bitrate: number }).bitrate).toBeGreaterThan(5000);
+    const wrong = await sluice('probe', camera.url('me:wrong')).finished;
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toContain(`rtsp://127.0.0.1:${camera.port}/camera`);
+    expect(wrong.stdout + wrong.stderr).not.toContain('wrong');
+  });
+
+  it('looks at what FFmpeg takes in, and says by when nothing came', async () => {
+    const clip = await barcodeClip({ seconds: 4, gop: 25 });
+    const web = createHttpServer((request, response) => {
+      if (request.url?.startsWith('/hangs')) return;
+      const args = ['-v', 'error', '-re', '-stream_loop', '-1', '-i', clip, '-c', 'copy', '-f', 'flv', '-'];
+      const sender = spawn('ffmpeg', args, { stdio: ['ignore', 'pipe', 'ignore'] });
+      response.on('close', () => sender.kill('SIGKILL'));
+      sender.stdout.pipe(response);
+    }).listen(0, '127.0.0.1');
+    await once(web, 'listening');
+    const address = `http://me:secret@127.0.0.1:${(web.address() as { port: number }).port}`;
+    const [seen, hung] = await Promise.all([
+      sluice('probe', `${address}/live.flv`).finished,
+      sluice('probe', `${address}/hangs`).finished,
+    ]);
+    web.closeAllConnections();
+    web.close();
+    expect(seen.code).toBe(0);
+    expect(seen.stdout).toMatch(
+      /video +h264 .*640 × 360, 2[45](\.\d+)? fps, a keyframe every 1 s, \d+ kbit\/s/,
+    );
+    expect(seen.stdout).toMatch(/audio +aac /);
+    expect(hung.code).toBe(1);
+    expect(hung.stderr).toMatch(/Nothing came from .*\/hangs for 15 s\./);
+    for (const { stdout, stderr } of [seen, hung]) expect(stdout + stderr).not.toContain('secret');
   });
 });
 

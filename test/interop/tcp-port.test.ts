@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { Hub } from '#hub/hub.ts';
+import { RtmpServer } from '#servers/rtmp/server.ts';
 import { listensOn, TcpPort } from '#util/tcp-port.ts';
 
 const place = { host: '127.0.0.1', port: 0, setting: 'http.port' };
@@ -50,7 +52,7 @@ describe('a TCP port taken for a server', () => {
     const again = { ...place, port: taken.port };
     await expect(TcpPort.take(again)).rejects.toMatchObject({
       code: 'PORT_BUSY',
-      message: `Port ${taken.port} on 127.0.0.1 is in use by another program. Stop that program, or choose another port with http.port in sluice.yml.`,
+      message: `Port ${taken.port} on 127.0.0.1 is in use by another program. Stop that program, or set http.port in sluice.yml to another port, or to 0 for any that is free.`,
     });
     taken.release();
     taken.release();
@@ -58,6 +60,18 @@ describe('a TCP port taken for a server', () => {
     await expect(TcpPort.take({ ...place, host: '192.0.2.1' })).rejects.toMatchObject({
       code: 'ADDRESS_UNAVAILABLE',
     });
+  });
+
+  it('that RTMP wants and somebody has is an error of the start, which names the key and the way out', async () => {
+    await using door = new RtmpServer({ hub: new Hub(), host: '127.0.0.1', port: 0 });
+    const { port } = await door.listen();
+    await using other = new RtmpServer({ hub: new Hub(), host: '127.0.0.1', port });
+    await expect(other.listen()).rejects.toMatchObject({
+      code: 'PORT_BUSY',
+      message: expect.stringContaining('set rtmp.port in sluice.yml to another port, or to 0'),
+    });
+    const tls = { host: '127.0.0.1', port, files: { cert: '/nowhere', key: '/nowhere' } };
+    await expect(other.tls.prepare(tls)).rejects.toMatchObject({ code: 'TLS_FILE_UNREADABLE' });
   });
 
   it('moves an HTTP server that answers and has time limits on both', async () => {

@@ -114,6 +114,7 @@ const doors: readonly Door[] = [
   rest('/api/health', 'no-lie'),
   rest('/api/streams', 'somebody'),
   rest('/api/streams/{name}', 'read', 'GET', `/api/streams/${STREAM}`),
+  rest('/api/forwards', 'somebody'),
   rest('/api/algorithms', 'somebody'),
   rest('/api/runs', 'somebody'),
   rest('/api/runs', 'manage', 'POST', '/api/runs', run),

@@ -89,7 +89,7 @@ export function measureSkew(options: FaultCameraOptions, minutes: number, settle
   return { fmp4: truth.fmp4.report(camera), rtsp: truth.rtsp.report(camera), clock, tracks };
 }
 
-class Truth {
+export class Truth {
   readonly fmp4: Played;
   readonly rtsp: Played;
   readonly #captured: [number[], number[]] = [[], []];
@@ -118,7 +118,7 @@ class Played {
     this.#judgedFrom = judgedFrom;
   }
 
-  report(camera: FaultCamera): SkewReport {
+  report(camera: { readonly startedAt: number }): SkewReport {
     let worst = 0;
     let at = 0;
     let v = 0;
@@ -140,7 +140,7 @@ class Played {
   }
 }
 
-function fmp4Probe(tracks: readonly Track[], truth: Truth): FeedWriter {
+export function fmp4Probe(tracks: readonly Track[], truth: Truth): FeedWriter {
   const writer = new Fmp4Writer(tracks);
   const ends = new Map<number, number>();
   return {
@@ -163,7 +163,7 @@ function fmp4Probe(tracks: readonly Track[], truth: Truth): FeedWriter {
   };
 }
 
-function rtspProbe(tracks: readonly Track[], truth: Truth): FeedWriter {
+export function rtspProbe(tracks: readonly Track[], truth: Truth): FeedWriter {
   const writer = new RtspFeedWriter({
     tracks: tracks.map((track, i) => ({
       track,

@@ -14,8 +14,10 @@ export interface BarcodeClipOptions {
   readonly gop?: number;
   readonly bframes?: number;
   /** 48 kHz mono, or no sound at all. */
-  readonly audio?: 'aac' | 'opus' | 'pcma' | 'none';
-  readonly video?: 'h264' | 'h265';
+  readonly audio?: 'aac' | 'opus' | 'ac3' | 'pcma' | 'none';
+  readonly video?: 'h264' | 'h265' | 'av1' | 'vp8' | 'vp9';
+  /** AV1 and VP9: so many pictures the encoder looks ahead, and hides pictures that are decoded only in others; default 0. */
+  readonly lag?: number;
   /** File format; `mkv` where the codecs do not fit into MP4. */
   readonly container?: 'mp4' | 'mkv';
 }
@@ -68,7 +70,7 @@ async function make(directory: string, file: string, extension: string, args: st
 }
 
 function recipe(options: BarcodeClipOptions): string[] {
-  const { seconds, fps = 25, gop = 50, bframes = 0, audio = 'aac', video = 'h264' } = options;
+  const { seconds, fps = 25, gop = 50, bframes = 0, audio = 'aac', video = 'h264', lag = 0 } = options;
   const boxes = ['drawbox=x=0:y=0:w=640:h=48:color=black:t=fill'];
   for (let bit = 0; bit < barcode.bits; bit++) {
     const x = barcode.left + barcode.cell * bit;
@@ -84,9 +86,11 @@ function recipe(options: BarcodeClipOptions): string[] {
     args.push('-f', 'lavfi', '-i', beep);
   }
   args.push('-vf', `${boxes.join(',')},format=yuv420p`);
-  args.push(...videoArgs(video, gop, bframes));
+  if (video === 'h264' || video === 'h265') args.push(...videoArgs(video, gop, bframes));
+  else args.push(...openArgs(video, gop, lag));
   if (audio === 'aac') args.push('-c:a', 'aac', '-b:a', '64k');
   if (audio === 'opus') args.push('-c:a', 'libopus', '-b:a', '48k');
+  if (audio === 'ac3') args.push('-c:a', 'ac3', '-b:a', '96k');
   if (audio === 'pcma') args.push('-c:a', 'pcm_alaw');
   args.push('-t', String(seconds));
   return args;
@@ -120,4 +124,16 @@ function videoArgs(video: 'h264' | 'h265', gop: number, bframes: number): string
     String(gop),
     ...rate,
   ];
+}
+
+function openArgs(video: 'av1' | 'vp9' | 'vp8', gop: number, lag: number): string[] {
+  const keyframes = ['-b:v', '800k', '-g', String(gop), '-keyint_min', String(gop)];
+  // libaom takes ten times as long for it.
+  if (video === 'av1' && lag > 0) {
+    return ['-c:v', 'libsvtav1', '-preset', '12', '-svtav1-params', `lookahead=${lag}`, ...keyframes];
+  }
+  const ahead = ['-lag-in-frames', String(lag), '-auto-alt-ref', lag > 0 ? '1' : '0', '-cpu-used', '8'];
+  if (video === 'av1') return ['-c:v', 'libaom-av1', '-usage', 'realtime', ...ahead, ...keyframes];
+  const name = video === 'vp9' ? 'libvpx-vp9' : 'libvpx';
+  return ['-c:v', name, '-deadline', lag > 0 ? 'good' : 'realtime', ...ahead, ...keyframes];
 }

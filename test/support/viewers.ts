@@ -141,6 +141,8 @@ export class MseViewer implements Viewer {
   readonly drops = { video: 0, audio: 0 };
   /** Types of the media that the server announced, one for each `stream` message. */
   readonly types: string[] = [];
+  /** Why tracks were left out, as the last `stream` message has it. */
+  unsupported: readonly string[] = [];
   bytes = 0;
   closed = false;
   reason = '';
@@ -188,8 +190,17 @@ export class MseViewer implements Viewer {
   }
 
   #text(text: string): void {
-    const message = JSON.parse(text) as { type: string; video: number; audio: number; mime: string };
-    if (message.type === 'stream') this.types.push(message.mime);
+    const message = JSON.parse(text) as {
+      readonly type: string;
+      readonly video: number;
+      readonly audio: number;
+      readonly mime: string;
+      readonly unsupported?: readonly { readonly reason: string }[];
+    };
+    if (message.type === 'stream') {
+      this.types.push(message.mime);
+      this.unsupported = (message.unsupported ?? []).map(({ reason }) => reason);
+    }
     if (message.type === 'drops') Object.assign(this.drops, { video: message.video, audio: message.audio });
   }
 }

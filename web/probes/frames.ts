@@ -34,7 +34,7 @@
       const { frames, arrived } = probe;
       const first = frames[0]?.pts ?? 0;
       const last = frames.at(-1)?.pts ?? 0;
-      const drawn = new Set(frames.map((frame) => frame.pts));
+      const drawn = new Map(frames.map((frame) => [frame.pts, frame.at]));
       const measured = frames.filter((frame) => frame.result !== undefined);
       const shown = new Set(measured.map((frame) => frame.pts));
       const due = arrived.filter(({ pts }) => pts >= first && pts <= last);
@@ -46,6 +46,10 @@
         wrong: measured.filter((frame) => frame.result !== frame.picture),
         results: due.length,
         missed: missing.filter(({ pts }) => drawn.has(pts)).length,
+        lateBy: missing.flatMap(({ pts, at }) => {
+          const seen = drawn.get(pts);
+          return seen === undefined ? [] : [Math.round(at - seen)];
+        }),
         unpresented: missing.filter(({ pts }) => !drawn.has(pts)).length,
         skipped: skippedFrames(frames),
       };

@@ -5,7 +5,7 @@ import { maskAddress } from '#util/mask-address.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { ClientSocket } from '../client-socket.ts';
 import type { ServerTrust } from '../socket.ts';
-import { isInner, parseTarget } from './target.ts';
+import { isInner, parseTarget, RTSP_CODES } from './target.ts';
 import { UdpTracks } from './udp-tracks.ts';
 
 export type RtspConnectionHandlers = Omit<RtspClientHandlers, 'send' | 'redirected' | 'udp' | 'sendDatagram'>;
@@ -94,6 +94,7 @@ export class RtspConnection {
       target,
       trust: this.#trust,
       url: maskAddress(url),
+      codes: RTSP_CODES,
       clock: this.#clock,
       connected: () => {
         if (from !== undefined && !isInner(from) && isInner(socket.remoteAddress)) {

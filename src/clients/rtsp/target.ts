@@ -5,6 +5,9 @@ import type { ServerTarget } from '../socket.ts';
 /** RFC 7826 section 22.14. */
 const DEFAULT_PORTS = { rtsp: 554, rtsps: 322 };
 
+/** How errors of connections to RTSP servers are called. */
+export const RTSP_CODES = { unreachable: 'RTSP_UNREACHABLE', certificate: 'RTSP_CERTIFICATE_REFUSED' };
+
 /**
  * Where an `rtsp://` or `rtsps://` address leads.
  * @throws NamedError RTSP_ADDRESS_INVALID

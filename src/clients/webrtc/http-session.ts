@@ -139,14 +139,13 @@ function connected(target: WebRtcTarget, trust: ServerTrust, signal: AbortSignal
     const socket = openSocket({
       target,
       trust,
-      url: target.shown,
       connected: () => {
         signal.removeEventListener('abort', aborted);
         done(socket);
       },
-      refused: (error) => {
+      refused: (why) => {
         socket.destroy();
-        fail(error);
+        fail(new NamedError('WEBRTC_CERTIFICATE_REFUSED', `${target.shown} ${why}`, 502));
       },
     });
     socket.on('error', fail);

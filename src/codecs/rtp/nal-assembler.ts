@@ -1,38 +1,31 @@
 import { splitAnnexB, trimZeros } from '../nal.ts';
 import { type CodedFrame, type DepacketizerInput, FRAME_LIMITS } from './contract.ts';
+import { FrameAssembler } from './frame-assembler.ts';
 import { FRAGMENT_END, FRAGMENT_START } from './nal-packing.ts';
 
 const START_CODE = Buffer.from([0, 0, 0, 1]);
 
-/**
- * Collects the NAL units and fragments of one access unit; what RFC 6184 and RFC 7798 have in common. An access unit
- * ends with the marker, or where the timestamp changes (cameras that never set the marker).
- */
+/** Collects the NAL units and fragments of one access unit; what RFC 6184 and RFC 7798 have in common. */
 export class NalAssembler {
-  dropped = 0;
-  readonly #isKeyframe: (nals: readonly Buffer[]) => boolean;
-  #nals: Buffer[] = [];
+  readonly #frame: FrameAssembler;
   #fragments: Buffer[] = [];
-  #bytes = 0;
-  #timestamp: number | undefined;
-  #damaged = false;
 
   constructor(isKeyframe: (nals: readonly Buffer[]) => boolean) {
-    this.#isKeyframe = isKeyframe;
+    this.#frame = new FrameAssembler(
+      (nals) => ({ payload: nals, keyframe: isKeyframe(nals) }),
+      () => {
+        if (this.#fragments.length > 0) this.#breakOff();
+      },
+    );
+  }
+
+  get dropped(): number {
+    return this.#frame.dropped;
   }
 
   /** Reads one packet by `parse`, which calls `nal` and `fragment`; returns the access units that are now complete. */
   push(packet: DepacketizerInput, parse: (payload: Buffer) => void): CodedFrame[] {
-    const frames: CodedFrame[] = [];
-    const changed = this.#timestamp !== undefined && this.#timestamp !== packet.timestamp;
-    // A gap may have held the end of the frame before, the beginning of this one, or both: neither can be trusted.
-    if (packet.lost) this.#damaged = true;
-    if (changed) this.#finish(frames);
-    if (packet.lost) this.#damaged = true;
-    this.#timestamp = packet.timestamp;
-    parse(packet.payload);
-    if (packet.marker) this.#finish(frames);
-    return frames;
+    return this.#frame.push(packet, parse);
   }
 
   /** A whole NAL unit. */
@@ -65,20 +58,20 @@ export class NalAssembler {
       this.damage();
       return;
     }
-    this.#bytes += piece.length;
-    if (this.#bytes > FRAME_LIMITS.bytes || this.#fragments.length > 2 * FRAME_LIMITS.nals) this.damage();
-    if (!this.#damaged) this.#fragments.push(piece);
+    this.#frame.reserve(piece.length);
+    if (this.#fragments.length > 2 * FRAME_LIMITS.nals) this.damage();
+    if (!this.#frame.isDamaged) this.#fragments.push(piece);
     if ((flags & FRAGMENT_END) !== 0) {
       const whole = Buffer.concat(this.#fragments);
       this.#fragments = [];
-      this.#bytes -= whole.length;
+      this.#frame.reserve(header.length - whole.length);
       this.#add(whole);
     }
   }
 
   /** Something of this access unit is missing or broken: it will be dropped. */
   damage(): void {
-    this.#damaged = true;
+    this.#frame.damage();
   }
 
   #breakOff(): void {
@@ -95,23 +88,6 @@ export class NalAssembler {
       for (const one of splitAnnexB(nal.subarray(code), FRAME_LIMITS.nals)) this.#add(one);
       return;
     }
-    if (nal.length === 0) return;
-    this.#bytes += nal.length;
-    if (this.#bytes > FRAME_LIMITS.bytes || this.#nals.length >= FRAME_LIMITS.nals) this.damage();
-    if (!this.#damaged) this.#nals.push(nal);
-  }
-
-  #finish(frames: CodedFrame[]): void {
-    if (this.#fragments.length > 0) this.damage();
-    const timestamp = this.#timestamp;
-    const nals = this.#nals;
-    if (this.#damaged) this.dropped++;
-    else if (nals.length > 0 && timestamp !== undefined)
-      frames.push({ timestamp, payload: nals, keyframe: this.#isKeyframe(nals) });
-    this.#nals = [];
-    this.#fragments = [];
-    this.#bytes = 0;
-    this.#damaged = false;
-    this.#timestamp = undefined;
+    if (nal.length > 0) this.#frame.add(nal);
   }
 }

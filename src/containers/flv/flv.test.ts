@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { h265Format } from '#codecs/h265.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { Track } from '#media/track.ts';
+import { ac3Track, av1Track, vp8Track, vp9Track } from '../../../test/support/coded-samples.ts';
 import { aacTrack, h264Track, opusTrack, picture, sound } from '../../../test/support/fmp4-units.ts';
 import { parseAudioTag, parseVideoTag } from './tags.ts';
 import { flvTag, sequenceHeader, unitBody, unsupportedInFlv } from './write.ts';
@@ -63,15 +64,46 @@ describe('bodies of FLV tags', () => {
       codec: 'opus',
       data: hex('fc'),
     });
+    // Nanoseconds of the timestamp, and something that is longer than 255 bytes.
+    expect(
+      parseAudioTag(
+        join(hex('97 02 0f4240 07 ff 0103'), Buffer.alloc(260), hex('01'), ascii('mp4a'), hex('21')),
+      ),
+    ).toEqual({ kind: 'frame', codec: 'aac', data: hex('21') });
   });
 
   it.each([
-    ['AV1', () => parseVideoTag(join(hex('90'), ascii('av01')))],
-    ['VP9', () => parseVideoTag(join(hex('91'), ascii('vp09')))],
+    ['av01', 'av1'],
+    ['vp09', 'vp9'],
+    ['vp08', 'vp8'],
+  ])('have no composition time where pictures are not reordered: %s', (fourCc, codec) => {
+    const frame = { kind: 'frame', codec, compositionTime: 0, data: hex('0a0b0c0d') };
+    expect(parseVideoTag(join(hex('91'), ascii(fourCc), hex('0a0b0c0d')))).toEqual(frame);
+    expect(parseVideoTag(join(hex('a3'), ascii(fourCc), hex('0a0b0c0d')))).toEqual(frame);
+    expect(parseVideoTag(join(hex('90'), ascii(fourCc), hex('81')))).toEqual({
+      kind: 'config',
+      codec,
+      data: hex('81'),
+    });
+  });
+
+  it('are read with AC-3 in them, whose channels may be described apart', () => {
+    expect(parseAudioTag(join(hex('91'), ascii('ac-3'), hex('0b77')))).toEqual({
+      kind: 'frame',
+      codec: 'ac3',
+      data: hex('0b77'),
+    });
+    expect(parseAudioTag(join(hex('94'), ascii('ac-3'), hex('0006')))).toBeUndefined();
+  });
+
+  it.each([
+    ['MPEG-TS', () => parseVideoTag(join(hex('95'), ascii('av01')))],
+    ['FLAC', () => parseAudioTag(join(hex('91'), ascii('fLaC')))],
+    ['E-AC-3', () => parseAudioTag(join(hex('91'), ascii('ec-3')))],
     ['Sorenson', () => parseVideoTag(hex('12 00'))],
-    ['AC-3', () => parseAudioTag(join(hex('91'), ascii('ac-3')))],
     ['Speex', () => parseAudioTag(hex('b2 00'))],
     ['multitrack', () => parseVideoTag(join(hex('96 00'), ascii('hvc1')))],
+    ['multitrack', () => parseAudioTag(join(hex('95 00'), ascii('mp4a')))],
   ])('are refused by name: %s', (name, parse) => {
     expect(parse).toThrow(expect.objectContaining({ code: 'CODEC_UNSUPPORTED' }));
     expect(parse).toThrow(new RegExp(name));
@@ -86,6 +118,28 @@ describe('bodies of FLV tags', () => {
       expect(tag!.data).toEqual(join(Buffer.from([0, 0, 0, slice.length]), slice));
       expect(parseVideoTag(Buffer.concat(sequenceHeader(track)!))).toMatchObject({ kind: 'config' });
     }
+    for (const track of [av1Track, vp9Track, vp8Track]) {
+      const unit: AccessUnit = {
+        track,
+        pts: 0,
+        dts: 0,
+        keyframe: true,
+        ntp: 0,
+        payload: [hex('aa'), hex('bb')],
+      };
+      const tag = parseVideoTag(Buffer.concat(unitBody(unit, 0)!));
+      expect(tag).toEqual({
+        kind: 'frame',
+        codec: track.format.codec,
+        compositionTime: 0,
+        data: hex('aabb'),
+      });
+      const header = Buffer.concat(sequenceHeader(track)!);
+      expect(parseVideoTag(header)).toMatchObject({ kind: 'config', codec: track.format.codec });
+    }
+    const sounded: AccessUnit = { ...sound(0, { track: ac3Track }), payload: [hex('0b77')] };
+    expect(parseAudioTag(Buffer.concat(unitBody(sounded, 0)!))).toMatchObject({ codec: 'ac3' });
+    expect(sequenceHeader(ac3Track)).toBeUndefined();
     for (const track of [aacTrack, opusTrack]) {
       const unit: AccessUnit = { track, pts: 0, dts: 0, keyframe: true, ntp: 0, payload: [hex('fc01')] };
       const tag = parseAudioTag(Buffer.concat(unitBody(unit, 0)!));

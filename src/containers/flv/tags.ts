@@ -5,8 +5,8 @@ import { NamedError } from '#util/named-error.ts';
  * Video File Format Specification 10.1", annex E.4, and of "Enhanced RTMP" versions 1 and 2.
  */
 
-export type FlvVideoCodec = 'h264' | 'h265';
-export type FlvAudioCodec = 'aac' | 'opus' | 'mp3' | 'pcma' | 'pcmu';
+export type FlvVideoCodec = 'h264' | 'h265' | 'av1' | 'vp8' | 'vp9';
+export type FlvAudioCodec = 'aac' | 'opus' | 'ac3' | 'mp3' | 'pcma' | 'pcmu';
 
 export type VideoTag =
   | { readonly kind: 'config'; readonly codec: FlvVideoCodec; readonly data: Buffer }
@@ -40,8 +40,24 @@ const LEGACY_AUDIO: Readonly<Record<number, string>> = {
   6: 'Nellymoser',
   11: 'Speex',
 };
-const VIDEO_FOURCC: Readonly<Record<string, FlvVideoCodec>> = { avc1: 'h264', hvc1: 'h265' };
-const AUDIO_FOURCC: Readonly<Record<string, FlvAudioCodec>> = { mp4a: 'aac', Opus: 'opus', '.mp3': 'mp3' };
+const VIDEO_FOURCC: Readonly<Record<string, FlvVideoCodec>> = {
+  avc1: 'h264',
+  hvc1: 'h265',
+  av01: 'av1',
+  vp08: 'vp8',
+  vp09: 'vp9',
+};
+const AUDIO_FOURCC: Readonly<Record<string, FlvAudioCodec>> = {
+  mp4a: 'aac',
+  Opus: 'opus',
+  'ac-3': 'ac3',
+  '.mp3': 'mp3',
+};
+const VIDEO_WAY = 'H.264, H.265, AV1, VP9 or VP8';
+const AUDIO_WAY = 'AAC, Opus, AC-3, MP3 or G.711';
+
+/** The FourCCs of Enhanced RTMP that are understood, as `connect` lists them. */
+export const FOURCCS: readonly string[] = [...Object.keys(VIDEO_FOURCC), ...Object.keys(AUDIO_FOURCC)];
 
 /**
  * The tag's content; undefined for what carries no media (ends of sequences, seek commands, colour metadata).
@@ -55,7 +71,7 @@ export function parseVideoTag(body: Buffer): VideoTag | undefined {
   const id = first & 15;
   // 12 is what Chinese encoders sent for H.265 before there was a FourCC for it.
   const codec = id === 7 ? 'h264' : id === 12 ? 'h265' : undefined;
-  if (!codec) throw unsupported(LEGACY_VIDEO[id] ?? `video codec ${id} of FLV`, 'H.264 or H.265');
+  if (!codec) throw unsupported(LEGACY_VIDEO[id] ?? `video codec ${id} of FLV`, VIDEO_WAY);
   if (body.length < 5) return undefined;
   const data = body.subarray(5);
   if (body[1] === 0) return { kind: 'config', codec, data };
@@ -69,10 +85,13 @@ function parseEnhancedVideo(body: Buffer): VideoTag | undefined {
   if (at + 4 > body.length || (frameType === 5 && type !== 4)) return undefined;
   const fourCc = body.toString('latin1', at, at + 4);
   const codec = VIDEO_FOURCC[fourCc];
-  if (!codec) throw unsupported(nameOf(fourCc), 'H.264 or H.265');
+  if (!codec) throw unsupported(nameOf(fourCc), VIDEO_WAY);
+  if (type === 5) throw unsupported('AV1 in the form of MPEG-TS', 'AV1 with a plain sequence start');
   const data = body.subarray(at + 4);
   if (type === 0) return { kind: 'config', codec, data };
-  if (type === 3) return { kind: 'frame', codec, compositionTime: 0, data };
+  // Only codecs that reorder pictures have a composition time.
+  const isReordered = codec === 'h264' || codec === 'h265';
+  if (type === 3 || (type === 1 && !isReordered)) return { kind: 'frame', codec, compositionTime: 0, data };
   if (type !== 1 || data.length < 3) return undefined;
   return { kind: 'frame', codec, compositionTime: data.readIntBE(0, 3), data: data.subarray(3) };
 }
@@ -93,7 +112,7 @@ export function parseAudioTag(body: Buffer): AudioTag | undefined {
   const codec =
     format === 2 || format === 14 ? 'mp3' : format === 7 ? 'pcma' : format === 8 ? 'pcmu' : undefined;
   if (codec) return { kind: 'frame', codec, data: body.subarray(1) };
-  throw unsupported(LEGACY_AUDIO[format] ?? `audio codec ${format} of FLV`, 'AAC, Opus, MP3 or G.711');
+  throw unsupported(LEGACY_AUDIO[format] ?? `audio codec ${format} of FLV`, AUDIO_WAY);
 }
 
 function parseEnhancedAudio(body: Buffer): AudioTag | undefined {
@@ -102,7 +121,7 @@ function parseEnhancedAudio(body: Buffer): AudioTag | undefined {
   if (at + 4 > body.length) return undefined;
   const fourCc = body.toString('latin1', at, at + 4);
   const codec = AUDIO_FOURCC[fourCc];
-  if (!codec) throw unsupported(nameOf(fourCc), 'AAC, Opus, MP3 or G.711');
+  if (!codec) throw unsupported(nameOf(fourCc), AUDIO_WAY);
   const data = body.subarray(at + 4);
   if (type === 0) return { kind: 'config', codec, data };
   return type === 1 ? { kind: 'frame', codec, data } : undefined;
@@ -125,9 +144,7 @@ function skipModifiers(body: Buffer, packetType: number): { type: number; at: nu
 }
 
 function nameOf(fourCc: string): string {
-  const name = { av01: 'AV1', vp08: 'VP8', vp09: 'VP9', 'ac-3': 'AC-3', 'ec-3': 'E-AC-3', fLaC: 'FLAC' }[
-    fourCc
-  ];
+  const name = { 'ec-3': 'E-AC-3', fLaC: 'FLAC' }[fourCc];
   return name ?? `the codec "${fourCc.replace(/[^\x20-\x7e]/g, '?')}"`;
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { AudioTrack } from '#media/track.ts';
+import { ac3Track } from '../../../test/support/coded-samples.ts';
 import { aacTrack, opusTrack } from '../../../test/support/fmp4-units.ts';
 import { AudioLane } from './audio-lane.ts';
 
@@ -24,6 +25,17 @@ describe('audio frames', () => {
     const { runs, write } = lane();
     for (const time of [1000, 2100, 2990, 4080, 5096]) write(time);
     expect(runs.map(({ base }) => base)).toEqual([1000, 2024, 3048, 4072, 5096]);
+  });
+
+  test('of AC-3 last 1,536 samples, and what is missing of them stays a gap', () => {
+    const { runs, write } = lane(ac3Track);
+    for (const time of [0, 1540, 3070, 10_000]) write(time);
+    expect(runs.map(({ base, end }) => [base, end])).toEqual([
+      [0, 1536],
+      [1536, 3072],
+      [3072, 4608],
+      [10_000, 11_536],
+    ]);
   });
 
   test('of a clock that runs slow are moved on to where they belong, before it can be heard', () => {

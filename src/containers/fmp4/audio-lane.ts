@@ -1,8 +1,9 @@
 import { aacFrameDuration } from '#codecs/aac.ts';
+import { AC3_FRAME_SAMPLES } from '#codecs/ac3.ts';
 import { opusPacketDuration } from '#codecs/opus.ts';
+import { silentFrame } from '#codecs/silence.ts';
 import type { AudioTrack } from '#media/track.ts';
 import type { Sample } from './media-fragment.ts';
-import { silentFrame } from './silence.ts';
 
 /** Distance from its place, in seconds, at which a frame counts as exactly there. */
 const EXACT_SECONDS = 0.005;
@@ -30,8 +31,8 @@ export type EmitRun = (baseTime: number, samples: readonly Sample[]) => void;
 export class AudioLane {
   readonly #rate: number;
   readonly #limit: number;
-  /** Ticks of one frame of AAC; 0 for Opus, whose packets say it themselves. */
-  readonly #aacDuration: number;
+  /** Ticks of one frame; 0 for Opus, whose packets say it themselves. */
+  readonly #frameDuration: number;
   readonly #silence: { payload: readonly Buffer[]; duration: number } | undefined;
   readonly #emit: EmitRun;
   #samples: Sample[] = [];
@@ -52,9 +53,9 @@ export class AudioLane {
   constructor(track: AudioTrack, groupMs: number, emit: EmitRun, end?: number) {
     this.#rate = track.clockRate;
     this.#limit = (groupMs / 1000) * track.clockRate;
-    this.#aacDuration = track.format.codec === 'aac' ? aacFrameDuration(track.format, track.clockRate) : 0;
+    this.#frameDuration = frameDuration(track);
     const silent = silentFrame(track.format);
-    this.#silence = silent && { payload: [silent], duration: this.#aacDuration || SILENT_OPUS };
+    this.#silence = silent && { payload: [silent], duration: this.#frameDuration || SILENT_OPUS };
     this.#emit = emit;
     this.#end = end;
   }
@@ -66,7 +67,7 @@ export class AudioLane {
 
   /** Takes one frame whose place is `time`, in ticks of the track. */
   write(payload: readonly Buffer[], time: number): void {
-    const duration = this.#aacDuration || opusPacketDuration(payload[0] ?? NOTHING);
+    const duration = this.#frameDuration || opusPacketDuration(payload[0] ?? NOTHING);
     if (time < 0 || duration === 0) return;
     this.#heard = this.#picture;
     this.#missing = false;
@@ -122,4 +123,9 @@ export class AudioLane {
     this.#samples.push({ payload, size, duration, sync: true, compositionOffset: 0 });
     this.#end = start + duration;
   }
+}
+
+function frameDuration({ format, clockRate }: AudioTrack): number {
+  if (format.codec === 'ac3') return AC3_FRAME_SAMPLES;
+  return format.codec === 'aac' ? aacFrameDuration(format, clockRate) : 0;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { h264Format } from '#codecs/h264.ts';
+import { ac3Track, av1Keyframe, av1Track, vp8Track, vp9Track } from '../../../test/support/coded-samples.ts';
 import { boxAt, boxes, readInit } from '../../../test/support/fmp4-reader.ts';
 import { aacTrack, h264Track, opusTrack, pps, sps } from '../../../test/support/fmp4-units.ts';
 import { initSegment } from './init-segment.ts';
@@ -71,9 +72,25 @@ describe('an initialisation segment', () => {
     expect(audio?.configuration.length).toBe(11);
   });
 
+  test('describes AV1 by av1C with its sequence header, VP9 by vpcC, AC-3 by dac3', () => {
+    const [av1, ac3] = readInit(initSegment([av1Track, ac3Track]));
+    expect([av1?.entry, ac3?.entry]).toEqual(['av01', 'ac-3']);
+    expect(av1?.configuration.subarray(0, 4).toString('hex')).toBe('81000c00');
+    expect(av1?.configuration.subarray(4)).toEqual(av1Keyframe[0]);
+    // 48 kHz, bsid 8, stereo, 32 kbit/s.
+    expect(ac3?.configuration.toString('hex')).toBe('101000');
+    const [vp9] = readInit(initSegment([vp9Track]));
+    expect(vp9?.entry).toBe('vp09');
+    expect(vp9?.configuration.toString('hex')).toBe('01000000' + '000a82' + '020202' + '0000');
+  });
+
+  test('cannot be made for VP8, and says where it can be watched', () => {
+    expect(() => initSegment([vp8Track])).toThrow(/VP8.*WebRTC/);
+  });
+
   test('cannot be made for a codec that fMP4 does not carry, and says what to send', () => {
     const mjpeg = { ...h264Track, format: { ...h264Track.format, codec: 'mjpeg' as const } };
-    expect(() => initSegment([mjpeg as typeof h264Track])).toThrow(/MJPEG.*H\.264 or H\.265/);
+    expect(() => initSegment([mjpeg as typeof h264Track])).toThrow(/MJPEG.*H\.264/);
   });
 
   test('cannot be made before the parameter sets were seen', () => {

@@ -1,6 +1,6 @@
 /** One access unit inside a fragment. Times are ticks of the fragment track's timescale. */
 export interface Sample {
-  /** Video: NAL units without start codes. Audio: the frame. */
+  /** As in an access unit: NAL units without start codes, units of AV1, a frame. */
   readonly payload: readonly Buffer[];
   /** Bytes in the file: the payload, with four more for each NAL unit where `lengthPrefixed`. */
   readonly size: number;
@@ -9,6 +9,11 @@ export interface Sample {
   readonly sync: boolean;
   /** `pts - dts`; may be negative. */
   readonly compositionOffset: number;
+}
+
+/** Bytes of a sample in the file. */
+export function sampleSize(payload: readonly Buffer[], lengthPrefixed: boolean): number {
+  return payload.reduce((sum, part) => sum + part.length + (lengthPrefixed ? 4 : 0), 0);
 }
 
 /** Consecutive samples of one track. */

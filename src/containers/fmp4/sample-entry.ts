@@ -1,6 +1,8 @@
+import { av1Configuration } from '#codecs/av1.ts';
 import { avcConfiguration, pixelAspect } from '#codecs/h264.ts';
 import { hevcConfiguration } from '#codecs/h265.ts';
 import { opusConfiguration } from '#codecs/opus.ts';
+import { vpConfiguration } from '#codecs/vp9.ts';
 import type { AudioFormat, Track, VideoFormat } from '#media/track.ts';
 import { NamedError } from '#util/named-error.ts';
 import { box, fullBox, u8, u16, u32, zeros } from './boxes.ts';
@@ -8,9 +10,12 @@ import { box, fullBox, u8, u16, u32, zeros } from './boxes.ts';
 /** Why a format cannot be put into fMP4; undefined where it can. Known without the parameter sets. */
 export function unsupportedReason(track: Track): string | undefined {
   const { codec, kind } = track.format;
-  if (['h264', 'h265', 'aac', 'opus'].includes(codec)) return undefined;
+  if (['h264', 'h265', 'av1', 'vp9', 'aac', 'opus', 'ac3'].includes(codec)) return undefined;
   if (kind === 'data') return `The data track "${codec}" does not travel in fMP4.`;
-  const way = kind === 'video' ? 'H.264 or H.265' : 'AAC or Opus';
+  if (codec === 'vp8') {
+    return 'No browser plays VP8 in fMP4. Watch it over WebRTC, or let the publisher send VP9, AV1, H.264 or H.265.';
+  }
+  const way = kind === 'video' ? 'H.264, H.265, AV1 or VP9' : 'AAC, Opus or AC-3';
   return `Sluice does not put ${codec.toUpperCase()} into fMP4. Let the publisher send ${way}.`;
 }
 
@@ -19,12 +24,13 @@ export function isDescribable(track: Track): boolean {
   const { format } = track;
   if (unsupportedReason(track) !== undefined) return false;
   if (format.kind === 'video') return format.codecString !== '' && format.width > 0 && format.height > 0;
-  return format.kind === 'audio' && (format.codec !== 'aac' || format.config.length > 0);
+  const needsConfig = format.codec === 'aac' || format.codec === 'ac3';
+  return format.kind === 'audio' && (!needsConfig || format.config.length > 0);
 }
 
 /**
  * The sample entry of a track, with the configuration of its decoder: `avc1` and `hvc1` (parameter sets here and not
- * in the samples, ISO/IEC 14496-15), `mp4a` (ISO/IEC 14496-14), `Opus`.
+ * in the samples, ISO/IEC 14496-15), `av01`, `vp09`, `mp4a` (ISO/IEC 14496-14), `Opus`, `ac-3` (ETSI TS 102 366 annex F).
  * @throws NamedError TRACK_NOT_WRITABLE
  */
 export function sampleEntry(track: Track): Buffer {
@@ -36,15 +42,31 @@ export function sampleEntry(track: Track): Buffer {
       415,
     );
   }
-  if (format.kind === 'video') {
-    return format.codec === 'h264'
-      ? visualEntry('avc1', format, box('avcC', avcConfiguration(format)))
-      : visualEntry('hvc1', format, box('hvcC', hevcConfiguration(format)));
+  return format.kind === 'video' ? videoSampleEntry(format) : audioSampleEntry(format as AudioFormat);
+}
+
+function videoSampleEntry(format: VideoFormat): Buffer {
+  switch (format.codec) {
+    case 'h264':
+      return visualEntry('avc1', format, box('avcC', avcConfiguration(format)));
+    case 'h265':
+      return visualEntry('hvc1', format, box('hvcC', hevcConfiguration(format)));
+    case 'av1':
+      return visualEntry('av01', format, box('av1C', av1Configuration(format)));
+    default:
+      return visualEntry('vp09', format, fullBox('vpcC', 1, 0, vpConfiguration(format)));
   }
-  const audio = format as AudioFormat;
-  return audio.codec === 'aac'
-    ? audioEntry('mp4a', audio, audio.sampleRate, elementaryStreamDescriptor(audio.config))
-    : audioEntry('Opus', audio, 48_000, box('dOps', opusConfiguration(audio)));
+}
+
+function audioSampleEntry(format: AudioFormat): Buffer {
+  switch (format.codec) {
+    case 'aac':
+      return audioEntry('mp4a', format, format.sampleRate, elementaryStreamDescriptor(format.config));
+    case 'ac3':
+      return audioEntry('ac-3', format, format.sampleRate, box('dac3', format.config));
+    default:
+      return audioEntry('Opus', format, 48_000, box('dOps', opusConfiguration(format)));
+  }
 }
 
 /** VisualSampleEntry, ISO/IEC 14496-12 §12.1.3. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { Track } from '#media/track.ts';
+import { av1Keyframe, av1Track } from '../../../test/support/coded-samples.ts';
 import { readInit, readSamples } from '../../../test/support/fmp4-reader.ts';
 import { aacTrack, h264Track, ntpOfZero, picture, sound } from '../../../test/support/fmp4-units.ts';
 import { type Part, type SegmentLimits, SegmentWriter } from './segment-writer.ts';
@@ -62,6 +63,20 @@ describe('segments', () => {
     expect(segments[1]!.ntp).toBe(ntpOfZero + 1000);
     expect(segments.map(({ discontinuity }) => discontinuity)).toEqual([false, false, false]);
     expect(readInit(segments[0]!.init).map(({ entry }) => entry)).toEqual(['avc1', 'mp4a']);
+  });
+
+  test('have pictures of AV1 as they are, and go on with a codec of NAL units in the next one', () => {
+    const { writer, segments } = writing([av1Track]);
+    const payload = av1Keyframe;
+    writer.write({ ...picture(0, { track: av1Track, keyframe: true }), payload });
+    writer.write(picture(3600, { track: { ...h264Track, id: av1Track.id }, keyframe: true }));
+    writer.interrupt();
+    const datas = segments.map(({ parts }) =>
+      parts.flatMap(({ bytes }) => readSamples(bytes)).map(({ data }) => data),
+    );
+    expect(datas[0]).toEqual([Buffer.concat(payload)]);
+    expect(datas[1]![0]!.readUInt32BE(0)).toBe(100);
+    expect(segments.map(({ init }) => readInit(init)[0]?.entry)).toEqual(['av01', 'avc1']);
   });
 
   test.each([

@@ -4,9 +4,9 @@ import { rescale } from '#media/timestamps.ts';
 import { isAudio, isVideo, type Track, type VideoTrack } from '#media/track.ts';
 import { AudioLane } from './audio-lane.ts';
 import { initSegment } from './init-segment.ts';
-import { mediaFragment, type Sample, type TrackRun } from './media-fragment.ts';
+import { mediaFragment, type Sample, sampleSize, type TrackRun } from './media-fragment.ts';
 import { isDescribable } from './sample-entry.ts';
-import { isSampleData, LONGEST_REORDERING, sameFormat } from './track-format.ts';
+import { isLengthPrefixed, isSampleData, LONGEST_REORDERING, sameFormat } from './track-format.ts';
 
 /** A keyframe so many seconds after the picture before it, and three times later than usual, begins a new timeline. */
 const GAP_SECONDS = 2;
@@ -163,7 +163,7 @@ export class SegmentWriter {
     if (this.#pending) this.#follow(this.#pending, time, unit.keyframe);
     if (!this.#open && !(unit.keyframe && this.#begin(unit))) return;
     this.#waitsForKeyframe = false;
-    const size = payload.reduce((sum, nal) => sum + 4 + nal.length, 0);
+    const size = sampleSize(payload, isLengthPrefixed(unit.track));
     const sample = { payload, size, sync: unit.keyframe, compositionOffset: place.pts - time };
     this.#pending = { time, sample };
     if (this.#pictures === undefined) this.#independent = unit.keyframe;
@@ -200,8 +200,9 @@ export class SegmentWriter {
     const whole = { ...sample, duration };
     if (this.#pictures) (this.#pictures.samples as Sample[]).push(whole);
     else {
-      const { trackId } = this.#video!;
-      this.#pictures = { trackId, baseTime: time, lengthPrefixed: true, samples: [whole] };
+      const { trackId, described } = this.#video!;
+      const lengthPrefixed = isLengthPrefixed(described!);
+      this.#pictures = { trackId, baseTime: time, lengthPrefixed, samples: [whole] };
     }
     this.#partTicks += duration;
   }

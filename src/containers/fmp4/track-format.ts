@@ -9,7 +9,12 @@ export const LONGEST_REORDERING = 2 ** 30;
 /** An initialisation segment for one would be the same for the other. */
 export function sameFormat(a: Track, b: Track): boolean {
   if (a.clockRate !== b.clockRate || a.format.codec !== b.format.codec) return false;
-  if (isVideo(a) && isVideo(b)) return sameNals(a.format.parameterSets, b.format.parameterSets);
+  if (isVideo(a) && isVideo(b)) {
+    const { codecString, width, height, parameterSets } = a.format;
+    // VP9 has no parameter sets: what it is stands in its name and its size.
+    const looksAlike = codecString === b.format.codecString && width === b.format.width;
+    return looksAlike && height === b.format.height && sameNals(parameterSets, b.format.parameterSets);
+  }
   if (!isAudio(a) || !isAudio(b)) return false;
   const { sampleRate, channels, config } = a.format;
   return (
@@ -17,8 +22,14 @@ export function sameFormat(a: Track, b: Track): boolean {
   );
 }
 
-/** Leaves parameter sets, which the sample entry has, and access unit delimiters out of samples. */
+/** True where samples are NAL units, each behind its length; the other codecs say themselves where their parts end. */
+export function isLengthPrefixed(track: Track): boolean {
+  return track.format.codec === 'h264' || track.format.codec === 'h265';
+}
+
+/** Leaves parameter sets, which the sample entry has, and access unit delimiters out of samples of NAL units. */
 export function isSampleData(track: VideoTrack): (nal: Buffer) => boolean {
+  if (!isLengthPrefixed(track)) return () => true;
   if (track.format.codec === 'h264') {
     return (nal) => {
       const type = h264NalType(nal);

@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { aacFormat, buildAacConfig } from '#codecs/aac.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
-import type { Track } from '#media/track.ts';
+import type { Track, VideoTrack } from '#media/track.ts';
+import {
+  av1Inter,
+  av1Keyframe,
+  av1Track,
+  vp9Inter,
+  vp9Keyframe,
+  vp9Track,
+} from '../../../test/support/coded-samples.ts';
 import { boxes, nalUnits, readInit, readSamples } from '../../../test/support/fmp4-reader.ts';
 import {
   aacTrack,
@@ -51,6 +59,33 @@ describe('a writer of fragmented MP4', () => {
     expect(samples.map(({ pts }) => pts)).toEqual(units.map(({ pts }) => pts));
     expect(samples.map(({ dts }) => dts)).toEqual(units.map(({ dts }) => dts));
     expect(samples.map(({ duration }) => duration)).toEqual([3600, 3600, 3600]);
+  });
+
+  test.each([
+    ['AV1', av1Track, av1Keyframe, av1Inter],
+    ['VP9', vp9Track, [vp9Keyframe], [vp9Inter]],
+  ] as const)(
+    'writes the parts of %s as they are, which say themselves where they end',
+    (_, track, key, inter) => {
+      const keyframe = { ...picture(0, { track, keyframe: true }), payload: key };
+      const samples = samplesOf(
+        write([track], [keyframe, { ...picture(3600, { track }), payload: inter }]),
+        'video',
+      );
+      expect(samples.map(({ data }) => data)).toEqual([Buffer.concat(key), Buffer.concat(inter)]);
+    },
+  );
+
+  test('describes VP9 anew when its size changes, and not when another publisher sends the same', () => {
+    const format = vp9Track.format as VideoTrack['format'];
+    const other = { ...vp9Track, format: { ...format } } as Track;
+    const larger = { ...vp9Track, format: { ...format, width: 128 } } as Track;
+    const keyframe = (pts: number, track: Track) => ({
+      ...picture(pts, { track, keyframe: true }),
+      payload: [vp9Keyframe],
+    });
+    const chunks = write([vp9Track], [keyframe(0, vp9Track), keyframe(3600, other), keyframe(7200, larger)]);
+    expect(kinds(chunks)).toBe('config video video config video');
   });
 
   test('leaves parameter sets and access unit delimiters out of the samples', () => {

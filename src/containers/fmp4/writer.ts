@@ -5,9 +5,9 @@ import { rescale } from '#media/timestamps.ts';
 import { isAudio, isVideo, type Track, type VideoTrack } from '#media/track.ts';
 import { AudioLane, type EmitRun } from './audio-lane.ts';
 import { initSegment } from './init-segment.ts';
-import { type Envelope, mediaFragment, noEnvelope, type TrackRun } from './media-fragment.ts';
+import { type Envelope, mediaFragment, noEnvelope, sampleSize, type TrackRun } from './media-fragment.ts';
 import { isDescribable } from './sample-entry.ts';
-import { isSampleData, LONGEST_REORDERING, sameFormat } from './track-format.ts';
+import { isLengthPrefixed, isSampleData, LONGEST_REORDERING, sameFormat } from './track-format.ts';
 import { VideoTiming } from './video-timing.ts';
 
 /** What the writer gives out: an initialisation segment (`config`) or one fragment. */
@@ -107,14 +107,15 @@ export class Fmp4Writer {
     const payload = unit.payload.filter(isSampleData(lane.track as VideoTrack));
     if (payload.length === 0) return;
     const { time, duration } = lane.video.next(place.dts);
+    const lengthPrefixed = isLengthPrefixed(lane.track);
     const sample = {
       payload,
-      size: payload.reduce((sum, nal) => sum + 4 + nal.length, 0),
+      size: sampleSize(payload, lengthPrefixed),
       duration,
       sync: unit.keyframe,
       compositionOffset: place.pts - time,
     };
-    const run = { trackId: lane.trackId, baseTime: time, lengthPrefixed: true, samples: [sample] };
+    const run = { trackId: lane.trackId, baseTime: time, lengthPrefixed, samples: [sample] };
     this.#writeRun(run, unit.track.id, 'video', unit.keyframe);
     for (const { audio, track } of this.#lanes.values()) {
       audio?.keepUp(rescale(place.pts, unit.track.clockRate, track.clockRate));

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { pcmaFormat } from '#codecs/g711.ts';
 import type { Track } from '#media/track.ts';
+import { ac3Track, av1Track, vp8Track, vp9Track } from '../../../test/support/coded-samples.ts';
 import { aacTrack, h264Track, opusTrack } from '../../../test/support/fmp4-units.ts';
-import { selectTracks } from './tracks.ts';
+import { selectTracks, unplayableInPages } from './tracks.ts';
 
 const g711: Track = { id: 5, clockRate: 8000, format: pcmaFormat() };
 const mjpeg = { ...h264Track, id: 6, format: { ...h264Track.format, codec: 'mjpeg' } } as Track;
@@ -23,7 +24,20 @@ describe('what a page gets of a stream', () => {
     const { tracks, unsupported } = selectTracks([mjpeg, aacTrack]);
     expect(tracks).toEqual([aacTrack]);
     expect(unsupported).toMatchObject([{ kind: 'video', codec: 'mjpeg' }]);
-    expect(unsupported[0]?.reason).toMatch(/MJPEG.*H\.264 or H\.265/);
+    expect(unsupported[0]?.reason).toMatch(/MJPEG.*H\.264/);
+  });
+
+  test('leaves out VP8, and says where it can be had', () => {
+    const { tracks, unsupported } = selectTracks([vp8Track, opusTrack]);
+    expect(tracks).toEqual([opusTrack]);
+    expect(unsupported[0]?.reason).toMatch(/VP8.*WebRTC/);
+  });
+
+  test('has AC-3 beside AV1 and VP9, but for whom refuses it', () => {
+    expect(selectTracks([vp9Track, ac3Track]).tracks).toEqual([vp9Track, ac3Track]);
+    const page = selectTracks([av1Track, ac3Track], unplayableInPages);
+    expect(page.tracks).toEqual([av1Track]);
+    expect(page.unsupported[0]?.reason).toMatch(/AC-3.*HLS/);
   });
 
   test('leaves out AAC that never said how it is coded, because the picture would wait for it for ever', () => {

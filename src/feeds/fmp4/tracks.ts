@@ -17,14 +17,18 @@ export interface Selection {
   readonly unsupported: readonly UnsupportedTrack[];
 }
 
-export function selectTracks(tracks: readonly Track[]): Selection {
+/** @param refuse why a track that fMP4 carries is left out all the same; undefined for one that is not */
+export function selectTracks(
+  tracks: readonly Track[],
+  refuse: (track: Track) => string | undefined = () => undefined,
+): Selection {
   const direct: Track[] = [];
   const unsupported: UnsupportedTrack[] = [];
   let convert: Track | undefined;
   for (const track of [tracks.find(isVideo), tracks.find(isAudio)]) {
     if (!track) continue;
     const { codec } = track.format;
-    const reason = codec === 'pcma' || codec === 'pcmu' ? undefined : reasonAgainst(track);
+    const reason = codec === 'pcma' || codec === 'pcmu' ? undefined : (reasonAgainst(track) ?? refuse(track));
     if (reason) unsupported.push(unsupportedTrack(track, reason));
     else if (codec === 'pcma' || codec === 'pcmu') convert = track;
     else direct.push(track);
@@ -41,4 +45,13 @@ function reasonAgainst(track: Track): string | undefined {
     return 'The publisher has not said how its AAC is coded (no AudioSpecificConfig in its description).';
   }
   return unsupportedReason(track);
+}
+
+/**
+ * Why a track is not for pages, though fMP4 carries it: most browsers have no decoder for AC-3, and one track that it
+ * cannot play keeps a page from playing the other.
+ */
+export function unplayableInPages(track: Track): string | undefined {
+  if (track.format.codec !== 'ac3') return undefined;
+  return 'Most browsers do not play AC-3. Listen over HLS, RTSP or FLV, or let the publisher send AAC or Opus.';
 }

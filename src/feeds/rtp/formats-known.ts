@@ -6,12 +6,10 @@ import { canBeSent } from './open-feed.ts';
 /** How long the parameter sets of a publisher that sends them in the stream only are waited for. */
 const FORMAT_WAIT_MS = 5000;
 
-/** Resolves when all pictures' parameter sets are known, when time is up, and when the stream has ended. */
+/** Resolves when it is known how all pictures are coded, when time is up, and when the stream has ended. */
 export function formatsKnown(stream: Stream, clock: Clock): Promise<void> {
   const known = () =>
-    stream.tracks.every(
-      (track) => !isVideo(track) || !canBeSent(track) || track.format.parameterSets.length > 0,
-    );
+    stream.tracks.every((track) => !isVideo(track) || !canBeSent(track) || track.format.codecString !== '');
   if (known()) return Promise.resolve();
   return new Promise((resolve) => {
     const finish = () => {

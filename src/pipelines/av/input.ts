@@ -1,11 +1,15 @@
 import {
   AV_CODEC_ID_AAC,
+  AV_CODEC_ID_AC3,
+  AV_CODEC_ID_AV1,
   AV_CODEC_ID_H264,
   AV_CODEC_ID_HEVC,
   AV_CODEC_ID_MP3,
   AV_CODEC_ID_OPUS,
   AV_CODEC_ID_PCM_ALAW,
   AV_CODEC_ID_PCM_MULAW,
+  AV_CODEC_ID_VP8,
+  AV_CODEC_ID_VP9,
   AV_DISPOSITION_ATTACHED_PIC,
   AV_NOPTS_VALUE,
   AV_PKT_FLAG_DISCARD,
@@ -19,6 +23,7 @@ import { Codec, FormatContext, Packet, type Stream } from 'node-av/lib';
 import type { AudioCodec, VideoCodec } from '#media/track.ts';
 import type { Rational } from '../rational.ts';
 import { AvError, check, isAgain, isEnd, withOptions } from './library.ts';
+import { PictureInput } from './picture-input.ts';
 
 /** What an input says about one of its streams. */
 export interface InputStream {
@@ -28,7 +33,7 @@ export interface InputStream {
   readonly codec: VideoCodec | AudioCodec | undefined;
   /** FFmpeg's name of the codec, e.g. `h264`, `vorbis`. */
   readonly codecName: string;
-  /** avcC, hvcC, AudioSpecificConfig, or annex B, as the container has it. */
+  /** avcC, hvcC, av1C, vpcC, AudioSpecificConfig, or annex B, as the container has it. */
   readonly extradata: Buffer | undefined;
   /** Seconds per tick of the packets. */
   readonly timeBase: Rational;
@@ -58,8 +63,12 @@ export interface InputPacket {
 const CODECS = new Map<number, VideoCodec | AudioCodec>([
   [AV_CODEC_ID_H264, 'h264'],
   [AV_CODEC_ID_HEVC, 'h265'],
+  [AV_CODEC_ID_AV1, 'av1'],
+  [AV_CODEC_ID_VP9, 'vp9'],
+  [AV_CODEC_ID_VP8, 'vp8'],
   [AV_CODEC_ID_AAC, 'aac'],
   [AV_CODEC_ID_OPUS, 'opus'],
+  [AV_CODEC_ID_AC3, 'ac3'],
   [AV_CODEC_ID_MP3, 'mp3'],
   [AV_CODEC_ID_PCM_ALAW, 'pcma'],
   [AV_CODEC_ID_PCM_MULAW, 'pcmu'],
@@ -167,6 +176,15 @@ export class Input implements AsyncDisposable {
     } else {
       check(result, 'going back to the beginning');
     }
+  }
+
+  /** The decoded pictures of a stream, which take the input over: it is closed with them. */
+  async pictures(index: number): Promise<PictureInput> {
+    const pictures = await PictureInput.of(this.#context, index, () =>
+      this.#signal?.removeEventListener('abort', this.#abort),
+    );
+    this.#closed = true;
+    return pictures;
   }
 
   /** Frees the input. The owner must have awaited its last call. Idempotent. */

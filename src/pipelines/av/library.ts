@@ -1,4 +1,11 @@
-import { AV_LOG_ERROR, AVERROR_EAGAIN, AVERROR_EOF } from 'node-av/constants';
+import {
+  AV_LOG_ERROR,
+  AVERROR_EAGAIN,
+  AVERROR_EOF,
+  AVERROR_HTTP_FORBIDDEN,
+  AVERROR_HTTP_NOT_FOUND,
+  AVERROR_HTTP_UNAUTHORIZED,
+} from 'node-av/constants';
 import { Dictionary, FFmpegError, Log } from 'node-av/lib';
 
 /**
@@ -17,6 +24,13 @@ export class AvError extends Error {
     this.code = code;
   }
 }
+
+/** Codes of {@link AvError}: what a web server answered. */
+export const HTTP_ERRORS = {
+  unauthorized: AVERROR_HTTP_UNAUTHORIZED,
+  forbidden: AVERROR_HTTP_FORBIDDEN,
+  notFound: AVERROR_HTTP_NOT_FOUND,
+} as const;
 
 /** Throws an {@link AvError} when an FFmpeg call returned an error; gives the result back otherwise. */
 export function check(result: number, doing: string): number {

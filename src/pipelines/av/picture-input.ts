@@ -1,4 +1,11 @@
-import { AV_PIX_FMT_YUV420P, AVCOL_RANGE_MPEG, AVMEDIA_TYPE_VIDEO } from 'node-av/constants';
+import {
+  AV_PIX_FMT_YUV420P,
+  AVCOL_RANGE_MPEG,
+  AVERROR_DECODER_NOT_FOUND,
+  AVERROR_INVALIDDATA,
+  AVERROR_STREAM_NOT_FOUND,
+  AVMEDIA_TYPE_VIDEO,
+} from 'node-av/constants';
 import {
   Codec,
   CodecContext,
@@ -7,25 +14,27 @@ import {
   InputFormat,
   Packet,
   SoftwareScaleContext,
+  type Stream,
 } from 'node-av/lib';
-import { check, isAgain, isEnd, withOptions } from './library.ts';
+import { AvError, check, isAgain, isEnd, withOptions } from './library.ts';
 import { Picture } from './video.ts';
 
 /** Pictures larger than this are made smaller, their shape kept: every player can decode them. */
 const LARGEST = { width: 1920, height: 1080 } as const;
 
 /**
- * The decoded pictures of an image file or of one of FFmpeg's test sources, ready for an encoder: 4:2:0, sizes even.
+ * The decoded pictures of a file, of one of FFmpeg's test sources, or of a live input, ready for an encoder: 4:2:0, sizes
+ * even.
  * One owner; every call awaited before the next.
  */
 export class PictureInput implements AsyncDisposable {
   readonly #format: FormatContext;
-  readonly #stream: number;
+  readonly #stream: Stream;
   readonly #decoder: CodecContext;
   readonly #scaler = new SoftwareScaleContext();
   readonly #release: () => void;
 
-  private constructor(format: FormatContext, stream: number, decoder: CodecContext, release: () => void) {
+  private constructor(format: FormatContext, stream: Stream, decoder: CodecContext, release: () => void) {
     this.#format = format;
     this.#stream = stream;
     this.#decoder = decoder;
@@ -35,14 +44,24 @@ export class PictureInput implements AsyncDisposable {
     this.#scaler.setOption('threads', 1);
   }
 
-  /** The picture of an image file, and nothing but a file. Rejects with an {@link AvError}. */
-  static image(path: string, signal: AbortSignal): Promise<PictureInput> {
+  /** The pictures of an image or a video file, and nothing but a file. Rejects with an {@link AvError}. */
+  static file(path: string, signal: AbortSignal): Promise<PictureInput> {
     return PictureInput.#open(`file:${path}`, null, { protocol_whitelist: 'file' }, signal);
   }
 
   /** What a graph of FFmpeg's filters makes, e.g. `testsrc2=rate=25`. Rejects with an {@link AvError}. */
   static graph(description: string, signal: AbortSignal): Promise<PictureInput> {
     return PictureInput.#open(description, InputFormat.findInputFormat('lavfi'), {}, signal);
+  }
+
+  /**
+   * The pictures of one stream of what is open already, which it takes over. Rejects with an {@link AvError}.
+   * @param release called when it is closed
+   */
+  static async of(format: FormatContext, index: number, release: () => void): Promise<PictureInput> {
+    const stream = format.streams[index];
+    if (!stream) throw new RangeError(`The input has no stream ${index}.`);
+    return new PictureInput(format, stream, await decoderOf(stream), release);
   }
 
   static async #open(
@@ -58,7 +77,6 @@ export class PictureInput implements AsyncDisposable {
     const abort = () => format.interrupt();
     signal.addEventListener('abort', abort, { once: true });
     const release = () => signal.removeEventListener('abort', abort);
-    let decoder: CodecContext | undefined;
     try {
       check(
         await withOptions(options, (dictionary) => format.openInput(url, input, dictionary)),
@@ -66,20 +84,19 @@ export class PictureInput implements AsyncDisposable {
       );
       check(await format.findStreamInfo(null), 'looking for pictures');
       const stream = format.streams.find(({ codecpar }) => codecpar.codecType === AVMEDIA_TYPE_VIDEO);
-      const codec = stream && Codec.findDecoder(stream.codecpar.codecId);
-      if (!stream || !codec) throw new Error('There is no picture in it.');
-      decoder = new CodecContext();
-      decoder.allocContext3(codec);
-      check(decoder.parametersToContext(stream.codecpar), 'preparing a decoder');
-      decoder.threadCount = 1;
-      check(await decoder.open2(codec, null), 'opening a decoder');
-      return new PictureInput(format, stream.index, decoder, release);
+      if (!stream) throw new AvError(AVERROR_STREAM_NOT_FOUND, 'looking for pictures');
+      return new PictureInput(format, stream, await decoderOf(stream), release);
     } catch (error) {
       release();
-      decoder?.freeContext();
       await format.closeInput();
       throw signal.aborted ? signal.reason : error;
     }
+  }
+
+  /** When a picture is shown, seconds of the input's own time. */
+  seconds(picture: Picture): number {
+    const { num, den } = this.#stream.timeBase;
+    return (picture.pts * num) / den;
   }
 
   /** The next picture, which the caller releases; undefined at the end. */
@@ -108,10 +125,14 @@ export class PictureInput implements AsyncDisposable {
     packet.alloc();
     try {
       const result = await this.#format.readFrame(packet);
+      if (isAgain(result)) return;
       if (!isEnd(result)) check(result, 'reading');
       if (isEnd(result)) check(await this.#decoder.sendPacket(null), 'decoding a picture');
-      else if (packet.streamIndex === this.#stream)
-        check(await this.#decoder.sendPacket(packet), 'decoding a picture');
+      else if (packet.streamIndex === this.#stream.index) {
+        const sent = await this.#decoder.sendPacket(packet);
+        // A picture that came broken is left out: the next one may be whole.
+        if (sent !== AVERROR_INVALIDDATA) check(sent, 'decoding a picture');
+      }
     } finally {
       packet.free();
     }
@@ -131,6 +152,7 @@ export class PictureInput implements AsyncDisposable {
       target.colorRange = AVCOL_RANGE_MPEG;
       check(target.getBuffer(), 'making room for a picture');
       check(await this.#scaler.scaleFrame(target, frame), 'scaling a picture');
+      target.pts = frame.pts;
       return target;
     } catch (error) {
       target.free();
@@ -138,6 +160,23 @@ export class PictureInput implements AsyncDisposable {
     } finally {
       frame.free();
     }
+  }
+}
+
+/** A decoder on one thread. */
+async function decoderOf({ codecpar }: Stream): Promise<CodecContext> {
+  const codec = Codec.findDecoder(codecpar.codecId);
+  if (!codec) throw new AvError(AVERROR_DECODER_NOT_FOUND, 'preparing a decoder');
+  const decoder = new CodecContext();
+  decoder.allocContext3(codec);
+  try {
+    check(decoder.parametersToContext(codecpar), 'preparing a decoder');
+    decoder.threadCount = 1;
+    check(await decoder.open2(codec, null), 'opening a decoder');
+    return decoder;
+  } catch (error) {
+    decoder.freeContext();
+    throw error;
   }
 }
 

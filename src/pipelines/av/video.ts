@@ -1,6 +1,9 @@
 import {
+  AV_CODEC_ID_AV1,
   AV_CODEC_ID_H264,
   AV_CODEC_ID_HEVC,
+  AV_CODEC_ID_VP8,
+  AV_CODEC_ID_VP9,
   AV_PIX_FMT_BGR24,
   AV_PIX_FMT_GRAY8,
   AV_PIX_FMT_RGB24,
@@ -12,7 +15,15 @@ import { joinAnnexB } from '#codecs/nal.ts';
 import type { VideoCodec } from '#media/track.ts';
 import { check, isAgain, isEnd, withOptions } from './library.ts';
 
-const DECODERS = { h264: AV_CODEC_ID_H264, h265: AV_CODEC_ID_HEVC } as const;
+const DECODERS = {
+  h264: AV_CODEC_ID_H264,
+  h265: AV_CODEC_ID_HEVC,
+  av1: AV_CODEC_ID_AV1,
+  vp9: AV_CODEC_ID_VP9,
+  vp8: AV_CODEC_ID_VP8,
+} as const;
+/** Codecs that {@link VideoDecoder} can decode. */
+export const DECODABLE = Object.keys(DECODERS);
 const PIXEL_FORMATS = { rgb24: AV_PIX_FMT_RGB24, bgr24: AV_PIX_FMT_BGR24, gray8: AV_PIX_FMT_GRAY8 } as const;
 
 /** One decoded picture, shared by counting: who keeps it retains it, who is done releases it. */
@@ -63,9 +74,12 @@ export function canDecode(codec: VideoCodec): codec is keyof typeof DECODERS {
 export class VideoDecoder {
   readonly #context: CodecContext;
   readonly #packet = new Packet();
+  /** Makes one buffer of an access unit, as FFmpeg wants the codec. */
+  readonly #join: (payload: readonly Buffer[]) => Buffer;
 
-  private constructor(context: CodecContext) {
+  private constructor(context: CodecContext, codec: keyof typeof DECODERS) {
     this.#context = context;
+    this.#join = codec === 'h264' || codec === 'h265' ? joinAnnexB : (parts) => Buffer.concat(parts);
   }
 
   /**
@@ -90,18 +104,18 @@ export class VideoDecoder {
       context.freeContext();
       throw error;
     }
-    return new VideoDecoder(context);
+    return new VideoDecoder(context, codec);
   }
 
   /**
-   * Decodes one access unit (NAL units, a keyframe with its parameter sets) and returns the pictures that came out, in
+   * Decodes one access unit (as the hub has it, a keyframe with its parameter sets) and returns the pictures that came out, in
    * order of display; undefined when the data is broken: then go on with a keyframe after {@link flush}.
    */
-  async decode(nals: readonly Buffer[], pts: number, keyframe: boolean): Promise<Picture[] | undefined> {
+  async decode(payload: readonly Buffer[], pts: number, keyframe: boolean): Promise<Picture[] | undefined> {
     const packet = this.#packet;
     packet.alloc();
     // Setting the data resets the rest of the packet: it comes first.
-    packet.data = joinAnnexB(nals);
+    packet.data = this.#join(payload);
     packet.pts = BigInt(pts);
     packet.isKeyframe = keyframe;
     try {

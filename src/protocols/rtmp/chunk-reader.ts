@@ -1,6 +1,6 @@
 import { NamedError } from '#util/named-error.ts';
 import type { RtmpMessage } from './message.ts';
-import { MessageType } from './message.ts';
+import { FIRST_CHUNK_SIZE, MessageType } from './message.ts';
 
 /** Longest message that is taken, in bytes: a keyframe of a 4K stream has less than a quarter of it. */
 const MAX_MESSAGE = 16 << 20;
@@ -30,7 +30,7 @@ interface ChunkStream {
  * Payloads of one chunk are slices of what was pushed; others are copied once.
  */
 export class ChunkReader {
-  #chunkSize = 128;
+  #chunkSize = FIRST_CHUNK_SIZE;
   #pending: Buffer = Buffer.alloc(0);
   /** What came since, and how many bytes there must be in all before looking again is worth it. */
   #more: Buffer[] = [];

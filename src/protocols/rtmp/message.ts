@@ -1,4 +1,5 @@
-import { type Amf0Value, writeAmf0 } from '#util/amf0.ts';
+import type { AmfValue } from '#util/amf-value.ts';
+import { writeAmf0 } from '#util/amf0.ts';
 
 /** Message type ids (Adobe, "RTMP Specification 1.0", sections 5.4 and 7.1), those we look at. */
 export const MessageType = {
@@ -14,6 +15,7 @@ export const MessageType = {
   commandAmf3: 17,
   data: 18,
   command: 20,
+  aggregate: 22,
 } as const;
 
 /** Types of user control messages (section 7.1.7). */
@@ -38,7 +40,9 @@ export interface RtmpMessage {
 /** Chunk streams on which we send; the numbers are those that servers and encoders use. */
 export const ChunkStreamId = { control: 2, command: 3, audio: 4, data: 5, video: 6 } as const;
 
-/** Size of the chunks that we send: most messages are one chunk. */
+/** Size of the chunks that both sides begin with (section 5.4.1). */
+export const FIRST_CHUNK_SIZE = 128;
+/** Size of the chunks that we send as soon as it may be set: most messages are one chunk. */
 export const SENT_CHUNK_SIZE = 65_536;
 
 const EXTENDED = 0xffffff;
@@ -117,12 +121,18 @@ export function userControlMessage(event: number, ...values: readonly number[]):
 }
 
 /** A command of AMF 0: its name, its transaction, and what belongs to it. */
-export function commandMessage(streamId: number, ...values: readonly Amf0Value[]): Buffer {
-  return writeMessage({
+export function commandMessage(streamId: number, ...values: readonly AmfValue[]): Buffer {
+  return writeCommand(streamId, values, SENT_CHUNK_SIZE);
+}
+
+/** The same in chunks of another size. */
+export function writeCommand(streamId: number, values: readonly AmfValue[], chunkSize: number): Buffer {
+  const message = {
     chunkStream: ChunkStreamId.command,
     type: MessageType.command,
     streamId,
     timestamp: 0,
     payload: [writeAmf0(...values)],
-  });
+  };
+  return writeMessage(message, chunkSize);
 }

@@ -1,54 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { type Amf0Value, parseAmf0, writeAmf0 } from '#util/amf0.ts';
+import { writeAmf0 } from '#util/amf0.ts';
 import { NamedError } from '#util/named-error.ts';
-import { ChunkReader } from './chunk-reader.ts';
-import { commandMessage, controlMessage, MessageType, type RtmpMessage, writeMessage } from './message.ts';
-import { type RtmpServerHandlers, RtmpServerSession } from './server-session.ts';
-import { type StreamRequest, streamRequest } from './stream-address.ts';
-
-/** A session after its handshake, and what it said. */
-function open(handlers: Partial<RtmpServerHandlers> = {}) {
-  const reader = new ChunkReader();
-  const said: RtmpMessage[] = [];
-  const asked: StreamRequest[] = [];
-  const media: RtmpMessage[] = [];
-  const closed: string[] = [];
-  let shaken = false;
-  const session = new RtmpServerSession({
-    send: (bytes) => {
-      if (!shaken) {
-        shaken = true;
-        return;
-      }
-      reader.push(bytes);
-      for (let message = reader.next(); message; message = reader.next()) said.push(message);
-    },
-    publish: async (request) => void asked.push(request),
-    play: async (request) => {
-      asked.push(request);
-      return () => {};
-    },
-    media: (message) => void media.push(message),
-    stop: () => {},
-    close: (reason) => void closed.push(reason),
-    hold: () => {},
-    random: (size) => Buffer.alloc(size),
-    ...handlers,
-  });
-  session.receive(Buffer.concat([Buffer.from([3]), Buffer.alloc(2 * 1536)]));
-  const commands = (): Amf0Value[][] =>
-    said.filter(({ type }) => type === MessageType.command).map(({ payload }) => parseAmf0(payload));
-  const codes = () =>
-    commands().flatMap((values) => (values.at(-1) as { code?: string } | undefined)?.code ?? []);
-  const say = (...values: Amf0Value[]) => session.receive(commandMessage(0, ...values));
-  return { session, said, asked, media, closed, commands, codes, say };
-}
-
-const settled = () => new Promise((resolve) => setImmediate(resolve));
+import { openSession, settled } from '../../../test/support/rtmp-session.ts';
+import { controlMessage, MessageType, writeMessage } from './message.ts';
+import { streamRequest } from './stream-address.ts';
 
 describe('an RTMP session', () => {
   it('answers what ffmpeg sends to publish, and hands on what comes after it', async () => {
-    const { session, asked, media, commands, codes, say } = open();
+    const { session, asked, media, commands, codes, say } = openSession();
     say('connect', 1, { app: 'yard', tcUrl: 'rtmp://host/yard' });
     say('releaseStream', 2, null, 'gate-1');
     say('FCPublish', 3, null, 'gate-1');
@@ -75,7 +34,7 @@ describe('an RTMP session', () => {
   it('says why it does not publish or play, and closes', async () => {
     for (const command of ['publish', 'play']) {
       const refuse = () => Promise.reject(new NamedError('STREAM_NOT_FOUND', 'There is no stream "a".', 404));
-      const { closed, codes, say } = open({ publish: refuse, play: refuse });
+      const { closed, codes, say } = openSession({ publish: refuse, play: refuse });
       say('connect', 1, { app: 'a' });
       say(command, 2, null, '');
       await settled();
@@ -85,10 +44,11 @@ describe('an RTMP session', () => {
   });
 
   it('acknowledges bytes after each window, and answers pings', () => {
-    const { session, said } = open();
+    const { session, said } = openSession();
     session.receive(controlMessage(MessageType.windowSize, 2000));
     const ping = { chunkStream: 2, type: MessageType.userControl, streamId: 0, timestamp: 0 };
     session.receive(writeMessage({ ...ping, payload: [Buffer.from('000600000009', 'hex')] }));
+    session.receive(writeMessage({ ...ping, type: MessageType.audio, payload: [Buffer.alloc(2000)] }, 128));
     expect(said.map(({ type }) => type)).toContain(MessageType.acknowledgement);
     expect(said.find(({ type }) => type === MessageType.userControl)!.payload.toString('hex')).toBe(
       '000700000009',
@@ -96,7 +56,7 @@ describe('an RTMP session', () => {
   });
 
   it('takes commands of AMF 3, which are AMF 0 behind a byte', () => {
-    const { session, codes } = open();
+    const { session, codes } = openSession();
     const payload = [Buffer.from([0]), writeAmf0('connect', 1, { app: 'a', objectEncoding: 3 })];
     session.receive(
       writeMessage(
@@ -108,16 +68,16 @@ describe('an RTMP session', () => {
   });
 
   it('ends what asks before it connected, asks twice, or is no RTMP', async () => {
-    const early = open();
+    const early = openSession();
     early.say('play', 1, null, 'a');
     expect(early.closed[0]).toMatch(/before "connect"/);
-    const twice = open();
+    const twice = openSession();
     twice.say('connect', 1, { app: 'a' });
     twice.say('play', 2, null, 'a');
     await settled();
     twice.say('publish', 3, null, 'b');
     expect(twice.closed[0]).toMatch(/another one for each stream/);
-    const noise = open();
+    const noise = openSession();
     noise.session.receive(Buffer.from('ffffffffffffffff', 'hex'));
     expect(noise.closed[0]).toMatch(/does not speak RTMP/);
   });

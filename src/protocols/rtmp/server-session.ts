@@ -1,6 +1,5 @@
-import { type Amf0Object, type Amf0Value, parseAmf0 } from '#util/amf0.ts';
+import { type AmfObject, type AmfValue, isAmfObject } from '#util/amf-value.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
-import { ChunkReader } from './chunk-reader.ts';
 import { ServerHandshake } from './handshake.ts';
 import {
   commandMessage,
@@ -11,14 +10,15 @@ import {
   UserControl,
   userControlMessage,
 } from './message.ts';
+import { MessageReceiver, WINDOW } from './message-receiver.ts';
 import { type StreamRequest, streamRequest } from './stream-address.ts';
 
-/** Bytes after which the client is to say that it got them, and what it may have under way. */
-const WINDOW = 2_500_000;
 /** The message stream of a connection: there is one. */
 export const MESSAGE_STREAM = 1;
 /** Messages that may wait while a command is being answered; the application holds the connection meanwhile. */
 const MAX_WAITING = 1024;
+/** What Enhanced RTMP calls passing a codec on without decoding it (`FourCcInfoMask`). */
+const CAN_FORWARD = 4;
 
 /** What the session asks of the door, and tells it. */
 export interface RtmpServerHandlers {
@@ -36,6 +36,8 @@ export interface RtmpServerHandlers {
   /** While a command is being answered, no more bytes are wanted. */
   hold(held: boolean): void;
   random(size: number): Buffer;
+  /** FourCCs of Enhanced RTMP that are understood, for clients that say theirs. */
+  readonly fourCcs: readonly string[];
 }
 
 type State = 'idle' | 'publishing' | 'playing' | 'closed';
@@ -43,20 +45,24 @@ type State = 'idle' | 'publishing' | 'playing' | 'closed';
 /** The server's side of one RTMP connection: bytes in, events and bytes out. */
 export class RtmpServerSession {
   readonly #handlers: RtmpServerHandlers;
-  readonly #chunks = new ChunkReader();
+  readonly #receiver: MessageReceiver;
   #handshake: ServerHandshake | undefined;
   #state: State = 'idle';
   #app: string | undefined;
-  /** Bytes received, and how many of them the client knows of; it wants to know after each window. */
-  #received = 0;
-  #acknowledged = 0;
-  #window = WINDOW;
   #busy = false;
-  #waiting: RtmpMessage[] = [];
+  #waiting: (() => void)[] = [];
 
   constructor(handlers: RtmpServerHandlers) {
     this.#handlers = handlers;
     this.#handshake = new ServerHandshake((size) => handlers.random(size));
+    this.#receiver = new MessageReceiver({
+      send: (bytes) => handlers.send(bytes),
+      command: (values) => this.#inTurn(() => this.#command(values)),
+      media: (message) =>
+        this.#inTurn(() => {
+          if (this.#state === 'publishing') handlers.media(message);
+        }),
+    });
   }
 
   get state(): State {
@@ -66,15 +72,8 @@ export class RtmpServerSession {
   receive(bytes: Buffer): void {
     if (this.#state === 'closed') return;
     try {
-      this.#received += bytes.length;
       const rest = this.#handshake ? this.#shakeHands(bytes) : bytes;
-      if (!rest) return;
-      this.#chunks.push(rest);
-      for (let message = this.#chunks.next(); message; message = this.#chunks.next()) this.#take(message);
-      if (this.#received - this.#acknowledged >= this.#window) {
-        this.#acknowledged = this.#received;
-        this.#handlers.send(controlMessage(MessageType.acknowledgement, this.#received));
-      }
+      if (rest) this.#receiver.receive(rest);
     } catch (error) {
       if (!(error instanceof NamedError)) throw error;
       this.end(error.message);
@@ -101,43 +100,16 @@ export class RtmpServerSession {
     return rest;
   }
 
-  #take(message: RtmpMessage): void {
+  /** Does now, or after the command that is being answered, what a message wants. */
+  #inTurn(handle: () => void): void {
     if (this.#state === 'closed') return;
-    if (!this.#busy) return this.#handle(message);
-    this.#waiting.push(message);
+    if (!this.#busy) return handle();
+    this.#waiting.push(handle);
     if (this.#waiting.length > MAX_WAITING)
       this.end('The client did not wait for the answer to its command.');
   }
 
-  #handle(message: RtmpMessage): void {
-    const { type, payload } = message;
-    switch (type) {
-      case MessageType.command:
-        return this.#command(parseAmf0(payload));
-      case MessageType.commandAmf3:
-        // A byte that says "AMF 0" stands in front of what is AMF 0 all the same.
-        return this.#command(parseAmf0(payload.subarray(1)));
-      case MessageType.audio:
-      case MessageType.video:
-      case MessageType.data:
-        if (this.#state === 'publishing') this.#handlers.media(message);
-        return;
-      case MessageType.dataAmf3:
-        if (this.#state !== 'publishing') return;
-        return this.#handlers.media({ ...message, type: MessageType.data, payload: payload.subarray(1) });
-      case MessageType.windowSize:
-        if (payload.length >= 4) this.#window = Math.max(payload.readUInt32BE(0), 1024);
-        return;
-      case MessageType.userControl:
-        if (payload.length >= 6 && payload.readUInt16BE(0) === UserControl.pingRequest) {
-          this.#handlers.send(userControlMessage(UserControl.pingResponse, payload.readUInt32BE(2)));
-        }
-        return;
-      default:
-    }
-  }
-
-  #command(values: readonly Amf0Value[]): void {
+  #command(values: readonly AmfValue[]): void {
     const [name, transaction, object, ...rest] = values;
     const id = typeof transaction === 'number' ? transaction : 0;
     switch (name) {
@@ -151,12 +123,17 @@ export class RtmpServerSession {
         return this.#publish(rest[0]);
       case 'play':
         return this.#play(rest[0]);
+      case 'FCPublish':
+        this.#result(id, null, undefined);
+        return this.#notify('onFCPublish', 'NetStream.Publish.Start', rest[0]);
       case 'FCUnpublish':
+        this.#result(id, null, undefined);
+        this.#notify('onFCUnpublish', 'NetStream.Unpublish.Success', rest[0]);
+        return this.#stop();
       case 'closeStream':
       case 'deleteStream':
         return this.#stop();
       case 'releaseStream':
-      case 'FCPublish':
       case 'FCSubscribe':
       case '_checkbw':
         return this.#result(id, null, undefined);
@@ -168,8 +145,9 @@ export class RtmpServerSession {
     }
   }
 
-  #connect(id: number, object: Amf0Value): void {
-    const { app, objectEncoding } = isObject(object) ? object : {};
+  #connect(id: number, object: AmfValue): void {
+    const about = isAmfObject(object) ? object : {};
+    const { app, objectEncoding } = about;
     this.#app = typeof app === 'string' ? app : '';
     const { send } = this.#handlers;
     send(controlMessage(MessageType.windowSize, WINDOW));
@@ -177,17 +155,31 @@ export class RtmpServerSession {
     send(controlMessage(MessageType.setChunkSize, SENT_CHUNK_SIZE));
     this.#result(
       id,
-      { fmsVer: 'FMS/3,0,1,123', capabilities: 31 },
+      { fmsVer: 'FMS/3,0,1,123', capabilities: 31, ...this.#enhanced(about) },
       {
         level: 'status',
         code: 'NetConnection.Connect.Success',
         description: 'Connected.',
-        objectEncoding: typeof objectEncoding === 'number' ? objectEncoding : 0,
+        // 3 lets it send messages of AMF 3; what we send it in AMF 0 it has to take either way.
+        objectEncoding: objectEncoding === 3 ? 3 : 0,
       },
     );
   }
 
-  #publish(path: Amf0Value): void {
+  /** Clients that say what they know of Enhanced RTMP are told in the same words ("Enhancing NetConnection connect"). */
+  #enhanced(about: AmfObject): AmfObject {
+    const { fourCcs } = this.#handlers;
+    const can = Object.fromEntries(fourCcs.map((fourCc) => [fourCc, CAN_FORWARD]));
+    return {
+      ...('fourCcList' in about && { fourCcList: [...fourCcs] }),
+      ...('videoFourCcInfoMap' in about && { videoFourCcInfoMap: can }),
+      ...('audioFourCcInfoMap' in about && { audioFourCcInfoMap: can }),
+      // Neither reconnecting, nor several tracks, nor modifiers that would have to be heeded.
+      ...('capsEx' in about && { capsEx: 0 }),
+    };
+  }
+
+  #publish(path: AmfValue): void {
     const request = this.#request(path);
     if (!request) return;
     void this.#answer('NetStream.Publish.BadName', async () => {
@@ -199,7 +191,7 @@ export class RtmpServerSession {
     });
   }
 
-  #play(path: Amf0Value): void {
+  #play(path: AmfValue): void {
     const request = this.#request(path);
     if (!request) return;
     void this.#answer('NetStream.Play.StreamNotFound', async () => {
@@ -215,7 +207,7 @@ export class RtmpServerSession {
   }
 
   /** What is asked for; undefined, and the end, for one who asks out of turn. */
-  #request(path: Amf0Value): StreamRequest | undefined {
+  #request(path: AmfValue): StreamRequest | undefined {
     if (this.#app !== undefined && this.#state === 'idle') {
       return streamRequest(this.#app, typeof path === 'string' ? path : '');
     }
@@ -235,7 +227,7 @@ export class RtmpServerSession {
       const go = await ask();
       if (this.#state !== 'closed') go();
       this.#busy = false;
-      for (const message of this.#waiting.splice(0)) this.#take(message);
+      for (const handle of this.#waiting.splice(0)) this.#inTurn(handle);
     } catch (error) {
       this.#busy = false;
       if (this.#state !== 'closed') this.#status(refusal, messageOf(error), 'error');
@@ -251,16 +243,18 @@ export class RtmpServerSession {
     this.#handlers.stop('The client ended it.');
   }
 
-  #result(id: number, ...values: readonly Amf0Value[]): void {
+  #result(id: number, ...values: readonly AmfValue[]): void {
     this.#handlers.send(commandMessage(0, '_result', id, ...values));
   }
 
+  /** What encoders in the manner of Adobe's wait for beside the answer. */
+  #notify(name: string, code: string, path: AmfValue): void {
+    const description = typeof path === 'string' ? (path.split('?')[0] ?? '') : '';
+    this.#handlers.send(commandMessage(0, name, 0, null, { code, description }));
+  }
+
   #status(code: string, description: string, level: 'status' | 'error' = 'status'): void {
-    const info: Amf0Object = { level, code, description };
+    const info: AmfObject = { level, code, description };
     this.#handlers.send(commandMessage(MESSAGE_STREAM, 'onStatus', 0, null, info));
   }
-}
-
-function isObject(value: Amf0Value): value is Amf0Object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }

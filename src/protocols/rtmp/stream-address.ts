@@ -5,10 +5,14 @@ export interface StreamRequest {
   readonly query: URLSearchParams;
 }
 
+const DEFAULT_INSTANCE = '_definst_';
+const FILE_TYPE = /^(?:mp4|flv|mp3|id3):/;
+
 /**
  * Joins the application of `connect` and the path of `publish` or `play`. Clients cut an address between the two in
  * different places, and put the query into either: `rtmp://host/yard/gate-1?token=…` is `yard` and `gate-1?token=…` for
- * OBS, `yard/gate-1?token=…` and nothing for others.
+ * OBS, `yard/gate-1?token=…` and nothing for others. What Adobe's servers want in them beside names is left out: the
+ * instance that has no name (`app/_definst_`), and the type of a file (`mp4:name`).
  */
 export function streamRequest(app: string, playPath: string): StreamRequest {
   const query = new URLSearchParams();
@@ -21,8 +25,9 @@ export function streamRequest(app: string, playPath: string): StreamRequest {
     }
     return part.slice(0, mark);
   });
-  const name = paths
-    .flatMap((path) => path.split('/'))
+  const [application = '', path = ''] = paths;
+  const instance = application.split('/').filter((segment) => segment !== DEFAULT_INSTANCE);
+  const name = [...instance, ...path.replace(FILE_TYPE, '').split('/')]
     .filter((segment) => segment !== '')
     .join('/');
   return { name, query };

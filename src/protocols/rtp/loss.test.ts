@@ -1,10 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { aacFormat } from '#codecs/aac.ts';
+import { sizedObu, withoutSize } from '#codecs/av1.ts';
 import { h264Format } from '#codecs/h264.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { StreamClock } from '#media/clock-mapping.ts';
 import type { Track } from '#media/track.ts';
 import { VirtualClock } from '#util/clock.ts';
+import {
+  av1Inter,
+  av1Keyframe,
+  av1Track,
+  vp8Inter,
+  vp8Keyframe,
+  vp8Track,
+  vp9Inter,
+  vp9Keyframe,
+  vp9Track,
+} from '../../../test/support/coded-samples.ts';
 import { buildSdp } from '../sdp/build.ts';
 import { parseSdp } from '../sdp/sdp.ts';
 import { RtpTrackReceiver } from './track-receiver.ts';
@@ -29,6 +41,19 @@ function picture(head: Buffer | readonly Buffer[], pts: number): AccessUnit {
   const payload = [...nals, Buffer.concat([last, Buffer.alloc(2500, 3)])];
   return { track: VIDEO, pts, dts: pts, keyframe: false, ntp: 0, payload };
 }
+
+const FILLER = Buffer.alloc(2500, 3);
+const longer = (frame: Buffer) => [Buffer.concat([frame, FILLER])];
+const longerObus = (obus: readonly Buffer[]) => [
+  ...obus.slice(0, -1),
+  sizedObu([...(withoutSize(obus.at(-1)!) ?? []), FILLER]),
+];
+/** Codec, track, a keyframe and another picture of three packets. */
+const CODED: [string, Track, Buffer[], Buffer[]][] = [
+  ['AV1', av1Track, longerObus(av1Keyframe), longerObus(av1Inter)],
+  ['VP9', vp9Track, longer(vp9Keyframe), longer(vp9Inter)],
+  ['VP8', vp8Track, longer(vp8Keyframe), longer(vp8Inter)],
+];
 
 function setUp(track: Track, reorder: boolean) {
   const clock = new VirtualClock();
@@ -75,6 +100,23 @@ describe.each([
     expect(receiver.counters).toMatchObject({ lost: 1, concealed: missing === 2 ? 1 : 2 });
     expect(asked()).toBe(receiver.counters.concealed);
   });
+
+  it.each(CODED)(
+    'lose the pictures up to the next keyframe in every codec: %s',
+    (_codec, track, key, inter) => {
+      const { clock, receiver, packetsOf, put, times } = setUp(track, reorder);
+      for (let n = 0; n < 8; n++) {
+        const payload = n % 5 === 0 ? key : inter;
+        const packets = packetsOf({ track, pts: n * 3600, dts: n * 3600, keyframe: false, ntp: 0, payload });
+        expect(packets).toHaveLength(3);
+        put(packets.filter((_packet, i) => n !== 2 || i !== 1));
+        clock.advance(40);
+      }
+      expect(times()).toEqual([0, 1, 5, 6, 7]);
+      expect(receiver.track.format).toEqual(track.format);
+      expect(receiver.counters).toMatchObject({ lost: 1, concealed: 2, discarded: 1 });
+    },
+  );
 
   it('lose the pictures after one that never came', () => {
     const { clock, receiver, packetsOf, put, times } = setUp(VIDEO, reorder);

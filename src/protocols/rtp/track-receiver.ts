@@ -1,8 +1,9 @@
+import { ac3TrackOf } from '#codecs/ac3.ts';
 import { VideoIngest } from '#codecs/ingest.ts';
 import type { CodedFrame, Depacketizer } from '#codecs/rtp/contract.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { ClockState, StreamClock, TrackClock } from '#media/clock-mapping.ts';
-import { isVideo, type Track } from '#media/track.ts';
+import { isAudio, isVideo, type Track } from '#media/track.ts';
 import type { Clock } from '#util/clock.ts';
 import { parseRtcp, type ReportBlock, type SenderReport } from '../rtcp/packet.ts';
 import type { SdpMedia } from '../sdp/sdp.ts';
@@ -226,10 +227,7 @@ export class RtpTrackReceiver {
       const picture = this.#ingest.push(frame.payload, pts);
       if (!picture) return;
       const { track, dts, keyframe, payload } = picture;
-      if (track !== this.#track) {
-        this.#track = track;
-        this.#options.onTrack?.(track);
-      }
+      this.#change(track);
       const ntp = this.#clock.captureAt(pts, now);
       if (this.#isConcealed(keyframe, pts)) {
         this.#counters.concealed++;
@@ -245,6 +243,9 @@ export class RtpTrackReceiver {
     }
     this.#lastDts = pts;
     const { keyframe, payload } = frame;
+    // The description names the codec alone, the frames say how they are coded.
+    if (isAudio(this.#track) && this.#track.format.codec === 'ac3')
+      this.#change(ac3TrackOf(this.#track, payload[0]));
     this.#options.onUnit({
       track: this.#track,
       pts,
@@ -253,5 +254,11 @@ export class RtpTrackReceiver {
       ntp: this.#clock.captureAt(pts, now),
       payload,
     });
+  }
+
+  #change(track: Track): void {
+    if (track === this.#track) return;
+    this.#track = track;
+    this.#options.onTrack?.(track);
   }
 }

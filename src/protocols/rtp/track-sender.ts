@@ -1,9 +1,13 @@
 import { AacPacketizer } from '#codecs/rtp/aac.ts';
+import { Ac3Packetizer } from '#codecs/rtp/ac3.ts';
+import { Av1Packetizer } from '#codecs/rtp/av1.ts';
 import type { Packetizer } from '#codecs/rtp/contract.ts';
 import { G711Packetizer } from '#codecs/rtp/g711.ts';
 import { H264Packetizer } from '#codecs/rtp/h264.ts';
 import { H265Packetizer } from '#codecs/rtp/h265.ts';
 import { OpusPacketizer } from '#codecs/rtp/opus.ts';
+import { Vp8Packetizer } from '#codecs/rtp/vp8.ts';
+import { Vp9Packetizer } from '#codecs/rtp/vp9.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { rtpTimestamp } from '#media/timestamps.ts';
 import { isAudio, type Track } from '#media/track.ts';
@@ -116,8 +120,16 @@ function packetizerFor(track: Track): Packetizer {
       return new H264Packetizer();
     case 'h265':
       return new H265Packetizer();
+    case 'av1':
+      return new Av1Packetizer();
+    case 'vp9':
+      return new Vp9Packetizer();
+    case 'vp8':
+      return new Vp8Packetizer();
     case 'aac':
       return new AacPacketizer();
+    case 'ac3':
+      return new Ac3Packetizer();
     case 'opus':
       return new OpusPacketizer();
     case 'pcma':

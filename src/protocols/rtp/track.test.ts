@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { aacFormat } from '#codecs/aac.ts';
+import { ac3Format } from '#codecs/ac3.ts';
 import { h264Format } from '#codecs/h264.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { StreamClock } from '#media/clock-mapping.ts';
 import type { Track } from '#media/track.ts';
+import { ac3Frame, ac3Track } from '../../../test/support/coded-samples.ts';
 import { buildSenderReport, parseRtcp } from '../rtcp/packet.ts';
 import { buildSdp, payloadTypeOf } from '../sdp/build.ts';
 import { parseSdp } from '../sdp/sdp.ts';
@@ -155,6 +157,20 @@ describe('RtpTrackReceiver', () => {
     expect(tracks).toEqual([]);
     expect(rx.ssrc).toBe(0xdead_beef);
     expect(rx.counters).toMatchObject({ packets: 20, lost: 0, discarded: 0 });
+  });
+
+  it('learns from the frames of AC-3 how they are coded, before the first of them is given out', () => {
+    const described: Track = { ...ac3Track, format: ac3Format({ sampleRate: 48_000, channels: 6 }) };
+    const { receiver: rx, units, tracks } = receiver(described);
+    const out = sender(described);
+    const times = [3_000_000_000, 3_000_001_536, 3_000_003_072];
+    for (const pts of times) {
+      for (const packet of packetsOf(out.packetize(unit(described, pts, [ac3Frame]))))
+        rx.receiveRtp(packet, NOW);
+    }
+    expect(tracks).toEqual([{ ...ac3Track, format: ac3Track.format }]);
+    expect(units.map(({ pts, track }) => [pts, track])).toEqual(times.map((pts) => [pts, tracks[0]]));
+    expect(units[0]?.payload).toEqual([ac3Frame]);
   });
 
   it('goes over the wrap of the timestamps with B-frames around it', () => {

@@ -1,4 +1,6 @@
+import { parseAv1SequenceHeader } from '#codecs/av1.ts';
 import { H265, h265NalType, parseH265Sps } from '#codecs/h265.ts';
+import { vp9Profile } from '#codecs/vp9.ts';
 import { isVideo, type Track } from '#media/track.ts';
 
 /** How a track is sent over RTP. */
@@ -63,6 +65,14 @@ function describeRtp(track: Track): RtpDescription | undefined {
       return section(dynamic, `H264/${clockRate}`, h264Parameters(track));
     case 'h265':
       return section(dynamic, `H265/${clockRate}`, h265Parameters(track));
+    case 'av1':
+      return section(dynamic, `AV1/${clockRate}`, av1Parameters(track));
+    case 'vp9':
+      return section(dynamic, `VP9/${clockRate}`, vp9Parameters(track));
+    case 'vp8':
+      return section(dynamic, `VP8/${clockRate}`);
+    case 'ac3':
+      return section(dynamic, `ac3/${clockRate}/${format.channels}`);
     case 'aac': {
       const parameters = `streamtype=5;profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3`;
       const config = `config=${format.config.toString('hex')}`;
@@ -116,4 +126,17 @@ function h265Parameters(track: Track): string {
     if (nals.length > 0) parameters.push(`${key}=${nals.map((nal) => nal.toString('base64')).join(',')}`);
   }
   return parameters.join(';');
+}
+
+/** "RTP Payload Format For AV1" section 7.2.1. */
+function av1Parameters(track: Track): string {
+  const header = isVideo(track) ? track.format.parameterSets[0] : undefined;
+  const info = header && parseAv1SequenceHeader(header);
+  return info ? `profile=${info.profile};level-idx=${info.level};tier=${info.tier}` : '';
+}
+
+/** RFC 9628 section 7. */
+function vp9Parameters(track: Track): string {
+  const profile = isVideo(track) ? vp9Profile(track.format) : undefined;
+  return profile === undefined ? '' : `profile-id=${profile}`;
 }

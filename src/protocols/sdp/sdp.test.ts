@@ -6,6 +6,7 @@ import { h264Format } from '#codecs/h264.ts';
 import { h265Format } from '#codecs/h265.ts';
 import { opusFormat } from '#codecs/opus.ts';
 import type { Track } from '#media/track.ts';
+import { ac3Track, av1Track, vp8Track, vp9Track } from '../../../test/support/coded-samples.ts';
 import { buildSdp, payloadTypeOf } from './build.ts';
 import { parseSdp, type SdpMedia } from './sdp.ts';
 import { trackFromMedia } from './tracks.ts';
@@ -186,6 +187,27 @@ describe('buildSdp', () => {
     { id: 5, clockRate: 16_000, format: pcmaFormat(16_000, 2) },
     { id: 6, clockRate: 90_000, format: { kind: 'data', codec: 'results' } },
   ];
+
+  it('names AV1, VP9, VP8 and AC-3, with what a reader has to know of them', () => {
+    const sdp = buildSdp([av1Track, vp9Track, vp8Track, ac3Track], { sessionName: 'x' });
+    const lines = sdp.split('\r\n').filter((line) => /^a=(rtpmap|fmtp)/.test(line));
+    expect(lines).toEqual([
+      'a=rtpmap:97 AV1/90000',
+      'a=fmtp:97 profile=0;level-idx=0;tier=0',
+      'a=rtpmap:97 VP9/90000',
+      'a=fmtp:97 profile-id=0',
+      'a=rtpmap:97 VP8/90000',
+      'a=rtpmap:98 ac3/48000/2',
+    ]);
+    const read = parseSdp(sdp).medias.map((media) => trackFromMedia(media, 0));
+    // Keyframes and frames tell the rest.
+    expect(read).toMatchObject([
+      { clockRate: 90_000, format: { codec: 'av1', codecString: '' } },
+      { clockRate: 90_000, format: { codec: 'vp9', codecString: '' } },
+      { clockRate: 90_000, format: { codec: 'vp8', codecString: 'vp8', width: 0 } },
+      { clockRate: 48_000, format: { codec: 'ac3', sampleRate: 48_000, channels: 2 } },
+    ]);
+  });
 
   it('writes what parseSdp reads back as the same tracks, data left out', () => {
     const { medias, control } = parseSdp(buildSdp(tracks, { sessionName: 'yard/gate-1' }));

@@ -1,15 +1,23 @@
 import { aacFormat, aacFrameDuration, buildAacConfig, parseAacConfig } from '#codecs/aac.ts';
+import { ac3Format } from '#codecs/ac3.ts';
+import { av1Format } from '#codecs/av1.ts';
 import { pcmaFormat, pcmuFormat } from '#codecs/g711.ts';
 import { h264Format } from '#codecs/h264.ts';
 import { h265Format } from '#codecs/h265.ts';
 import { splitAnnexB, trimZeros } from '#codecs/nal.ts';
 import { opusFormat } from '#codecs/opus.ts';
 import { AAC_HBR, AacDepacketizer, LatmDepacketizer } from '#codecs/rtp/aac.ts';
+import { Ac3Depacketizer } from '#codecs/rtp/ac3.ts';
+import { Av1Depacketizer } from '#codecs/rtp/av1.ts';
 import type { Depacketizer } from '#codecs/rtp/contract.ts';
 import { G711Depacketizer } from '#codecs/rtp/g711.ts';
 import { H264Depacketizer } from '#codecs/rtp/h264.ts';
 import { H265Depacketizer } from '#codecs/rtp/h265.ts';
 import { OpusDepacketizer } from '#codecs/rtp/opus.ts';
+import { Vp8Depacketizer } from '#codecs/rtp/vp8.ts';
+import { Vp9Depacketizer } from '#codecs/rtp/vp9.ts';
+import { vp8Format } from '#codecs/vp8.ts';
+import { vp9Format } from '#codecs/vp9.ts';
 import type { AudioTrack, Track } from '#media/track.ts';
 import { BitReader } from '#util/bits.ts';
 import type { SdpMedia } from './sdp.ts';
@@ -34,6 +42,11 @@ export function trackFromMedia(media: SdpMedia, id: number): Track | Unsupported
     const sets = ['sprop-vps', 'sprop-sps', 'sprop-pps'].flatMap((key) => spropSets(fmtp.get(key)));
     return { id, clockRate, format: h265Format(sets) };
   }
+  // What these are stands in their keyframes; their parameters say what a receiver can do, not what is sent.
+  if (name === 'AV1') return { id, clockRate, format: av1Format() };
+  if (name === 'VP9') return { id, clockRate, format: vp9Format() };
+  if (name === 'VP8') return { id, clockRate, format: vp8Format() };
+  if (name === 'AC3') return { id, clockRate, format: ac3Format({ sampleRate: clockRate, channels }) };
   if (name === 'OPUS') {
     return { id, clockRate: 48_000, format: opusFormat(fmtp.get('sprop-stereo') === '0' ? 1 : 2) };
   }
@@ -62,6 +75,14 @@ export function depacketizerFor(media: SdpMedia, track: Track): Depacketizer {
       return new H264Depacketizer();
     case 'h265':
       return new H265Depacketizer();
+    case 'av1':
+      return new Av1Depacketizer();
+    case 'vp9':
+      return new Vp9Depacketizer();
+    case 'vp8':
+      return new Vp8Depacketizer();
+    case 'ac3':
+      return new Ac3Depacketizer();
     case 'aac': {
       const duration = aacFrameDuration((track as AudioTrack).format, track.clockRate);
       if (media.encodingName === 'MP4A-LATM') return new LatmDepacketizer(duration);

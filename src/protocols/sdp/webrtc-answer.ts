@@ -1,3 +1,4 @@
+import { vp9Profile } from '#codecs/vp9.ts';
 import { isAudio, isVideo, type Track } from '#media/track.ts';
 import type { IceCredentials } from '../ice/agent.ts';
 import type { IceCandidate } from '../ice/candidate.ts';
@@ -97,6 +98,16 @@ function formatFor(track: Track, media: OfferedMedia): OfferedFormat | undefined
     }
     case 'h265':
       return named('H265')[0];
+    case 'vp8':
+      return named('VP8')[0];
+    case 'vp9':
+      // The bit depth and the subsampling of a profile are nothing that a decoder of another one can do (RFC 9628 section
+      // 7). Before the first keyframe the usual one is assumed.
+      return ofProfile(named('VP9'), 'profile-id', isVideo(track) ? vp9Profile(track.format) : undefined);
+    case 'av1': {
+      const profile = /^av01\.(\d)\./.exec(isVideo(track) ? track.format.codecString : '')?.[1];
+      return ofProfile(named('AV1'), 'profile', profile === undefined ? undefined : Number(profile));
+    }
     case 'opus':
       return named('OPUS').find(({ clockRate }) => clockRate === 48_000);
     case 'pcma':
@@ -107,6 +118,15 @@ function formatFor(track: Track, media: OfferedMedia): OfferedFormat | undefined
     default:
       return undefined;
   }
+}
+
+/** The first format whose parameter names this profile; one that is not named, offered or wanted, is 0. */
+function ofProfile(
+  formats: readonly OfferedFormat[],
+  parameter: string,
+  profile = 0,
+): OfferedFormat | undefined {
+  return formats.find(({ fmtp }) => Number(fmtp.get(parameter) ?? 0) === profile);
 }
 
 /** A track and the sources under which its packets go out. */

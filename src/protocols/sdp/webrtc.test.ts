@@ -3,6 +3,7 @@ import { aacFormat, buildAacConfig } from '#codecs/aac.ts';
 import { pcmaFormat } from '#codecs/g711.ts';
 import { opusFormat } from '#codecs/opus.ts';
 import type { Track } from '#media/track.ts';
+import { av1Track, vp8Track, vp9Track } from '../../../test/support/coded-samples.ts';
 import { buildWebRtcAnswer, matchTracks } from './webrtc-answer.ts';
 import { parseWebRtcOffer } from './webrtc-offer.ts';
 
@@ -55,6 +56,19 @@ a=mid:3
 a=inactive
 a=rtcp-mux
 `;
+
+/** The other codecs of Chromium. */
+const OTHERS = OFFER.replace('SAVPF 96 97 102 106', 'SAVPF 96 98 100 45').replace(
+  'a=rtpmap:96 VP8/90000\n',
+  `a=rtpmap:96 VP8/90000
+a=rtpmap:98 VP9/90000
+a=fmtp:98 profile-id=0
+a=rtpmap:100 VP9/90000
+a=fmtp:100 profile-id=2
+a=rtpmap:45 AV1/90000
+a=fmtp:45 level-idx=5;profile=0;tier=0
+`,
+);
 
 function video(codecString: string): Track {
   const format = {
@@ -114,6 +128,28 @@ describe('what a browser is sent', () => {
     const [first] = matchTracks(parseWebRtcOffer(OFFER), [video(codec)], inOrder);
     expect(first?.format.payloadType).toBe(payloadType);
     expect(first?.convert).toBeUndefined();
+  });
+
+  it.each([
+    ['vp8', vp8Track, 96],
+    ['vp9', vp9Track, 98],
+    ['vp9 of ten bits', { ...vp9Track, format: { ...vp9Track.format, codecString: 'vp09.02.10.10' } }, 100],
+    ['vp9 before its first keyframe', { ...vp9Track, format: { ...vp9Track.format, codecString: '' } }, 98],
+    ['av1', av1Track, 45],
+  ] as [string, Track, number][])(
+    'has the payload type of the codec and its profile: %s',
+    (_, track, payloadType) => {
+      const [first] = matchTracks(parseWebRtcOffer(OTHERS), [track], inOrder);
+      expect(first?.format.payloadType).toBe(payloadType);
+    },
+  );
+
+  it('is nothing where the profile is not offered', () => {
+    const offer = parseWebRtcOffer(OTHERS);
+    const of = (track: Track, codecString: string) =>
+      matchTracks(offer, [{ ...track, format: { ...track.format, codecString } } as Track], inOrder);
+    expect(of(vp9Track, 'vp09.01.10.08')).toEqual([]);
+    expect(of(av1Track, 'av01.1.04M.08')).toEqual([]);
   });
 
   it('leaves out what it does not offer', () => {

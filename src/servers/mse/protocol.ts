@@ -10,7 +10,7 @@ export type ServerMessage =
   | { readonly type: 'waiting'; readonly for: WaitsFor; readonly reason: string }
   /** The publisher is gone since `since` (ms since 1970); its place is kept for `seconds`. */
   | { readonly type: 'held'; readonly since: number; readonly seconds: number }
-  /** A publisher is there again; to a page that paused also: it may send something else now. */
+  /** A publisher is there again, or what stands in for it; to a page that paused also: it may send something else now. */
   | { readonly type: 'live' }
   /** Units this reader lost because it was too slow, since it connected. */
   | { readonly type: 'drops'; readonly video: number; readonly audio: number }

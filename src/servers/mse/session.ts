@@ -1,4 +1,4 @@
-import { selectTracks, unsupportedTrack } from '#feeds/fmp4/tracks.ts';
+import { selectTracks, unplayableInPages, unsupportedTrack } from '#feeds/fmp4/tracks.ts';
 import type { Feed } from '#hub/feed.ts';
 import type { Hub } from '#hub/hub.ts';
 import { Reader } from '#hub/reader.ts';
@@ -149,6 +149,7 @@ export class MseSession {
     this.#unlisten.push(
       stream.events.on('held', (ms) => this.#sayHeld(this.#clock.now(), ms)),
       stream.events.on('live', () => this.#say({ type: 'live' })),
+      stream.events.on('standby', () => this.#say({ type: 'live' })),
       stream.events.on('tracks', () => this.#hint()),
       stream.events.on('replaced', () => this.#chooseAnew(stream)),
       stream.events.on('ended', (reason) => this.#end(reason)),
@@ -172,7 +173,7 @@ export class MseSession {
 
   async #open(stream: Stream): Promise<void> {
     const turn = ++this.#turn;
-    const { tracks, convert, unsupported } = selectTracks(stream.tracks);
+    const { tracks, convert, unsupported } = selectTracks(stream.tracks, unplayableInPages);
     if (!convert) return this.#read(stream, tracks, unsupported);
     // Whoever overtakes this opening gives the rendition back.
     const { track, trouble } = (this.#rendition = stream.acquireRendition(convert.id, 'aac'));

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { type Access, openAccess } from '#hub/access.ts';
 import type { Hub } from '#hub/hub.ts';
 import { TcpPort } from '#util/tcp-port.ts';
+import { TlsDoor } from '#util/tls-door.ts';
 import type { RtmpLog } from './log.ts';
 import { RtmpConnection } from './session.ts';
 
@@ -24,6 +25,8 @@ export class RtmpServer implements AsyncDisposable {
   readonly #options: RtmpServerOptions;
   readonly #log: RtmpLog;
   readonly #server: Server;
+  /** RTMPS; closed until it is given a port and a certificate. */
+  readonly tls: TlsDoor;
   readonly #connections = new Set<RtmpConnection>();
   #nextId = 1;
   #closing: Promise<void> | undefined;
@@ -32,7 +35,15 @@ export class RtmpServer implements AsyncDisposable {
     this.#options = options;
     this.#log = options.log ?? SILENT;
     this.#server = createServer(SOCKETS, (socket) => this.#accept(socket));
-    this.#server.maxConnections = options.maxConnections ?? 4096;
+    const maxConnections = options.maxConnections ?? 4096;
+    this.#server.maxConnections = maxConnections;
+    this.tls = new TlsDoor({
+      name: 'RTMPS',
+      setting: 'rtmp.tlsPort',
+      log: this.#log,
+      maxConnections,
+      accept: (socket) => this.#accept(socket),
+    });
     this.#server.on('drop', (data) =>
       this.#log.warn(
         `RTMP: ${data?.remoteAddress ?? 'a client'} was turned away, too many connections are open.`,
@@ -69,10 +80,11 @@ export class RtmpServer implements AsyncDisposable {
 
   /** Stops listening and ends every connection. Idempotent. */
   close(reason = 'The server is shutting down.'): Promise<void> {
-    this.#closing ??= new Promise((resolve) => {
-      this.#server.close(() => resolve());
+    this.#closing ??= (async () => {
+      const listening = new Promise<void>((resolve) => this.#server.close(() => resolve()));
       for (const connection of this.#connections) connection.close(reason);
-    });
+      await Promise.all([listening, this.tls.close()]);
+    })();
     return this.#closing;
   }
 

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { FlvIngest } from '#containers/flv/ingest.ts';
+import { FOURCCS } from '#containers/flv/tags.ts';
 import { FlvWriter } from '#containers/flv/writer.ts';
+import { rtmpFraming } from '#feeds/flv/rtmp-framing.ts';
 import { selectFlvTracks } from '#feeds/flv/tracks.ts';
 import type { Access, Action } from '#hub/access.ts';
 import type { Feed } from '#hub/feed.ts';
@@ -8,12 +11,10 @@ import { credentialsOf } from '#hub/http-credentials.ts';
 import type { Hub } from '#hub/hub.ts';
 import { parseStreamName } from '#hub/name.ts';
 import { Reader } from '#hub/reader.ts';
-import { RtmpServerSession } from '#protocols/rtmp/server-session.ts';
+import { MESSAGE_STREAM, RtmpServerSession } from '#protocols/rtmp/server-session.ts';
 import type { StreamRequest } from '#protocols/rtmp/stream-address.ts';
 import { messageOf } from '#util/named-error.ts';
-import { rtmpFraming } from './from-stream.ts';
 import type { RtmpLog } from './log.ts';
-import { RtmpPublishing } from './to-stream.ts';
 
 /** How long a connection may take until it publishes or plays. */
 const BEGIN_MS = 10_000;
@@ -40,7 +41,7 @@ export class RtmpConnection {
   readonly #remote: string;
   /** Ends what waits for a stream when the connection is gone. */
   readonly #gone = new AbortController();
-  #publishing: RtmpPublishing | undefined;
+  #publishing: FlvIngest | undefined;
   #reading: { readonly feed: Feed; readonly reader: Reader; readonly name: string } | undefined;
   #drained = () => {};
   #lastSign: number;
@@ -63,6 +64,7 @@ export class RtmpConnection {
       close: (reason) => this.#end(reason),
       hold: (held) => void (held ? socket.pause() : socket.resume()),
       random: randomBytes,
+      fourCcs: FOURCCS,
     });
     let why = 'The connection was closed by the client.';
     socket.on('data', (bytes: Buffer) => {
@@ -113,12 +115,12 @@ export class RtmpConnection {
       const name = parseStreamName(request.name);
       await this.#enter('publish', name, request);
       this.#gone.signal.throwIfAborted();
-      this.#publishing = new RtmpPublishing({
-        hub,
-        name,
-        publisher: { id, door: 'rtmp', remote: this.#remote },
+      const publisher = { id, door: 'rtmp', remote: this.#remote };
+      this.#publishing = new FlvIngest({
         clock: this.#clock,
-        onClose: (reason) => this.close(reason),
+        publish: (tracks) =>
+          // Whoever takes over, or a server that stops, ends it.
+          hub.publish(name, publisher, tracks, { onClose: (reason) => this.close(reason) }),
       });
       log.info(`RTMP ${id}: ${this.#remote} publishes "${name}"`);
     } catch (error) {
@@ -137,7 +139,11 @@ export class RtmpConnection {
     const tracks = selectFlvTracks(stream);
     return () => {
       const ids = tracks.map((track) => track.id);
-      const feed = stream.feed(`rtmp:${ids.join()}`, ids, () => new FlvWriter(tracks, rtmpFraming));
+      const feed = stream.feed(
+        `rtmp:${ids.join()}`,
+        ids,
+        () => new FlvWriter(tracks, rtmpFraming(MESSAGE_STREAM)),
+      );
       const reader = this.#reader(feed);
       this.#reading = { feed, reader, name };
       log.info(`RTMP ${id}: ${this.#remote} reads "${name}"`);

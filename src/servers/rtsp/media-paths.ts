@@ -1,3 +1,4 @@
+import { eachFrame } from '#feeds/rtp/frames.ts';
 import { Pacer, type PacketTarget } from '#feeds/rtp/pacer.ts';
 import type { Transport } from '#hub/transport.ts';
 import type { ChannelPair } from '#protocols/rtsp/application.ts';
@@ -67,14 +68,11 @@ export class MediaPaths implements Transport {
       this.#options.connection.write(bytes);
       return;
     }
-    for (let at = 0; at + INTERLEAVED_HEADER_SIZE <= bytes.length; ) {
-      const start = at + INTERLEAVED_HEADER_SIZE;
-      const end = start + bytes.readUInt16BE(at + 2);
-      const to = this.#targets.get(bytes.readUInt8(at + 1));
+    eachFrame(bytes, (channel, start, end) => {
+      const to = this.#targets.get(channel);
       if (to) pacer.push({ bytes: bytes.subarray(start, end), to });
-      else this.#options.connection.write(bytes.subarray(at, end));
-      at = end;
-    }
+      else this.#options.connection.write(bytes.subarray(start - INTERLEAVED_HEADER_SIZE, end));
+    });
     pacer.flush();
   }
 

@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { isIPv4 } from 'node:net';
+import { eachFrame } from '#feeds/rtp/frames.ts';
 import { canBeSent, openRtpFeed } from '#feeds/rtp/open-feed.ts';
 import { Pacer } from '#feeds/rtp/pacer.ts';
 import type { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
@@ -8,7 +9,6 @@ import type { Hub } from '#hub/hub.ts';
 import { Reader } from '#hub/reader.ts';
 import type { Stream } from '#hub/stream.ts';
 import type { ChannelPair, MulticastGroup } from '#protocols/rtsp/application.ts';
-import { INTERLEAVED_HEADER_SIZE } from '#protocols/rtsp/message.ts';
 import type { Clock } from '#util/clock.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { closeUdp } from '#util/udp-pair.ts';
@@ -273,13 +273,10 @@ class Sender {
 
   /** Framed packets, one behind the other. */
   #write(bytes: Buffer): void {
-    for (let at = 0; at + INTERLEAVED_HEADER_SIZE <= bytes.length; ) {
-      const start = at + INTERLEAVED_HEADER_SIZE;
-      const end = start + bytes.readUInt16BE(at + 2);
-      const port = this.#targets.get(bytes.readUInt8(at + 1));
+    eachFrame(bytes, (channel, start, end) => {
+      const port = this.#targets.get(channel);
       if (port !== undefined) this.#pacer.push({ bytes: bytes.subarray(start, end), port });
-      at = end;
-    }
+    });
     this.#pacer.flush();
   }
 

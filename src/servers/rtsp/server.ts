@@ -8,11 +8,11 @@ import { DEFAULT_REORDER_MS } from '#protocols/rtp/reorder.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
 import { TcpPort } from '#util/tcp-port.ts';
+import { TlsDoor } from '#util/tls-door.ts';
 import { HttpTunnels } from './http-tunnels.ts';
 import type { RtspLog } from './log.ts';
 import { Multicast, type MulticastSettings } from './multicast.ts';
 import { RtspConnection } from './session.ts';
-import { TlsDoor } from './tls-door.ts';
 import { UdpPorts } from './udp-ports.ts';
 
 export interface RtspServerOptions {
@@ -110,6 +110,8 @@ export class RtspServer implements AsyncDisposable {
     const maxConnections = options.maxConnections ?? 4096;
     this.#server.maxConnections = maxConnections;
     this.tls = new TlsDoor({
+      name: 'RTSPS',
+      setting: 'rtsp.tlsPort',
       log: this.#log,
       maxConnections,
       accept: (socket) => this.#accept(socket, true),

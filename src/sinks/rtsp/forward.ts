@@ -1,5 +1,5 @@
 import { ClientSocket } from '#clients/client-socket.ts';
-import { parseTarget } from '#clients/rtsp/target.ts';
+import { parseTarget, RTSP_CODES } from '#clients/rtsp/target.ts';
 import { formatsKnown } from '#feeds/rtp/formats-known.ts';
 import { canBeSent, openRtpFeed } from '#feeds/rtp/open-feed.ts';
 import type { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
@@ -64,6 +64,7 @@ class RtspForward implements ForwardConnection {
       target: parseTarget(url),
       trust: target.trust ?? {},
       url: maskAddress(url),
+      codes: RTSP_CODES,
       clock,
       connected: () => void this.#announce(),
       received: (bytes) => this.#client.receive(bytes),

@@ -1,23 +1,21 @@
 import { RtspConnection } from '#clients/rtsp/connection.ts';
 import { parseTarget } from '#clients/rtsp/target.ts';
 import type { ServerTrust } from '#clients/socket.ts';
-import type { Hub } from '#hub/hub.ts';
-import { Backoff } from '#util/backoff.ts';
+import type { Publishing } from '#hub/publication.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
+import { type Attempt, type AttemptEvents, Attempts } from '../attempts.ts';
 import type { SourceTask } from '../contract.ts';
 import { RtspPulling } from './to-stream.ts';
 import { type MediaTransport, WorkingTransports } from './working-transports.ts';
-
-/** After so many milliseconds of media an attempt counts as a success. */
-const HEALTHY_MS = 30_000;
 
 /** With `auto`: after so many milliseconds without a packet over UDP the way there counts as closed. */
 const UDP_SILENCE_MS = 3000;
 
 export interface RtspSourceOptions {
-  readonly hub: Hub;
+  /** Where it is published. */
+  readonly hub: Publishing;
   /** Name of the stream that is published. */
   readonly stream: string;
   /** With credentials where they are needed. */
@@ -37,153 +35,118 @@ export interface RtspSourceOptions {
   readonly random?: () => number;
 }
 
-/**
- * Pulls a stream from an RTSP server for as long as it lives: connects, publishes, and begins anew when the server
- * fails, after waits that grow from 0.5 s to 30 s, also when it never was there.
- */
-export class RtspSource implements SourceTask {
-  readonly #options: RtspSourceOptions;
-  readonly #clock: Clock;
-  readonly #backoff: Backoff;
-  readonly #working: WorkingTransports;
-  #status: SourceTask['status'];
-  #connection: RtspConnection | undefined;
-  #pulling: RtspPulling | undefined;
-  /** Of the present attempt. */
-  #transport: MediaTransport = 'tcp';
-  #attempt = 0;
-  #stopped = false;
-  #cancel = () => {};
-
+/** Pulls a stream from an RTSP server for as long as it lives. */
+export class RtspSource extends Attempts {
   constructor(options: RtspSourceOptions) {
-    this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#backoff = new Backoff({ ...(options.random && { random: options.random }) });
-    this.#working = options.working ?? new WorkingTransports();
-    this.#status = { state: 'starting', since: this.#clock.now() };
-    try {
-      parseTarget(options.url);
-    } catch (error) {
-      if (!(error instanceof NamedError)) throw error;
-      const { message: reason, code } = error;
-      this.#status = { state: 'failed', reason, code, final: true, since: this.#clock.now() };
-      return;
-    }
-    this.#connect(this.#firstChoice());
-  }
-
-  get status(): SourceTask['status'] {
-    return this.#status;
-  }
-
-  /** Ends it: readers of the stream are held by the hub. Resolves when the connection is gone. Idempotent. */
-  async stop(reason = 'The source was stopped.'): Promise<void> {
-    if (this.#stopped) return;
-    this.#stopped = true;
-    await this.#release(reason);
-  }
-
-  #firstChoice(): MediaTransport {
-    const { transport = 'auto', stream, url } = this.#options;
-    // Beside the connection nothing would be encrypted.
-    if (parseTarget(url).secure) return 'tcp';
-    return transport === 'auto' ? (this.#working.get(stream, url) ?? 'udp') : transport;
-  }
-
-  #connect(transport: MediaTransport): void {
-    const { hub, stream, url } = this.#options;
-    this.#transport = transport;
-    const attempt = ++this.#attempt;
-    const current = () => attempt === this.#attempt && !this.#stopped;
-    const failed = (error: NamedError) => {
-      if (current()) this.#failed(error);
-    };
-    const shown = maskAddress(url);
-    const connection = new RtspConnection(
-      url,
-      {
-        described: (sdp, baseUrl) => {
-          if (!current()) return;
-          try {
-            const pulling = new RtspPulling(shown, sdp, {
-              hub,
-              stream,
-              publisher: { id: `${stream}#${attempt}`, door: 'source', remote: shown },
-              clock: this.#clock,
-              reorder: transport === 'udp',
-              sendRtcp: (track, packet) => connection.sendRtcp(track, packet),
-              onPublished: () => this.#published(),
-              onRefused: failed,
-            });
-            this.#pulling = pulling;
-            connection.play({ baseUrl, ...pulling.controls }, transport);
-          } catch (error) {
-            if (!(error instanceof NamedError)) throw error;
-            failed(error);
-          }
-        },
-        ready: (refused) => this.#pulling?.ready(refused),
-        packet: (track, kind, payload) => {
-          if (current()) this.#pulling?.receive(track, kind, payload);
-        },
-        failed,
-      },
-      {
-        clock: this.#clock,
-        trust: this.#options.trust,
-        firstMediaMs: this.#isFree && transport === 'udp' ? UDP_SILENCE_MS : undefined,
-      },
-    );
-    this.#connection = connection;
-  }
-
-  /** Which transport is taken is our choice. */
-  get #isFree(): boolean {
-    return (this.#options.transport ?? 'auto') === 'auto';
-  }
-
-  #published(): void {
-    this.#working.worked(this.#options.stream, this.#options.url, this.#transport);
-    this.#change({ state: 'running' });
-    this.#cancel = this.#clock.after(HEALTHY_MS, () => this.#backoff.reset());
-  }
-
-  #failed(error: NamedError): void {
-    const running = this.#status.state === 'running';
-    void this.#release(error.message);
-    if (this.#isFree && !running && isTransportTrouble(error)) {
-      // What worked once does not any more.
-      this.#working.forget(this.#options.stream);
-      if (this.#transport === 'udp') return this.#connect('tcp');
-    }
-    const ms = this.#backoff.next();
-    const reason = `${error.message} The next attempt is in ${(ms / 1000).toFixed(1)} s.`;
-    this.#cancel = this.#clock.after(ms, () => {
-      // What was wrong stays to be seen until it is right.
-      this.#change({ state: 'starting', reason: error.message, code: error.code });
-      this.#connect(this.#firstChoice());
-    });
-    this.#change({ state: 'waiting', reason, trouble: error.message, code: error.code });
-  }
-
-  async #release(reason: string): Promise<void> {
-    this.#attempt++;
-    this.#cancel();
-    const pulling = this.#pulling;
-    const connection = this.#connection;
-    this.#pulling = undefined;
-    this.#connection = undefined;
-    pulling?.close(reason);
-    await connection?.close();
-  }
-
-  #change(status: Omit<SourceTask['status'], 'since'>): void {
-    this.#status = { ...status, since: this.#clock.now() };
-    this.#options.onState(this.#status);
+    const { clock, random, onState } = options;
+    const choice = new TransportChoice(options);
+    super({ clock, random, onState, open: (attempt, events) => open(options, choice, attempt, events) });
   }
 }
 
-/** Another transport may help. */
-function isTransportTrouble({ code }: NamedError): boolean {
-  return code === 'RTSP_NO_MEDIA' || code === 'RTSP_TRANSPORT_REFUSED';
+/** Which transport the next attempt takes. */
+class TransportChoice {
+  readonly #options: RtspSourceOptions;
+  readonly #working: WorkingTransports;
+  /** The next attempt is to take TCP, since UDP has just failed. */
+  #fallsBack = false;
+
+  constructor(options: RtspSourceOptions) {
+    this.#options = options;
+    this.#working = options.working ?? new WorkingTransports();
+  }
+
+  /** Which transport is taken is our choice. */
+  get isFree(): boolean {
+    return (this.#options.transport ?? 'auto') === 'auto';
+  }
+
+  /** @throws NamedError RTSP_ADDRESS_INVALID */
+  next(): MediaTransport {
+    const { transport = 'auto', stream, url } = this.#options;
+    const fallsBack = this.#fallsBack;
+    this.#fallsBack = false;
+    // Beside the connection nothing would be encrypted.
+    if (parseTarget(url).secure || fallsBack) return 'tcp';
+    return transport === 'auto' ? (this.#working.get(stream, url) ?? 'udp') : transport;
+  }
+
+  worked(transport: MediaTransport): void {
+    this.#working.worked(this.#options.stream, this.#options.url, transport);
+  }
+
+  /** An attempt failed before there was a stream; true where TCP may help, and is next. */
+  failed(transport: MediaTransport, { code }: NamedError): boolean {
+    if (!this.isFree || (code !== 'RTSP_NO_MEDIA' && code !== 'RTSP_TRANSPORT_REFUSED')) return false;
+    // What worked once does not any more.
+    this.#working.forget(this.#options.stream);
+    this.#fallsBack = transport === 'udp';
+    return this.#fallsBack;
+  }
+}
+
+/**
+ * One attempt: what the server describes and plays becomes the stream.
+ * @throws NamedError RTSP_ADDRESS_INVALID
+ */
+function open(
+  options: RtspSourceOptions,
+  choice: TransportChoice,
+  attempt: number,
+  events: AttemptEvents,
+): Attempt {
+  const { hub, stream, url, trust, clock = systemClock } = options;
+  const transport = choice.next();
+  const shown = maskAddress(url);
+  let pulling: RtspPulling | undefined;
+  let isPublished = false;
+  let isOver = false;
+  const failed = (error: NamedError) => {
+    if (!isOver) events.failed(error, !isPublished && choice.failed(transport, error));
+  };
+  const connection: RtspConnection = new RtspConnection(
+    url,
+    {
+      described: (sdp, baseUrl) => {
+        if (isOver) return;
+        try {
+          pulling = new RtspPulling(shown, sdp, {
+            hub,
+            stream,
+            publisher: { id: `${stream}#${attempt}`, door: 'source', remote: shown },
+            clock,
+            reorder: transport === 'udp',
+            sendRtcp: (track, packet) => connection.sendRtcp(track, packet),
+            onPublished: () => {
+              isPublished = true;
+              choice.worked(transport);
+              events.published();
+            },
+            onRefused: failed,
+          });
+          connection.play({ baseUrl, ...pulling.controls }, transport);
+        } catch (error) {
+          if (!(error instanceof NamedError)) throw error;
+          failed(error);
+        }
+      },
+      ready: (refused) => pulling?.ready(refused),
+      packet: (track, kind, payload) => {
+        if (!isOver) pulling?.receive(track, kind, payload);
+      },
+      failed,
+    },
+    {
+      clock,
+      trust,
+      firstMediaMs: choice.isFree && transport === 'udp' ? UDP_SILENCE_MS : undefined,
+    },
+  );
+  return {
+    close: (reason) => {
+      isOver = true;
+      pulling?.close(reason);
+      return connection.close();
+    },
+  };
 }

@@ -1,5 +1,4 @@
-import type { Hub } from '#hub/hub.ts';
-import type { Publication, PublisherInfo, TrackReception } from '#hub/stream.ts';
+import type { Outlet, PublisherInfo, Publishing, TrackReception } from '#hub/publication.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { StreamClock } from '#media/clock-mapping.ts';
 import type { Track } from '#media/track.ts';
@@ -16,7 +15,8 @@ interface Chosen {
 }
 
 export interface RtspPullingOptions {
-  readonly hub: Hub;
+  /** Where it is published. */
+  readonly hub: Publishing;
   readonly stream: string;
   readonly publisher: PublisherInfo;
   readonly clock: Clock;
@@ -40,7 +40,7 @@ export class RtspPulling {
   /** What the server plays. */
   #active: readonly ReportedTrack[] = [];
   #reports: ReceiverReports | undefined;
-  #publication: Publication | undefined;
+  #publication: Outlet | undefined;
   #closed = false;
 
   /** @throws NamedError SDP_INVALID, CODEC_UNSUPPORTED */
@@ -58,7 +58,7 @@ export class RtspPulling {
           clock,
           onUnit: (unit) => this.#unit(unit),
           onTrack: (changed) => this.#publication?.changeTrack(changed),
-          onConcealed: () => this.#publication?.stream.requestKeyframe(),
+          onConcealed: () => this.#publication?.requestKeyframe(),
           ...(options.reorder && { reorder: { clock: options.clock } }),
         }),
     );

@@ -1,6 +1,6 @@
 import type { ServerTrust } from '#clients/socket.ts';
 import { parseWebRtcAddress } from '#clients/webrtc/address.ts';
-import type { Hub } from '#hub/hub.ts';
+import type { Publishing } from '#hub/publication.ts';
 import { Backoff } from '#util/backoff.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { maskAddress } from '#util/mask-address.ts';
@@ -15,7 +15,7 @@ const HEALTHY_MS = 30_000;
 const SILENCE_MS = 15_000;
 
 export interface WhepSourceOptions {
-  readonly hub: Hub;
+  readonly hub: Publishing;
   /** Name of the stream that is published. */
   readonly stream: string;
   /** With credentials where they are needed. */
@@ -84,6 +84,7 @@ export class WhepSource implements SourceTask {
         onTracks: (tracks) => {
           this.#pulling = new WhepPulling({
             hub,
+            clock: this.#clock,
             stream,
             tracks,
             publisher: { id: `${stream}#${attempt}`, door: 'source', remote: shown },

@@ -1,12 +1,13 @@
-import type { Hub } from '#hub/hub.ts';
-import type { Publication, PublisherInfo } from '#hub/stream.ts';
+import type { Outlet, PublisherInfo, Publishing } from '#hub/publication.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { ReceivedTrack } from '#protocols/sdp/webrtc-receive.ts';
 import { MediaReceiver } from '#protocols/webrtc/media-receiver.ts';
+import type { Clock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
 
 export interface WhepPullingOptions {
-  readonly hub: Hub;
+  readonly hub: Publishing;
+  readonly clock: Clock;
   readonly stream: string;
   readonly publisher: PublisherInfo;
   readonly tracks: readonly ReceivedTrack[];
@@ -21,7 +22,7 @@ export interface WhepPullingOptions {
 export class WhepPulling {
   readonly #options: WhepPullingOptions;
   readonly #receiver: MediaReceiver;
-  #publication: Publication | undefined;
+  #publication: Outlet | undefined;
   #units = 0;
   #closed = false;
 
@@ -29,7 +30,7 @@ export class WhepPulling {
     this.#options = options;
     this.#receiver = new MediaReceiver({
       tracks: options.tracks,
-      clock: options.hub.options.clock,
+      clock: options.clock,
       sendRtcp: options.sendRtcp,
       onUnit: (unit) => this.#unit(unit),
       onTrack: (track) => this.#publication?.changeTrack(track),
@@ -64,7 +65,7 @@ export class WhepPulling {
     this.#publication?.write(unit);
   }
 
-  #publish(): Publication | undefined {
+  #publish(): Outlet | undefined {
     const { hub, stream, publisher, onPublished } = this.#options;
     const { tracks, hooks } = this.#receiver;
     try {

@@ -13,16 +13,20 @@ async function get<T>(path: string, signal: AbortSignal): Promise<T> {
   return (await response.json()) as T;
 }
 
-/** Logs in; gives the sentence of the server where that fails. */
-export async function logIn(user: string, password: string): Promise<string | undefined> {
+/** Logs in; gives the reason of the server where that fails. */
+export async function logIn(
+  user: string,
+  password: string,
+): Promise<{ readonly reason: string; readonly code?: string } | undefined> {
   const response = await fetch('/api/session', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ user, password }),
   });
   if (response.ok) return undefined;
-  const body = (await response.json().catch(() => ({}))) as { error?: { message?: string } };
-  return body.error?.message ?? String(response.status);
+  const body = (await response.json().catch(() => ({}))) as { error?: { message?: string; code?: string } };
+  const { message = String(response.status), code } = body.error ?? {};
+  return { reason: message, ...(code === undefined ? {} : { code }) };
 }
 
 /** Logs out, and shows what is left. */

@@ -28,6 +28,10 @@ export interface StreamInfo {
     readonly reason?: string;
     readonly code?: string;
   };
+  /** While its publisher is gone. */
+  readonly held?: { readonly since: string; readonly seconds: number };
+  /** Path of its latest keyframe as JPEG. */
+  readonly snapshot?: string;
   readonly publisher?: { readonly door: string; readonly remote: string; readonly since: string };
   readonly readers: readonly ReaderInfo[];
 }

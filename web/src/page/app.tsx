@@ -11,7 +11,7 @@ import { View } from './view.tsx';
 const FIRST_CHOICE = 'demo';
 
 export function App(): ReactNode {
-  const [{ stream: asked, mode }, change] = useUrlState();
+  const [{ stream: asked, mode, via }, change] = useUrlState();
   const connected = useServerEvents();
   const streams = useStreams();
   const list = streams.data ?? [];
@@ -40,6 +40,8 @@ export function App(): ReactNode {
           info={list.find((stream) => stream.name === chosen)}
           mode={mode}
           onMode={(next) => change({ stream: chosen, mode: next })}
+          via={via}
+          onVia={(next) => change({ stream: chosen, via: next })}
         />
       )}
     </div>

@@ -1,6 +1,8 @@
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { logIn } from '../api/queries.ts';
+import { Gate } from './icons.tsx';
+import { reasonWords } from './reason.ts';
 
 /** What is shown until the server knows who looks. */
 export function Login(): ReactNode {
@@ -19,7 +21,7 @@ export function Login(): ReactNode {
       const why = await logIn(field('user'), field('password'));
       // Everything of the page begins anew, its sockets too.
       if (why === undefined) location.reload();
-      else setRefusal(why);
+      else setRefusal(reasonWords(why, t));
     } catch {
       setRefusal(t('rail.offline'));
     } finally {
@@ -27,7 +29,11 @@ export function Login(): ReactNode {
     }
   };
   return (
-    <main className="empty" data-testid="login">
+    <main className="empty whole" data-testid="login">
+      <div className="brand">
+        <Gate />
+        <span>Sluice</span>
+      </div>
       <h1>{t('login.title')}</h1>
       <form className="login" onSubmit={(event) => void submit(event)}>
         <label>
@@ -49,7 +55,7 @@ export function Login(): ReactNode {
             {refusal}
           </p>
         )}
-        <button type="submit" className="text-button" disabled={busy} data-testid="login-submit">
+        <button type="submit" className="button primary" disabled={busy} data-testid="login-submit">
           {t('login.submit')}
         </button>
       </form>

@@ -9,6 +9,7 @@ import { formatBytes, formatChannels, formatClock, formatFps, formatMs, formatSp
 import { reasonWords } from './reason.ts';
 import { stateWords } from './state-words.ts';
 import { formatUrl, parseUrl } from './url-state.ts';
+import { setbackWords } from './way-words.ts';
 
 const words = i18next.createInstance();
 const english = words.getFixedT('en');
@@ -23,7 +24,10 @@ function snapshot(change: Partial<PlayerSnapshot>): PlayerSnapshot {
   return {
     phase: 'live',
     source: { kind: 'open' },
-    unplayable: undefined,
+    rung: 'webrtc',
+    trying: [],
+    setbacks: [],
+    isExhausted: false,
     picture: true,
     ratio: 16 / 9,
     fps: 25,
@@ -83,12 +87,15 @@ describe('stateWords', () => {
   });
 
   it('names the codec that cannot be played, and offers to try again', () => {
-    const why = { kind: 'browser', media: 'video', codec: 'H.265' } as const;
-    const words = stateWords(
-      snapshot({ phase: 'failed', unplayable: why, source: { kind: 'unplayable', why } }),
-      0,
-    );
+    const setback = { kind: 'codec', media: 'video', codec: 'H.265' } as const;
+    const setbacks = [
+      { rung: 'webrtc', setback: { kind: 'codec' } } as const,
+      { rung: 'mse', setback } as const,
+    ];
+    const failed = { phase: 'failed', rung: undefined, isExhausted: true } as const;
+    const words = stateWords(snapshot({ ...failed, setbacks }), 0);
     expect(words).toMatchObject({ tone: 'bad', retry: true, longValues: { codec: 'H.265' } });
+    expect(stateWords(snapshot(failed), 0)).toMatchObject({ long: 'state.noWay', retry: true });
   });
 
   it('says in the language of the page what the server waits for, and passes on what only the server knows', () => {
@@ -111,6 +118,33 @@ describe('stateWords', () => {
         expect(en.state, key).toHaveProperty(key.replace('state.', ''));
       }
     }
+  });
+});
+
+describe('the words for a way that is not taken', () => {
+  it('name the codec, and pass on what only the server knows', () => {
+    const sound = { kind: 'sound', codec: 'aac' } as const;
+    expect(setbackWords(sound, english)).toBe('The AAC sound does not go this way.');
+    expect(setbackWords({ kind: 'codec', codec: 'H.265' }, chinese)).toContain('H.265');
+    const full = { kind: 'refused', message: 'The server is full.' } as const;
+    expect(setbackWords(full, chinese)).toBe('The server is full.');
+    expect(setbackWords({ ...full, code: 'WEBRTC_FULL' }, chinese)).toBe(zhCN.reason.WEBRTC_FULL);
+  });
+
+  it('are there for every reason', () => {
+    const kinds = [
+      'missing',
+      'codec',
+      'udp',
+      'socket',
+      'no-picture',
+      'broken',
+      'stalled',
+      'garbled',
+      'far',
+      'unmarked',
+    ] as const;
+    for (const kind of kinds) expect(setbackWords({ kind }, english), kind).toMatch(/^[A-Z].*\.$/);
   });
 });
 
@@ -177,15 +211,16 @@ describe('the reason why something does not run', () => {
 });
 
 describe('the address', () => {
-  it('says stream and mode, and comes back the same', () => {
-    const state = { stream: 'yard/gate 1', mode: 'live' } as const;
-    expect(formatUrl(state)).toBe('/?stream=yard/gate%201&mode=live');
+  it('says stream, mode and way, and comes back the same', () => {
+    const state = { stream: 'yard/gate 1', mode: 'live', via: 'mse' } as const;
+    expect(formatUrl(state)).toBe('/?stream=yard/gate%201&mode=live&via=mse');
     expect(parseUrl(formatUrl(state).slice(1))).toEqual(state);
   });
 
   it('is empty where everything is as by default', () => {
-    expect(formatUrl({ stream: undefined, mode: 'in-step' })).toBe('/');
-    expect(parseUrl('?mode=nonsense')).toEqual({ stream: undefined, mode: 'in-step' });
+    expect(formatUrl({ stream: undefined, mode: 'in-step', via: undefined })).toBe('/');
+    const nothing = { stream: undefined, mode: 'in-step', via: undefined };
+    expect(parseUrl('?mode=nonsense&via=pigeon')).toEqual(nothing);
   });
 });
 

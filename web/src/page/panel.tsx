@@ -17,6 +17,7 @@ import {
 } from './format.ts';
 import { reasonWords } from './reason.ts';
 import { titleOf } from './title.ts';
+import { setbackWords } from './way-words.ts';
 
 interface PanelProps {
   readonly info: StreamInfo | undefined;
@@ -64,6 +65,7 @@ function Playback({ snapshot, mode }: { snapshot: PlayerSnapshot; mode: PlayMode
           why={t('panel.resultAgeWhy')}
         />
       </dl>
+      <Way snapshot={snapshot} />
       {results.due > 0 && (
         <p className="note" data-testid="on-frame">
           {t(mode === 'live' ? 'panel.onFrameLive' : 'panel.onFrame', {
@@ -72,6 +74,28 @@ function Playback({ snapshot, mode }: { snapshot: PlayerSnapshot; mode: PlayMode
         </p>
       )}
     </section>
+  );
+}
+
+/** Which way the picture comes, and why not a better one. */
+function Way({ snapshot }: { snapshot: PlayerSnapshot }): ReactNode {
+  const { t } = useTranslation();
+  const { rung, setbacks, trying } = snapshot;
+  return (
+    <div className="way" data-testid="panel-way">
+      <dl className="facts">
+        <Fact name={t('way.fact')} value={rung ? t(`way.${rung}.name`) : UNKNOWN} />
+      </dl>
+      {setbacks.map(({ rung: each, setback }) => (
+        <p key={each} className="note" data-testid={`setback-${each}`} data-kind={setback.kind}>
+          {t(trying.includes(each) ? 'way.tryingAgain' : 'way.notTaken', {
+            name: t(`way.${each}.name`),
+            why: setbackWords(setback, t),
+          })}
+        </p>
+      ))}
+      {rung === 'mjpeg' && <p className="note">{t('way.noSound')}</p>}
+    </div>
   );
 }
 
@@ -160,7 +184,7 @@ function SoundClock({ clock }: { clock: TrackClock }): ReactNode {
 function Readers({ info }: { info: StreamInfo }): ReactNode {
   const { t } = useTranslation();
   return (
-    <section data-testid="readers">
+    <section className="readers" data-testid="readers">
       <h3>
         {t('panel.readers')}
         <span className="count">{info.readers.length}</span>
@@ -186,9 +210,13 @@ function Fact({ name, value }: { name: string; value: string }): ReactNode {
   );
 }
 
-/** `RTSP · 192.0.2.7:5004`; a word in the page's language where the door is no protocol people know. */
+/**
+ * `RTSP · 192.0.2.7:5004`; a word in the page's language where the door is no protocol people know, and the door alone where
+ * it reads for many.
+ */
 function doorAndRemote(end: { readonly door: string; readonly remote: string }, t: TFunction): string {
-  return `${t(`door.${end.door}`, { defaultValue: end.door.toUpperCase() })} · ${end.remote}`;
+  const door = t(`door.${end.door}`, { defaultValue: end.door.toUpperCase() });
+  return end.remote === '' ? door : `${door} · ${end.remote}`;
 }
 
 /** `H.264 768 × 576`, `AAC 44.1 kHz mono` */

@@ -96,7 +96,7 @@ function StreamItem({ stream, index, chosen, onChoose }: StreamItemProps): React
 function toneOf(state: string): string {
   if (state === 'live') return 'good';
   if (state === 'failed') return 'bad';
-  return state === 'held' || state === 'waiting' ? 'warning' : 'off';
+  return state === 'held' || state === 'standby' || state === 'waiting' ? 'warning' : 'off';
 }
 
 /** `H.264 576p`; the sound's codec where there is no picture. */

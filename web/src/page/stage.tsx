@@ -1,4 +1,4 @@
-import { type ReactNode, type RefObject, useEffect, useRef } from 'react';
+import { type ReactNode, type RefObject, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { PlayerSnapshot } from '../player/snapshot.ts';
 import { FullScreen, SoundOff, SoundOn } from './icons.tsx';
@@ -10,10 +10,12 @@ interface StageProps {
   readonly name: string;
   readonly handle: PlayerHandle;
   readonly trouble: SourceTrouble | undefined;
+  /** Path of the stream's latest keyframe as JPEG, to be seen until there is a picture. */
+  readonly poster: string | undefined;
 }
 
 /** The picture with its name, its state, and controls that appear when they are looked for. */
-export function Stage({ name, handle, trouble }: StageProps): ReactNode {
+export function Stage({ name, handle, trouble, poster }: StageProps): ReactNode {
   const { t } = useTranslation();
   const tile = useRef<HTMLDivElement>(null);
   const { snapshot } = handle;
@@ -37,6 +39,7 @@ export function Stage({ name, handle, trouble }: StageProps): ReactNode {
       data-sound-offered={offered}
     >
       <div ref={handle.host} className="picture" data-testid="player" />
+      {snapshot && !snapshot.picture && snapshot.phase === 'connecting' && poster && <Poster path={poster} />}
       <header className="stage-head">
         <span className="stage-name" data-testid="stream-name">
           {name}
@@ -76,6 +79,31 @@ export function Stage({ name, handle, trouble }: StageProps): ReactNode {
         {hasSound && snapshot && <Sound handle={handle} snapshot={snapshot} />}
       </div>
     </div>
+  );
+}
+
+/** A stream that plays at once needs no poster: the server is not asked to decode for it. */
+const POSTER_AFTER_MS = 600;
+const POSTER_WIDTH = 640;
+
+/** The latest keyframe, while the first picture is not there. */
+function Poster({ path }: { path: string }): ReactNode {
+  const [isDue, setDue] = useState(false);
+  const [isThere, setThere] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setDue(true), POSTER_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  if (!isDue) return null;
+  return (
+    <img
+      className="poster"
+      src={`${encodeURI(path)}?width=${POSTER_WIDTH}`}
+      alt=""
+      data-testid="poster"
+      data-there={isThere}
+      onLoad={() => setThere(true)}
+    />
   );
 }
 

@@ -100,12 +100,11 @@ function connectingWords({ source }: PlayerSnapshot, trouble: SourceTrouble | un
 }
 
 function failedWords(snapshot: PlayerSnapshot): Sentence {
-  const why = snapshot.unplayable;
-  if (why?.kind === 'no-mse') return { long: 'state.noMse' };
-  if (why)
-    return {
-      long: why.media === 'audio' ? 'state.noAudioCodec' : 'state.noVideoCodec',
-      longValues: { codec: why.codec },
-    };
-  return { long: 'state.goneWhy' };
+  if (!snapshot.isExhausted) return { long: 'state.goneWhy' };
+  for (const { setback } of snapshot.setbacks) {
+    if (setback.kind !== 'codec' || setback.codec === undefined) continue;
+    const long = setback.media === 'audio' ? 'state.noAudioCodec' : 'state.noVideoCodec';
+    return { long, longValues: { codec: setback.codec } };
+  }
+  return { long: 'state.noWay' };
 }

@@ -1,14 +1,17 @@
-import { type ReactNode, type RefObject, useEffect, useRef } from 'react';
+import { type ReactNode, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useAlgorithms } from '../api/queries.ts';
 import type { AlgorithmInfo } from '../api/types.ts';
+import type { Via } from '../player/ladder.ts';
 import type { PlayMode } from '../player/overlay.ts';
 import type { RunInfo } from '../player/protocol.ts';
 import { Chevron, Person } from './icons.tsx';
 import { useKeys } from './keys.ts';
 import { reasonWords } from './reason.ts';
 import { titleOf } from './title.ts';
+import { useClosing } from './use-closing.ts';
 import type { PlayerHandle } from './use-player.ts';
+import { WayMenu } from './way-menu.tsx';
 
 /** The algorithm that has a button of its own. */
 const FIRST = 'people';
@@ -17,10 +20,12 @@ interface ToolbarProps {
   readonly handle: PlayerHandle;
   readonly mode: PlayMode;
   readonly onMode: (mode: PlayMode) => void;
+  readonly via: Via;
+  readonly onVia: (via: Via) => void;
 }
 
 /** What can be done with the stream that is shown: look for things, and choose how to watch. */
-export function Toolbar({ handle, mode, onMode }: ToolbarProps): ReactNode {
+export function Toolbar({ handle, mode, onMode, via, onVia }: ToolbarProps): ReactNode {
   const { t } = useTranslation();
   const algorithms = useAlgorithms().data ?? [];
   const runs = handle.snapshot?.runs ?? [];
@@ -40,19 +45,22 @@ export function Toolbar({ handle, mode, onMode }: ToolbarProps): ReactNode {
         <DetectButton run={runs.find((run) => run.algorithm === FIRST)} onToggle={() => toggle(FIRST)} />
         {others.length > 0 && <AlgorithmMenu algorithms={others} runs={runs} onToggle={toggle} />}
       </div>
-      <div className="segmented" role="group" aria-label={t('mode.label')}>
-        {(['in-step', 'live'] as const).map((each) => (
-          <button
-            key={each}
-            type="button"
-            aria-pressed={mode === each}
-            title={`${t(`mode.${each}.why`)} (S)`}
-            data-testid={`mode-${each}`}
-            onClick={() => onMode(each)}
-          >
-            {t(`mode.${each}.name`)}
-          </button>
-        ))}
+      <div className="toolbar-group">
+        <WayMenu snapshot={handle.snapshot} via={via} onVia={onVia} />
+        <div className="segmented" role="group" aria-label={t('mode.label')}>
+          {(['in-step', 'live'] as const).map((each) => (
+            <button
+              key={each}
+              type="button"
+              aria-pressed={mode === each}
+              title={`${t(`mode.${each}.why`)} (S)`}
+              data-testid={`mode-${each}`}
+              onClick={() => onMode(each)}
+            >
+              {t(`mode.${each}.name`)}
+            </button>
+          ))}
+        </div>
       </div>
       {error && (
         <p className="toolbar-error" role="alert" title={error.message} data-testid="run-error">
@@ -117,22 +125,4 @@ function AlgorithmMenu({ algorithms, runs, onToggle }: AlgorithmMenuProps): Reac
       </ul>
     </details>
   );
-}
-
-/** Closes a menu on Escape and on a click anywhere else. */
-function useClosing(menu: RefObject<HTMLDetailsElement | null>): void {
-  useEffect(() => {
-    const onPointer = ({ target }: PointerEvent): void => {
-      if (target instanceof Node && !menu.current?.contains(target)) menu.current?.removeAttribute('open');
-    };
-    const onKey = ({ key }: KeyboardEvent): void => {
-      if (key === 'Escape') menu.current?.removeAttribute('open');
-    };
-    document.addEventListener('pointerdown', onPointer);
-    document.addEventListener('keydown', onKey);
-    return () => {
-      document.removeEventListener('pointerdown', onPointer);
-      document.removeEventListener('keydown', onKey);
-    };
-  }, [menu]);
 }

@@ -1,16 +1,20 @@
 import { useCallback, useSyncExternalStore } from 'react';
+import { RUNGS, type Via } from '../player/ladder.ts';
 import type { PlayMode } from '../player/overlay.ts';
 
 /** What of the page stands in its address. */
 export interface UrlState {
   readonly stream: string | undefined;
   readonly mode: PlayMode;
+  /** The way in which the stream is to come; undefined: as this browser did it last, else the best that works. */
+  readonly via: Via | undefined;
 }
 
 export function parseUrl(search: string): UrlState {
   const parameters = new URLSearchParams(search);
   const mode = parameters.get('mode') === 'live' ? 'live' : 'in-step';
-  return { stream: parameters.get('stream') || undefined, mode };
+  const via = (['auto', ...RUNGS] as const).find((one) => one === parameters.get('via'));
+  return { stream: parameters.get('stream') || undefined, mode, via };
 }
 
 /** Slashes of stream names stay readable; what is as by default is left out. */
@@ -18,6 +22,7 @@ export function formatUrl(state: UrlState): string {
   const parts: string[] = [];
   if (state.stream) parts.push(`stream=${encodeURIComponent(state.stream).replaceAll('%2F', '/')}`);
   if (state.mode !== 'in-step') parts.push(`mode=${state.mode}`);
+  if (state.via !== undefined) parts.push(`via=${state.via}`);
   return parts.length > 0 ? `/?${parts.join('&')}` : '/';
 }
 

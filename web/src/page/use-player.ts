@@ -1,8 +1,10 @@
 import { type RefObject, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { Via } from '../player/ladder.ts';
 import type { PlayMode } from '../player/overlay.ts';
 import { Player } from '../player/player.ts';
 import type { PlayerSnapshot } from '../player/snapshot.ts';
+import type { StreamStatus } from '../player/source.ts';
 import { remember, remembered } from '../remembered.ts';
 
 /** A player in a host element, for as long as the component shows this stream. */
@@ -15,19 +17,25 @@ export interface PlayerHandle {
   toggleSound(): void;
 }
 
-export function usePlayer(stream: string, mode: PlayMode): PlayerHandle {
+export interface PlayerWishes {
+  readonly mode: PlayMode;
+  readonly via: Via;
+  readonly status: StreamStatus | undefined;
+}
+
+export function usePlayer(stream: string, { mode, via, status }: PlayerWishes): PlayerHandle {
   const host = useRef<HTMLDivElement>(null);
   const [player, setPlayer] = useState<Player>();
   const [soundChosen, setSoundChosen] = useState(() => remembered(`sound:${stream}`) !== undefined);
   const { t, i18n } = useTranslation();
-  const firstMode = useRef(mode);
-  firstMode.current = mode;
+  const first = useRef({ mode, via });
+  first.current = { mode, via };
 
   useEffect(() => {
     if (!host.current) return;
     const created = new Player(host.current, {
       stream,
-      mode: firstMode.current,
+      ...first.current,
       muted: remembered(`sound:${stream}`) !== 'on',
     });
     setPlayer(created);
@@ -40,6 +48,14 @@ export function usePlayer(stream: string, mode: PlayMode): PlayerHandle {
   useEffect(() => {
     if (player) player.mode = mode;
   }, [player, mode]);
+
+  useEffect(() => {
+    if (player) player.via = via;
+  }, [player, via]);
+
+  useEffect(() => {
+    if (player && status) player.status = status;
+  }, [player, status]);
 
   useEffect(() => {
     if (player) player.label = (label) => t(`labels.${label}`, { defaultValue: label });

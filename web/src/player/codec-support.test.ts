@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { unplayable } from './codec-support.ts';
+import { codecOf, unplayable } from './codec-support.ts';
 import type { StreamMessage } from './protocol.ts';
 
 const h265 = { id: 1, kind: 'video', codec: 'h265', codecString: 'hvc1.1.6.L93.B0' } as const;
@@ -17,9 +17,9 @@ describe('unplayable', () => {
 
   it('names the codec that the browser lacks', () => {
     const supported = (type: string) => !type.includes('hvc1');
-    expect(unplayable(message({}), supported)).toEqual({ kind: 'browser', media: 'video', codec: 'H.265' });
+    expect(unplayable(message({}), supported)).toEqual({ media: 'video', codec: 'H.265' });
     const deaf = (type: string) => !type.includes('mp4a');
-    expect(unplayable(message({}), deaf)).toEqual({ kind: 'browser', media: 'audio', codec: 'AAC' });
+    expect(unplayable(message({}), deaf)).toEqual({ media: 'audio', codec: 'AAC' });
   });
 
   it('names the codec that cannot travel in fMP4 when nothing else is there', () => {
@@ -28,8 +28,12 @@ describe('unplayable', () => {
       codec: 'Motion JPEG',
     });
   });
+});
 
-  it('says so where the browser has no Media Source Extensions', () => {
-    expect(unplayable(message({}), undefined)).toEqual({ kind: 'no-mse' });
+describe('codecOf', () => {
+  it('knows codecs by their RFC 6381 names, and leaves others as they are', () => {
+    const known = ['avc1.42c01e', 'hev1.1.6.L93.B0', 'mp4a.40.2', 'Opus', 'av01.0.04M.08'].map(codecOf);
+    expect(known).toEqual(['h264', 'h265', 'aac', 'opus', 'av1']);
+    expect(codecOf('ec-3')).toBe('ec-3');
   });
 });

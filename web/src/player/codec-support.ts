@@ -1,11 +1,11 @@
 import type { StreamMessage } from './protocol.ts';
 
-/** Why a stream, or part of it, cannot be played here. */
-export type Unplayable =
-  /** This browser has no decoder for it. */
-  | { readonly kind: 'browser'; readonly media: 'video' | 'audio'; readonly codec: string }
-  /** The browser has no Media Source Extensions at all. */
-  | { readonly kind: 'no-mse' };
+/** What of a stream cannot be played here. */
+export interface Unplayable {
+  readonly media: 'video' | 'audio';
+  /** As people call it. */
+  readonly codec: string;
+}
 
 const names: Readonly<Record<string, string>> = {
   h264: 'H.264',
@@ -17,6 +17,7 @@ const names: Readonly<Record<string, string>> = {
   mpeg4: 'MPEG-4 Part 2',
   aac: 'AAC',
   opus: 'Opus',
+  ac3: 'AC-3',
   pcma: 'G.711 A-law',
   pcmu: 'G.711 µ-law',
   mp3: 'MP3',
@@ -27,32 +28,40 @@ export function codecName(codec: string): string {
   return names[codec] ?? codec;
 }
 
+const families: readonly (readonly [prefix: string, codec: string])[] = [
+  ['avc', 'h264'],
+  ['hvc', 'h265'],
+  ['hev', 'h265'],
+  ['av01', 'av1'],
+  ['vp08', 'vp8'],
+  ['vp09', 'vp9'],
+  ['mp4a.40', 'aac'],
+  ['opus', 'opus'],
+];
+
+/** The codec of an RFC 6381 name, by the word the API has for it. */
+export function codecOf(codecString: string): string {
+  const name = codecString.toLowerCase();
+  return families.find(([prefix]) => name.startsWith(prefix))?.[1] ?? codecString;
+}
+
 /** What of the stream the browser cannot play; undefined where it can play it. */
 export function unplayable(
   message: StreamMessage,
-  isTypeSupported: ((type: string) => boolean) | undefined,
+  isTypeSupported: (type: string) => boolean,
 ): Unplayable | undefined {
-  if (!isTypeSupported) return { kind: 'no-mse' };
   if (message.tracks.length === 0) {
     // Nothing of it fits into fMP4; the server said which.
     const first = message.unsupported.find((track) => track.kind === 'video') ?? message.unsupported[0];
     if (!first) return undefined;
-    return {
-      kind: 'browser',
-      media: first.kind === 'audio' ? 'audio' : 'video',
-      codec: codecName(first.codec),
-    };
+    return { media: first.kind === 'audio' ? 'audio' : 'video', codec: codecName(first.codec) };
   }
   if (isTypeSupported(message.mime)) return undefined;
   for (const track of message.tracks) {
     if (!isTypeSupported(`${track.kind}/mp4; codecs="${track.codecString}"`)) {
-      return { kind: 'browser', media: track.kind, codec: codecName(track.codec) };
+      return { media: track.kind, codec: codecName(track.codec) };
     }
   }
   const first = message.tracks[0];
-  return {
-    kind: 'browser',
-    media: first?.kind === 'audio' ? 'audio' : 'video',
-    codec: codecName(first?.codec ?? ''),
-  };
+  return { media: first?.kind === 'audio' ? 'audio' : 'video', codec: codecName(first?.codec ?? '') };
 }

@@ -21,11 +21,9 @@ export class LevelMeter {
 
   /** Undefined where the browser cannot, or there is no sound. */
   static open(video: Capturable): LevelMeter | undefined {
-    if (!video.captureStream || typeof AudioContext !== 'function') return undefined;
-    const stream = video.captureStream();
-    for (const track of stream.getVideoTracks()) track.stop();
-    if (stream.getAudioTracks().length === 0) return undefined;
-    return new LevelMeter(new AudioContext(), stream);
+    if (typeof AudioContext !== 'function') return undefined;
+    const stream = audioOf(video);
+    return stream && new LevelMeter(new AudioContext(), stream);
   }
 
   /** 0 (−60 dB or less) to 1 (full scale); falls slowly, so that short sounds are seen. */
@@ -41,4 +39,13 @@ export class LevelMeter {
   close(): void {
     void this.#context.close();
   }
+}
+
+function audioOf(video: Capturable): MediaStream | undefined {
+  // What a peer connection brings is a stream already; stopping a track of it would stop the picture.
+  const played = video.srcObject instanceof MediaStream ? video.srcObject : undefined;
+  const stream = played ?? video.captureStream?.();
+  const tracks = stream?.getAudioTracks() ?? [];
+  if (!played) for (const track of stream?.getVideoTracks() ?? []) track.stop();
+  return tracks.length > 0 ? new MediaStream(tracks) : undefined;
 }

@@ -1,99 +1,114 @@
-import { type Unplayable, unplayable } from './codec-support.ts';
+import { BufferedPlayback, LONGEST_HOLD_S } from './buffered-playback.ts';
+import { unplayable } from './codec-support.ts';
 import type { Range } from './live-edge.ts';
 import { MseBuffer } from './mse-buffer.ts';
-import {
-  type MseMessage,
-  parseMessage,
-  STREAM_GONE,
-  type StreamMessage,
-  type UnsupportedTrack,
-  type WaitsFor,
-} from './protocol.ts';
+import { doorUrl, type MseMessage, parseMessage, STREAM_GONE, type StreamMessage } from './protocol.ts';
 import { ReconnectingSocket } from './reconnecting-socket.ts';
+import { Repeated } from './repeated.ts';
+import { Sound } from './sound.ts';
+import type { PlayerSource, SourceEvents, SourceOptions, SourceState, StreamStatus } from './source.ts';
+import { VideoFrames } from './video-frames.ts';
 
-/** What the source is doing, in the words the page shows. */
-export type SourceState =
-  | { readonly kind: 'connecting' }
-  /** Connected; the server waits for a camera, a keyframe … and says for what. */
-  | { readonly kind: 'waiting'; readonly for?: WaitsFor; readonly reason: string }
-  | { readonly kind: 'open' }
-  /** The publisher is gone since `since` (ms since 1970); its place is kept for `seconds`. */
-  | { readonly kind: 'held'; readonly since: number; readonly seconds: number }
-  /** No connection; the next attempt is at `retryAt` (ms since 1970). */
-  | { readonly kind: 'lost'; readonly retryAt: number }
-  /** There is no such stream (any more); asked again at `retryAt`. */
-  | { readonly kind: 'gone'; readonly retryAt: number }
-  | { readonly kind: 'unplayable'; readonly why: Unplayable };
-
-export interface MseSourceEvents {
-  state(state: SourceState): void;
-  /** The tracks, at the start and whenever they change. */
-  stream(message: StreamMessage): void;
-  /** A new timeline begins: what is known about the old one is void. */
-  reset(): void;
-  appended(ranges: readonly Range[]): void;
-  /** Access units the server left out for this reader, since it connected. */
-  drops(drops: { readonly video: number; readonly audio: number }): void;
-}
-
-/** Brings a stream from its WebSocket door into a video element, and again after whatever interrupted it. */
-export class MseSource {
+/** Fragmented MP4 over a WebSocket into a `MediaSource`, and again after whatever interrupted it. */
+export class MseSource implements PlayerSource {
+  readonly rung = 'mse';
+  readonly longestHold = LONGEST_HOLD_S;
+  readonly sound: Sound;
   readonly #video: HTMLVideoElement;
-  readonly #events: MseSourceEvents;
+  readonly #events: SourceEvents;
   readonly #socket: ReconnectingSocket;
+  readonly #playback: BufferedPlayback;
+  readonly #frames: VideoFrames;
+  /** Media that cannot be played on may be an accident; thrice in half a minute it is none. */
+  readonly #breaks = new Repeated(3, 30_000);
+  /** Connections that ended without a word from the server: something between may let no WebSocket through. */
+  readonly #silences = new Repeated(2, 30_000);
+  #isAnswered = false;
   #buffer: MseBuffer | undefined;
   /** Kinds of the tracks that the buffer was made for. */
   #kinds = '';
   /** Set between a `stream` message and the init segment that follows it. */
   #announced: StreamMessage | undefined;
-  /** The stream cannot be played: binary messages that are on their way are ignored. */
-  #refused = false;
-  /** The server was asked to send nothing of a refused stream; it still says when there may be another one. */
-  #paused = false;
-  #unsupported: readonly UnsupportedTrack[] = [];
   #state: SourceState = { kind: 'connecting' };
+  #closed = false;
 
-  constructor(video: HTMLVideoElement, url: string, events: MseSourceEvents) {
+  constructor({ stream, origin, video, events, hold }: SourceOptions) {
     this.#video = video;
     this.#events = events;
-    this.#video.addEventListener('error', this.#decodeError);
-    this.#tell({ kind: 'connecting' });
+    this.sound = new Sound(video);
+    this.#playback = new BufferedPlayback(video, this.sound, () => this.#ranges);
+    this.hold(hold, false);
+    this.#frames = new VideoFrames(video, ({ picture, width, height, seconds, skipped }) => {
+      events.playing();
+      events.frame({ picture, width, height, skipped, pts: Math.round(seconds * 90_000) });
+    });
+    video.addEventListener('error', this.#decodeError);
     this.#socket = new ReconnectingSocket(
-      url,
+      doorUrl(new URL(origin), stream, 'mse'),
       {
         open: () => this.#begin(),
-        text: (text) => this.#message(parseMessage<MseMessage>(text)),
+        text: (text) => {
+          this.#isAnswered = true;
+          this.#message(parseMessage<MseMessage>(text));
+        },
         binary: (bytes) => this.#binary(bytes),
         close: (code, retryMs) => {
           const retryAt = Date.now() + retryMs;
           this.#tell(code === STREAM_GONE ? { kind: 'gone', retryAt } : { kind: 'lost', retryAt });
+          if (!this.#isAnswered && this.#silences.count(performance.now())) void this.#askOtherwise(origin);
         },
       },
       true,
     );
   }
 
-  get ranges(): Range[] {
-    return this.#buffer?.ranges ?? [];
+  get latency(): number | undefined {
+    return this.#playback.latency;
   }
 
-  /** Tracks of the stream that do not reach the page. */
-  get unsupported(): readonly UnsupportedTrack[] {
-    return this.#unsupported;
+  get target(): number {
+    return this.#playback.target;
+  }
+
+  get isSettled(): boolean {
+    return this.#playback.isSettled;
+  }
+
+  edge(now: number): number | undefined {
+    return this.#playback.edge(now);
+  }
+
+  hold(seconds: number | undefined, isJump: boolean): void {
+    this.#playback.hold(seconds, isJump);
+  }
+
+  /** The server says all that matters on the socket itself. */
+  told(_status: StreamStatus): void {}
+
+  /** What the element gives back is the timestamp in full. */
+  anchor(_pts: number): void {}
+
+  nudge(_isServerBack: boolean): void {
+    if (this.#state.kind === 'lost' || this.#state.kind === 'gone') this.#socket.restart();
   }
 
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#video.removeEventListener('error', this.#decodeError);
     this.#socket.close();
+    this.#frames.close();
+    this.#playback.close();
     this.#buffer?.close();
-    this.#buffer = undefined;
+  }
+
+  get #ranges(): readonly Range[] {
+    return this.#buffer?.ranges ?? [];
   }
 
   /** A new connection brings a new init segment and perhaps another timeline: nothing of the old one is kept. */
   #begin(): void {
     this.#announced = undefined;
-    this.#refused = false;
-    this.#paused = false;
     this.#renew();
     this.#tell({ kind: 'waiting', reason: '' });
   }
@@ -101,6 +116,8 @@ export class MseSource {
   #renew(): void {
     this.#buffer?.close();
     this.#buffer = undefined;
+    this.#playback.reset();
+    this.#frames.reset();
     this.#events.reset();
   }
 
@@ -111,8 +128,20 @@ export class MseSource {
 
   #decodeError = (): void => {
     // Only a new MediaSource recovers from a decoder's error; the server replays from the last keyframe.
-    if (this.#buffer && this.#video.error) this.#socket.restart();
+    if (this.#buffer && this.#video.error) this.#broken();
   };
+
+  /** A server that answers over HTTP, and not on its WebSocket, will not do so later either. */
+  async #askOtherwise(origin: string): Promise<void> {
+    const response = await fetch(`${origin}/api/health`).catch(() => undefined);
+    if (!response?.ok || this.#closed || this.#isAnswered) return;
+    this.#events.failed({ kind: 'socket' });
+  }
+
+  #broken(): void {
+    if (this.#breaks.count(performance.now())) this.#events.failed({ kind: 'broken' });
+    else this.#socket.restart();
+  }
 
   #message(message: MseMessage | undefined): void {
     switch (message?.type) {
@@ -120,15 +149,14 @@ export class MseSource {
         this.#stream(message);
         break;
       case 'held':
+        this.#playback.interrupted();
         this.#tell({ kind: 'held', since: message.since, seconds: message.seconds });
         break;
       case 'live':
-        if (this.#paused) this.#resume();
-        else if (!this.#refused) this.#tell({ kind: 'open' });
+        this.#tell({ kind: 'open' });
         break;
       case 'waiting':
-        // Whether a source is fetched is nothing to a page that does not want what it brings.
-        if (!this.#paused) this.#tell({ kind: 'waiting', for: message.for, reason: message.reason });
+        this.#tell({ kind: 'waiting', for: message.for, reason: message.reason });
         break;
       case 'drops':
         this.#events.drops({ video: message.video, audio: message.audio });
@@ -138,28 +166,14 @@ export class MseSource {
   }
 
   #stream(message: StreamMessage): void {
-    const supported = globalThis.MediaSource?.isTypeSupported.bind(MediaSource);
-    const why = unplayable(message, supported);
-    this.#unsupported = message.unsupported;
-    this.#events.stream(message);
-    this.#refused = why !== undefined;
-    if (why) {
-      this.#renew();
-      this.#tell({ kind: 'unplayable', why });
-      this.#paused = this.#socket.send({ type: 'pause' });
-      return;
-    }
+    const why = unplayable(message, (type) => MediaSource.isTypeSupported(type));
+    this.#events.tracks(message.tracks, message.unsupported);
+    if (why) return this.#events.failed({ kind: 'codec', ...why });
     this.#announced = message;
     this.#tell({ kind: 'open' });
   }
 
-  /** There may be something else to play: the server describes it, and what cannot be played is paused again. */
-  #resume(): void {
-    this.#paused = !this.#socket.send({ type: 'resume' });
-  }
-
   #binary(bytes: ArrayBuffer): void {
-    if (this.#refused) return;
     // What was waited for has come.
     if (this.#state.kind === 'waiting') this.#tell({ kind: 'open' });
     if (this.#announced) {
@@ -168,13 +182,19 @@ export class MseSource {
       if (this.#buffer && kinds !== this.#kinds) this.#renew();
       this.#kinds = kinds;
       this.#buffer ??= new MseBuffer(this.#video, {
-        appended: (ranges) => this.#events.appended(ranges),
-        broken: () => this.#socket.restart(),
+        appended: () => this.#appended(),
+        broken: () => this.#broken(),
       });
       this.#buffer.appendInit(this.#announced.mime, bytes);
       this.#announced = undefined;
       return;
     }
     this.#buffer?.appendMedia(bytes);
+  }
+
+  #appended(): void {
+    this.#playback.appended();
+    // Sound alone shows no frame that would say so.
+    if (this.#playback.isStarted && this.#kinds === 'audio') this.#events.playing();
   }
 }

@@ -1,98 +1,108 @@
-import type { Result } from '#algorithms/contract.ts';
-import { LiveEdge, type PlaybackAction, type PlaybackSample, type Range } from './live-edge.ts';
-import { MseSource, type SourceState } from './mse-source.ts';
-import { boxesFor, type DrawnBox, type PlayMode } from './overlay.ts';
-import { doorUrl, type RunInfo, type TrackInfo } from './protocol.ts';
+import { Ladder, type Rung, type Via } from './ladder.ts';
+import { LadderMemory, tabStorage } from './ladder-memory.ts';
+import type { PlayMode } from './overlay.ts';
+import { doorUrl } from './protocol.ts';
 import { Rate } from './rate.ts';
-import { type FrameDrawn, Renderer } from './renderer.ts';
-import { ResultDelays } from './result-delay.ts';
-import { ResultStore } from './results.ts';
+import { Renderer } from './renderer.ts';
 import { ResultsSource } from './results-source.ts';
+import { RunningSource } from './running-source.ts';
 import { type FrameEventDetail, type PlayerSnapshot, phaseOf } from './snapshot.ts';
-import { Sound } from './sound.ts';
-import { StepTarget } from './step-target.ts';
+import type { PresentedFrame, SourceState, StreamStatus } from './source.ts';
+import { missingRungs } from './sources.ts';
+import { type FrameContent, StreamResults } from './stream-results.ts';
+import { longestWebRtcHold } from './webrtc-source.ts';
 
 export interface PlayerOptions {
   readonly stream: string;
   readonly mode: PlayMode;
+  /** The way to begin with; the best that works by default. */
+  readonly via?: Via;
   /** Where the server is; the page's own location by default. */
   readonly location?: { readonly protocol: string; readonly host: string };
   readonly muted?: boolean;
   readonly label?: (label: string) => string;
 }
 
-/** The least distance from the live edge; uneven arrival asks for more. */
-const LIVE_TARGET_S = 0.15;
-const STEER_MS = 100;
-const SNAPSHOT_MS = 250;
+const TICK_MS = 250;
+/** What is to be held back must have become less than a source can by so much before that source is taken again, s. */
+const FAR_MARGIN_S = 0.5;
+/** No frame for so long while the server is away: the picture stands still. */
+const STILL_MS = 1_500;
 /** A hidden, silent player lets go of the stream after so long. */
 const HIDDEN_MS = 20_000;
-/** About at the target: what the live edge controller leaves alone, and a little. */
-const SETTLED_S = 0.16;
 
 /**
- * Plays one stream into a host element: a hidden video element, a canvas that shows its frames with their boxes, and
- * the results that belong to them.
+ * Plays one stream into a host element: a canvas that shows its frames with their boxes, brought by whichever source the
+ * ladder has at work, and the results that belong to them.
  */
 export class Player {
   readonly #host: HTMLElement;
   readonly #options: PlayerOptions;
-  readonly #video = document.createElement('video');
-  readonly #sound: Sound;
+  readonly #origin: string;
   readonly #renderer: Renderer;
   readonly #resultsSource: ResultsSource;
-  readonly #store = new ResultStore();
-  readonly #edge = new LiveEdge(LIVE_TARGET_S);
-  readonly #delay = new ResultDelays();
-  #stepTarget = new StepTarget();
+  readonly #results = new StreamResults();
   readonly #frames = new Rate();
-  readonly #resultRate = new Rate(5_000);
+  readonly #memory = new LadderMemory(tabStorage());
   readonly #listeners = new Set<() => void>();
-  readonly #timers: ReturnType<typeof setInterval>[];
-  #source: MseSource | undefined;
-  #sourceState: SourceState = { kind: 'connecting' };
+  readonly #timer: ReturnType<typeof setInterval>;
+  /** By rung; the one that plays and those that are tried. */
+  readonly #sources = new Map<Rung, RunningSource>();
+  #ladder: Ladder;
+  #status: StreamStatus | undefined;
+  /** As long as nothing else is known. */
+  #isReachable = true;
   #mode: PlayMode;
+  #muted: boolean;
   #label: (label: string) => string;
-  #steered = 0;
+  #isAway = false;
   #hiddenSince: number | undefined;
-  #drops = { video: 0, audio: 0, page: 0 };
-  #due = { due: 0, shown: 0 };
+  #skipped = 0;
   #picture = false;
-  #lastPts = 0;
-  #runs: readonly RunInfo[] = [];
-  #tracks: readonly TrackInfo[] = [];
+  /** When the last frame was drawn, `performance.now()`. */
+  #drawnAt = 0;
   #error: PlayerSnapshot['error'];
   #snapshot: PlayerSnapshot;
 
   constructor(host: HTMLElement, options: PlayerOptions) {
     this.#host = host;
     this.#options = options;
+    const { protocol, host: place } = options.location ?? globalThis.location;
+    this.#origin = `${protocol}//${place}`;
     this.#mode = options.mode;
+    this.#muted = options.muted ?? true;
     this.#label = options.label ?? ((label) => label);
     const canvas = document.createElement('canvas');
-    host.append(prepareVideo(this.#video), canvas);
-    this.#sound = new Sound(this.#video, options.muted ?? true);
-    this.#renderer = new Renderer(this.#video, canvas, {
-      content: (pts) => this.#content(pts),
-      label: (box) => this.#label(box.label),
-      drawn: (frame) => this.#drawn(frame),
-    });
-    this.#video.addEventListener('waiting', this.#waiting);
+    host.append(canvas);
+    this.#renderer = new Renderer(canvas, (box) => this.#label(box.label));
     document.addEventListener('visibilitychange', this.#visibility);
+    this.#ladder = this.#newLadder(options.via ?? 'auto');
     this.#snapshot = this.#take();
-    this.#connect();
-    this.#resultsSource = new ResultsSource(this.#url('results'), {
-      runs: (runs) => this.#setRuns(runs),
-      result: (result) => this.#result(result),
+    this.#resultsSource = new ResultsSource(doorUrl(new URL(this.#origin), options.stream, 'results'), {
+      open: (isBack) => {
+        this.#setReachable(true);
+        // What does not notice by itself that the server was away is to look now.
+        if (isBack) for (const { source } of this.#sources.values()) source.nudge(true);
+      },
+      runs: (runs) => {
+        const first = this.#results.runs.length === 0;
+        this.#results.runs = runs;
+        if (first !== (runs.length === 0)) this.#retarget(false);
+        this.#publish();
+      },
+      result: (result) => {
+        const now = performance.now();
+        for (const { source } of this.#sources.values()) source.anchor(result.pts);
+        this.#results.add(result, now, this.#playing?.source.edge(now));
+      },
       error: (error) => {
         this.#error = error;
         this.#publish();
       },
+      closed: () => this.#setReachable(false),
     });
-    this.#timers = [
-      setInterval(() => this.#steer(), SNAPSHOT_MS),
-      setInterval(() => this.#tick(), SNAPSHOT_MS),
-    ];
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#follow();
   }
 
   get snapshot(): PlayerSnapshot {
@@ -112,10 +122,26 @@ export class Player {
   set mode(mode: PlayMode) {
     if (mode === this.#mode) return;
     this.#mode = mode;
-    this.#due = { due: 0, shown: 0 };
-    this.#retarget();
-    this.#apply(this.#edge.settle(this.#sample()));
+    this.#results.recount();
+    this.#retarget(true);
     this.#publish();
+  }
+
+  /** The viewer's choice of a way; the one that plays goes on until the chosen one has a picture. */
+  set via(via: Via) {
+    const now = Date.now();
+    if (via === this.#ladder.via) return;
+    const playing = this.#playing;
+    // Those that are being tried judge by the choice they were opened under: they are opened anew.
+    for (const rung of [...this.#sources.keys()]) if (rung !== playing?.rung) this.#drop(rung);
+    this.#ladder.choose(via, now);
+    const missed = playing?.unsupported.find(({ kind }) => kind === 'audio');
+    if (playing?.rung === 'webrtc' && missed && via === 'auto') {
+      // Without sound by the viewer's wish, which is over.
+      this.#drop(playing.rung);
+      this.#ladder.failed(playing.rung, { kind: 'sound', codec: missed.codec }, now);
+    }
+    this.#follow();
   }
 
   set label(label: (label: string) => string) {
@@ -123,13 +149,26 @@ export class Player {
   }
 
   get muted(): boolean {
-    return this.#sound.muted;
+    return this.#playing?.sound?.muted ?? this.#muted;
   }
 
   set muted(muted: boolean) {
-    this.#sound.muted = muted;
-    if (!muted && this.#edge.started) void this.#sound.play();
+    this.#muted = muted;
+    this.#playing?.listen(muted);
     this.#publish();
+  }
+
+  /** What the server says about the stream, whenever the page hears it. */
+  set status(status: StreamStatus) {
+    const before = this.#status;
+    this.#status = status;
+    this.#tellSources();
+    if (formatsOf(before) !== formatsOf(status) && before && status.tracks.length > 0) {
+      this.#ladder.renewed(Date.now());
+      this.#follow();
+    }
+    if (status.isLive && before?.isLive === false)
+      for (const { source } of this.#sources.values()) source.nudge(false);
   }
 
   /** Starts an algorithm on this stream, or gives this viewer's lease on it back. */
@@ -140,171 +179,195 @@ export class Player {
     this.#publish();
   }
 
-  /** Tries again at once, whatever was being waited for. */
+  /** Tries again at once, from the top, whatever was being waited for. */
   retry(): void {
-    this.#disconnect();
-    this.#connect();
+    for (const rung of [...this.#sources.keys()]) this.#drop(rung);
+    this.#ladder = new Ladder({ via: this.#ladder.via, standings: this.#missing, now: Date.now() });
+    this.#follow();
   }
 
   close(): void {
-    for (const timer of this.#timers) clearInterval(timer);
+    clearInterval(this.#timer);
     document.removeEventListener('visibilitychange', this.#visibility);
-    this.#video.removeEventListener('waiting', this.#waiting);
-    this.#sound.reset();
     this.#resultsSource.close();
-    this.#disconnect();
+    for (const rung of [...this.#sources.keys()]) this.#drop(rung);
     this.#renderer.close();
     this.#listeners.clear();
     this.#host.replaceChildren();
   }
 
-  #url(door: 'mse' | 'results'): string {
-    return doorUrl(this.#options.location ?? globalThis.location, this.#options.stream, door);
+  get #missing() {
+    return missingRungs(document.createElement('video'));
   }
 
-  #connect(): void {
-    this.#source = new MseSource(this.#video, this.#url('mse'), {
-      state: (state) => this.#setSourceState(state),
-      stream: (message) => {
-        this.#tracks = message.tracks;
-        this.#publish();
-      },
-      reset: () => this.#reset(),
-      appended: (ranges) => this.#appended(ranges),
-      drops: (drops) => {
-        this.#drops = { ...this.#drops, ...drops };
-      },
-    });
+  #newLadder(via: Via): Ladder {
+    const now = Date.now();
+    const standings = new Map([...this.#memory.load(this.#options.stream, now), ...this.#missing]);
+    if (via !== 'auto' && standings.get(via)?.setback.kind !== 'missing') standings.delete(via);
+    return new Ladder({ via, standings, now });
   }
 
-  #setSourceState(state: SourceState): void {
-    // Only the media's connection notices by itself that it died.
-    if (state.kind === 'lost' && this.#sourceState.kind !== 'lost' && this.#picture)
-      this.#resultsSource.restart();
-    if (state.kind === 'held') this.#edge.interrupted();
-    // The last picture of a stream that is no more says nothing about now.
-    if (state.kind === 'gone' || state.kind === 'unplayable') this.#picture = false;
-    this.#sourceState = state;
+  get #playing(): RunningSource | undefined {
+    const rung = this.#ladder.playing;
+    return rung && this.#sources.get(rung);
+  }
+
+  /** The source whose state is the player's: the one that plays, else the best that is tried. */
+  get #leading(): RunningSource | undefined {
+    const [first] = this.#ladder.running;
+    return this.#playing ?? (first && this.#sources.get(first));
+  }
+
+  /** Opens and closes sources as the ladder has it. */
+  #follow(): void {
+    const running = this.#isAway ? [] : this.#ladder.running;
+    for (const rung of [...this.#sources.keys()]) if (!running.includes(rung)) this.#drop(rung);
+    for (const rung of running) if (!this.#sources.has(rung)) this.#open(rung);
     this.#publish();
   }
 
-  #disconnect(): void {
-    this.#source?.close();
-    this.#source = undefined;
-    this.#reset();
+  #open(rung: Rung): void {
+    const opened = new RunningSource(rung, this.#host, {
+      stream: this.#options.stream,
+      origin: this.#origin,
+      hold: this.#hold,
+      chosen: this.#ladder.via === rung,
+      status: this.#knownStatus,
+      events: {
+        state: (state, before) => this.#setState(rung, state, before),
+        changed: () => this.#publish(),
+        reset: () => {
+          if (rung === this.#ladder.playing) this.#results.clear();
+        },
+        frame: (frame) => {
+          if (rung === this.#ladder.playing) this.#draw(frame);
+        },
+        playing: () => this.#shows(rung),
+        failed: (why) => {
+          this.#drop(rung);
+          this.#ladder.failed(rung, why, Date.now());
+          this.#remember();
+          this.#follow();
+        },
+      },
+    });
+    this.#sources.set(rung, opened);
   }
 
-  #reset(): void {
-    this.#edge.reset();
-    this.#renderer.reset();
-    this.#sound.reset();
-    // The next timeline may use the same numbers for other pictures.
-    this.#store.clear();
-    this.#delay.clear();
-    this.#due = { due: 0, shown: 0 };
-    this.#lastPts = 0;
+  #drop(rung: Rung): void {
+    const dropped = this.#sources.get(rung);
+    this.#sources.delete(rung);
+    dropped?.close();
   }
 
-  #sample(): PlaybackSample {
-    return {
-      now: performance.now(),
-      ranges: this.#source?.ranges ?? [],
-      currentTime: this.#video.currentTime,
-    };
+  #setState(rung: Rung, state: SourceState, before: SourceState): void {
+    if (state.kind === 'open' || state.kind === 'held') this.#ladder.opened(rung, Date.now());
+    else this.#ladder.waiting(rung);
+    if (rung === this.#leading?.rung) {
+      // The last picture of a stream that is no more says nothing about now.
+      if (state.kind === 'gone') this.#picture = false;
+      // Only the media's connection notices by itself that it died.
+      if (state.kind === 'lost' && before.kind !== 'lost' && this.#picture) this.#resultsSource.restart();
+    }
+    this.#publish();
   }
 
-  #appended(ranges: readonly Range[]): void {
-    const now = performance.now();
-    const end = ranges.at(-1)?.[1];
-    if (end !== undefined) this.#edge.appended(now, end);
-    if (now - this.#steered > STEER_MS) this.#steer();
+  /** A source has its first picture: from now on its pictures are what is seen and its sound what is heard. */
+  #shows(rung: Rung): void {
+    const before = this.#ladder.playing;
+    if (rung === before) return;
+    this.#ladder.shown(rung, Date.now());
+    if (rung !== this.#ladder.playing) return;
+    this.#remember();
+    // Delays were measured against the live edge as the other source saw it. After a break even timestamps may be others.
+    if (before) this.#results.forgetDelays();
+    else this.#results.clear();
+    this.#playing?.listen(this.#muted);
+    this.#follow();
   }
 
-  #steer(): void {
-    this.#steered = performance.now();
-    if (this.#video.seeking) return;
-    this.#retarget();
-    this.#apply(this.#edge.update(this.#sample()));
+  get #knownStatus(): StreamStatus {
+    const status = this.#status ?? { isLive: true, tracks: [] };
+    return this.#isReachable ? status : { ...status, isLive: false };
   }
 
-  #retarget(): void {
-    const inStep = this.#mode === 'in-step' && this.#runs.length > 0;
-    this.#edge.wanted = inStep ? this.#stepTarget.update(performance.now(), this.#delay.hold) : LIVE_TARGET_S;
+  #tellSources(): void {
+    for (const { source } of this.#sources.values()) source.told(this.#knownStatus);
   }
 
-  #apply(action: PlaybackAction): void {
-    if (action.seek !== undefined) this.#video.currentTime = action.seek;
-    if (action.rate !== undefined) this.#video.playbackRate = action.rate;
-    if (this.#video.paused && this.#edge.started) void this.#sound.play();
+  #setReachable(isReachable: boolean): void {
+    if (isReachable === this.#isReachable) return;
+    this.#isReachable = isReachable;
+    if (isReachable) this.#ladder.awake(Date.now());
+    this.#tellSources();
+    this.#publish();
   }
 
-  #waiting = (): void => {
-    if (!this.#video.seeking) this.#edge.stalled(performance.now());
-  };
+  #remember(): void {
+    this.#memory.save(this.#options.stream, this.#ladder.standings, Date.now());
+  }
+
+  /** Seconds to hold back, *in step*. */
+  get #hold(): number | undefined {
+    return this.#mode === 'in-step' ? this.#results.hold(performance.now()) : undefined;
+  }
+
+  #retarget(isJump: boolean): void {
+    const hold = this.#hold;
+    for (const { source } of this.#sources.values()) source.hold(hold, isJump);
+    const playing = this.#playing;
+    if (
+      playing &&
+      hold !== undefined &&
+      hold > playing.source.longestHold &&
+      playing.rung !== this.#ladder.via
+    ) {
+      const { rung } = playing;
+      this.#drop(rung);
+      this.#ladder.failed(rung, { kind: 'far' }, Date.now());
+      this.#follow();
+    } else if (hold === undefined || hold < longestWebRtcHold() - FAR_MARGIN_S) {
+      this.#ladder.forgive('far', Date.now());
+    }
+  }
 
   #visibility = (): void => {
     this.#hiddenSince = document.hidden ? performance.now() : undefined;
-    if (!document.hidden && !this.#source) this.#connect();
+    if (document.hidden) return;
+    this.#ladder.awake(Date.now());
+    if (!this.#isAway) return;
+    this.#isAway = false;
+    this.#ladder = this.#newLadder(this.#ladder.via);
+    this.#follow();
   };
 
-  #setRuns(runs: readonly RunInfo[]): void {
-    const first = this.#runs.length === 0;
-    this.#runs = runs;
-    const running = new Set(runs.map((run) => run.algorithm));
-    this.#store.keepOnly(running);
-    this.#delay.keepOnly(running);
-    if (runs.length === 0) this.#stepTarget = new StepTarget();
-    const ages = runs.map(({ statistics }) => (statistics.inferred > 0 ? statistics.resultAgeMs.p95 : 0));
-    const oldest = Math.max(0, ...ages);
-    if (oldest > 0) this.#stepTarget.expect(oldest);
-    if (first !== (runs.length === 0)) this.#retarget();
-    this.#publish();
-  }
-
-  #result(result: Result): void {
-    this.#store.add(result);
-    const now = performance.now();
-    this.#resultRate.add(now);
-    const edge = this.#edge.edge(now);
-    if (edge === undefined) return;
-    const delay = edge * 1000 - result.pts / 90;
-    if (Math.abs(delay) < 30_000) this.#delay.add(result.algorithm, now, delay);
-    if (this.#picture && result.pts <= this.#lastPts) this.#due.due++;
-  }
-
-  #content(pts: number): readonly DrawnBox[] {
-    const boxes: DrawnBox[] = [];
-    for (const track of this.#store.tracks) boxes.push(...boxesFor(track, pts, this.#mode));
-    return boxes;
-  }
-
-  #drawn(frame: FrameDrawn): void {
+  #draw(frame: PresentedFrame): void {
+    const content = frame.pts === undefined ? undefined : this.#results.on(frame.pts, this.#mode);
+    this.#renderer.draw(frame, content?.boxes ?? []);
     this.#picture = true;
-    this.#lastPts = frame.pts;
-    this.#drops.page += frame.skipped;
-    this.#frames.add(performance.now());
-    let measured: Result | undefined;
-    for (const track of this.#store.tracks) {
-      const result = track.at(frame.pts);
-      if (!result) continue;
-      this.#due.due++;
-      this.#due.shown++;
-      measured ??= result;
-    }
-    const common = { pts: frame.pts, drawn: frame.boxes, canvas: this.#renderer.canvas };
+    this.#skipped += frame.skipped;
+    this.#drawnAt = performance.now();
+    this.#frames.add(this.#drawnAt);
+    if (content) this.#tell(content);
+  }
+
+  #tell({ pts, boxes, measured }: FrameContent): void {
+    const common = { pts, drawn: boxes, canvas: this.#renderer.canvas };
     const detail: FrameEventDetail = measured ? { ...common, measured } : common;
     this.#host.dispatchEvent(new CustomEvent('sluice:frame', { detail }));
   }
 
   #tick(): void {
     const hidden = this.#hiddenSince !== undefined && performance.now() - this.#hiddenSince > HIDDEN_MS;
-    if (hidden && this.#video.muted && this.#source) this.#disconnect();
-    this.#publish();
-  }
-
-  #level(): number | undefined {
-    const audible = this.#edge.started && this.#tracks.some((track) => track.kind === 'audio');
-    return audible ? this.#sound.level : undefined;
+    if (hidden && this.muted && !this.#isAway) {
+      this.#isAway = true;
+      // What was seen long ago says nothing when somebody looks again.
+      this.#picture = false;
+    }
+    this.#retarget(false);
+    // A page that is hidden gets no frames, nor one whose server is away: nothing can be judged by their absence.
+    if (!document.hidden && this.#isReachable) this.#ladder.update(Date.now());
+    this.#follow();
   }
 
   #publish(): void {
@@ -314,41 +377,41 @@ export class Player {
 
   #take(): PlayerSnapshot {
     const now = performance.now();
-    const latency = this.#edge.latency;
-    const state = this.#sourceState;
+    const leading = this.#leading;
+    const playing = this.#playing;
+    const told = leading?.stateWith(this.#status) ?? { kind: 'connecting' as const };
+    // Not every source notices by itself that the server is gone.
+    const isStill = !this.#isReachable && now - this.#drawnAt > STILL_MS;
+    const state: SourceState = isStill && told.kind === 'open' ? { kind: 'lost', retryAt: Date.now() } : told;
+    const { latency, target = 0, isSettled = false } = playing?.source ?? {};
+    const isExhausted = this.#ladder.isExhausted;
+    const drops = playing?.drops ?? { video: 0, audio: 0 };
     return {
-      phase: phaseOf(state, latency, this.#edge.target, this.#picture),
+      phase: isExhausted ? 'failed' : phaseOf(state, playing?.source, this.#picture),
       source: state,
-      unplayable: state.kind === 'unplayable' ? state.why : undefined,
-      picture: this.#picture,
-      ratio: this.#video.videoHeight > 0 ? this.#video.videoWidth / this.#video.videoHeight : undefined,
+      rung: playing?.rung,
+      trying: this.#ladder.running.filter((rung) => rung !== playing?.rung),
+      setbacks: this.#ladder.setbacks,
+      isExhausted,
+      picture: this.#picture && !isExhausted,
+      ratio: this.#renderer.ratio,
       fps: this.#frames.at(now),
       latencyMs: latency === undefined ? undefined : latency * 1000,
-      targetMs: this.#edge.target * 1000,
-      settled: latency !== undefined && Math.abs(latency - this.#edge.target) < SETTLED_S,
-      drops: { ...this.#drops },
-      results: {
-        rate: this.#resultRate.at(now),
-        p50Ms: this.#delay.quantile(0.5),
-        p95Ms: this.#delay.quantile(0.95),
-        ...this.#due,
-      },
-      runs: this.#runs,
-      tracks: this.#tracks,
-      unsupported: this.#source?.unsupported ?? [],
-      muted: this.#sound.muted,
-      soundBlocked: this.#sound.blocked,
-      level: this.#level(),
+      targetMs: target * 1000,
+      settled: isSettled,
+      drops: { ...drops, page: this.#skipped },
+      results: this.#results.figures(now),
+      runs: this.#results.runs,
+      tracks: leading?.tracks ?? [],
+      unsupported: leading?.unsupported ?? [],
+      muted: this.muted,
+      soundBlocked: playing?.sound?.blocked ?? false,
+      level: playing?.level,
       error: this.#error,
     };
   }
 }
 
-function prepareVideo(video: HTMLVideoElement): HTMLVideoElement {
-  video.autoplay = false;
-  video.playsInline = true;
-  video.disablePictureInPicture = true;
-  video.setAttribute('aria-hidden', 'true');
-  video.tabIndex = -1;
-  return video;
+function formatsOf(status: StreamStatus | undefined): string {
+  return status?.tracks.map(({ kind, codec }) => `${kind}:${codec}`).join() ?? '';
 }

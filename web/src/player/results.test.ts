@@ -64,4 +64,12 @@ describe('ResultStore', () => {
     store.keepOnly(new Set(['motion']));
     expect([...store.tracks].map((track) => track.newest?.algorithm)).toEqual(['motion']);
   });
+
+  it('knows the exact timestamp of a frame that comes back rounded, and of no other frame', () => {
+    const store = new ResultStore();
+    for (const pts of [0, 3_600, 7_200]) store.add(resultAt(pts));
+    expect([3_598, 3_602, 3_603, 3_000, 7_201].map((pts) => store.exact(pts))).toEqual([
+      3_600, 3_600, 3_603, 3_000, 7_200,
+    ]);
+  });
 });

@@ -3,6 +3,8 @@ import type { Result } from '#algorithms/contract.ts';
 /** Seconds of results kept behind the newest one. */
 const KEEP_TICKS = 60 * 90_000;
 const KEEP_COUNT = 4_000;
+/** What rounding to microseconds and to ticks may do to a timestamp. */
+const ROUNDING_TICKS = 2;
 
 /** The results of one algorithm on one stream, by the timestamp of their frame; bounded. */
 export class ResultTrack {
@@ -83,6 +85,19 @@ export class ResultStore {
     let track = this.#tracks.get(result.algorithm);
     if (!track) this.#tracks.set(result.algorithm, (track = new ResultTrack()));
     track.add(result);
+  }
+
+  /**
+   * The timestamp of a frame as results have it: some browsers and players give it back rounded, and no two frames are as
+   * near to each other.
+   */
+  exact(pts: number): number {
+    for (const track of this.#tracks.values()) {
+      const { before, after } = track.around(pts);
+      for (const near of [before, after])
+        if (near && Math.abs(near.pts - pts) <= ROUNDING_TICKS) return near.pts;
+    }
+    return pts;
   }
 
   /** Forgets algorithms that no longer run, so that no box outlives its run. */

@@ -1,8 +1,8 @@
 import type { Result } from '#algorithms/contract.ts';
-import type { Unplayable } from './codec-support.ts';
-import type { SourceState } from './mse-source.ts';
+import type { Rung, Setback } from './ladder.ts';
 import type { DrawnBox } from './overlay.ts';
 import type { RunInfo, TrackInfo, UnsupportedTrack } from './protocol.ts';
+import type { SourceState } from './source.ts';
 
 /** The event `sluice:frame` on the player's host element: fired in the same task, after a frame and its boxes were drawn. */
 export interface FrameEventDetail {
@@ -20,7 +20,14 @@ export type PlayerPhase = 'connecting' | 'live' | 'behind' | 'held' | 'lost' | '
 export interface PlayerSnapshot {
   readonly phase: PlayerPhase;
   readonly source: SourceState;
-  readonly unplayable: Unplayable | undefined;
+  /** The way by which what is seen comes; undefined while nothing plays. */
+  readonly rung: Rung | undefined;
+  /** Ways that are being tried. */
+  readonly trying: readonly Rung[];
+  /** Why no better way is taken, best first. */
+  readonly setbacks: readonly { readonly rung: Rung; readonly setback: Setback }[];
+  /** No way can play this stream here. */
+  readonly isExhausted: boolean;
   /** True once a picture was drawn. */
   readonly picture: boolean;
   /** Width to height of the picture as it is shown; undefined before there is one. */
@@ -63,16 +70,19 @@ export interface PlayerSnapshot {
 /** So far beyond its target, in seconds, a player says that it is behind. */
 const BEHIND_S = 1;
 
-/** The one word for what a player is doing. `latency` and `target` in seconds. */
+/**
+ * The one word for what a player is doing.
+ * @param playback `latency` and `target` in seconds; undefined while nothing plays
+ * @param picture there is one to be seen, if only the last
+ */
 export function phaseOf(
   state: SourceState,
-  latency: number | undefined,
-  target: number,
+  playback: { readonly latency: number | undefined; readonly target: number } | undefined,
   picture: boolean,
 ): PlayerPhase {
-  if (state.kind === 'unplayable' || state.kind === 'gone') return 'failed';
+  if (state.kind === 'gone') return 'failed';
   if (state.kind === 'held') return 'held';
-  if (state.kind === 'lost') return picture ? 'lost' : 'connecting';
-  if (state.kind !== 'open' || latency === undefined) return 'connecting';
-  return latency > target + BEHIND_S ? 'behind' : 'live';
+  if (state.kind === 'lost' || (!playback && picture)) return picture ? 'lost' : 'connecting';
+  if (state.kind !== 'open' || playback?.latency === undefined) return 'connecting';
+  return playback.latency > playback.target + BEHIND_S ? 'behind' : 'live';
 }

@@ -7,9 +7,8 @@ export class Sound {
   #meter: LevelMeter | undefined;
   #meterTried = false;
 
-  constructor(video: HTMLVideoElement, muted: boolean) {
+  constructor(video: HTMLVideoElement) {
     this.#video = video;
-    video.muted = muted;
   }
 
   get muted(): boolean {
