@@ -187,7 +187,8 @@ function sourceOf(
   if (source === undefined) return undefined;
   const { onDemandStartSeconds, onDemandCloseSeconds } = entry;
   const kind = sourceKind(source);
-  const onDemand = entry.onDemand ?? (kind === 'rtsp' || kind === 'rtmp' || kind === 'network');
+  const onDemand =
+    entry.onDemand ?? (kind === 'rtsp' || kind === 'rtmp' || kind === 'whep' || kind === 'network');
   return {
     ...mediaOf(stream, source, { loop, transport, trust: { fingerprint, insecure }, limits: limits.source }),
     onDemand: onDemand
@@ -223,6 +224,7 @@ function mediaOf(
     case 'rtsp':
       return { ...common, kind, url: address, transport, trust };
     case 'rtmp':
+    case 'whep':
       return { ...common, kind, url: address, trust };
     case 'network':
       return { ...common, kind, url: address, ...(limits ? { insecure: trust.insecure } : {}) };

@@ -4,6 +4,7 @@ import type { Place } from '#api/dependencies.ts';
 import { EventsSocket } from '#api/events-socket.ts';
 import { requestRefusal } from '#api/request-guard.ts';
 import { ResultsSocket } from '#api/results-socket.ts';
+import { ResultsViewers } from '#api/results-viewers.ts';
 import { createApi } from '#api/server.ts';
 import { AccessControl } from '#auth/access-control.ts';
 import { MemoryBus } from '#bus/memory-bus.ts';
@@ -25,6 +26,7 @@ import { ConfiguredSources } from '#sources/configured-sources.ts';
 import { RtmpSource } from '#sources/rtmp/source.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
 import { WorkingTransports } from '#sources/rtsp/working-transports.ts';
+import { WhepSource } from '#sources/whep/source.ts';
 import { systemClock } from '#util/clock.ts';
 import { setListenerErrorHandler } from '#util/emitter.ts';
 import { looksHashed } from '#util/password-hash.ts';
@@ -121,7 +123,7 @@ export async function createServer(
         spec: { kind: 'rendition', ...request },
         onState: ({ state, reason, code, retryInMs }) => {
           if (state !== 'failed' && state !== 'stopped') return;
-          // What cannot be made AAC never will; everything else the pool tries again.
+          // What cannot be made into it never will; everything else the pool tries again.
           const retried = retryInMs !== undefined && code !== 'RENDITION_UNSUPPORTED';
           onFailure(reason ?? 'its worker ended.', { retried });
         },
@@ -177,7 +179,13 @@ export async function createServer(
   });
   const hls = new HlsServer({ hub, settings: config.hls, access, logger: log });
   const flv = new FlvServer({ hub, access, log });
-  const webrtc = new WebRtcServer({ hub, access, log });
+  const viewers = new ResultsViewers({ runs, bus });
+  const webrtc = new WebRtcServer({
+    hub,
+    access,
+    results: (stream, line) => viewers.join(stream, line),
+    log,
+  });
   const mse = new MseServer({ hub, logger: log });
   const pictures = new PicturesServer({
     hub,
@@ -192,10 +200,11 @@ export async function createServer(
       mjpeg: pictures.mjpeg,
       'live.flv': (request, response, target) => flv.handleRequest(request, response, target),
       whep: webrtc.whep,
+      whip: webrtc.whip,
     },
-    folders: { hls: hls.file, whep: webrtc.whep },
+    folders: { hls: hls.file, whep: webrtc.whep, whip: webrtc.whip },
   });
-  const results = new ResultsSocket({ runs, bus });
+  const results = new ResultsSocket(viewers);
   const events = new EventsSocket({ hub, runs });
   routeUpgrades(api.server, {
     refusal: (headers) => requestRefusal(headers, place, true),
@@ -267,6 +276,7 @@ export async function createServer(
       hub.close(reason);
       mse.close();
       pictures.close();
+      viewers.close();
       hls.close(reason);
       flv.close(reason);
       const doors = [
@@ -300,6 +310,7 @@ export async function createServer(
           return new RtspSource({ ...settings, hub: where, working: working[part ?? 'main'], onState });
         }
         if (settings.kind === 'rtmp') return new RtmpSource({ ...settings, hub: where, onState });
+        if (settings.kind === 'whep') return new WhepSource({ ...settings, hub: where, onState });
         const { stream: affinity } = settings;
         return workers.pool.start({ role: 'source', affinity, spec: sourceTask(settings, part), onState });
       },

@@ -16,6 +16,8 @@ const LIMITS: Readonly<Record<SourceKind, 'address' | 'folders' | 'nothing'>> = 
   // `openSocket` judges each address when it connects.
   rtsp: 'address',
   rtmp: 'address',
+  // `openSocket` does, and candidates for the media are judged too.
+  whep: 'address',
   // `guardedWay` does.
   network: 'address',
   // `confinedPath` follows links when the file is opened.

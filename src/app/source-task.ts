@@ -1,9 +1,9 @@
 import type { TaskSpec } from '#link/messages.ts';
-import type { RtmpSettings, RtspSettings, SourceSettings } from '#sources/configured.ts';
+import type { RtmpSettings, RtspSettings, SourceSettings, WhepSettings } from '#sources/configured.ts';
 
 /** What a worker is asked to do for a source, or a second one, that is not our own protocol code's. */
 export function sourceTask(
-  settings: Exclude<SourceSettings, RtspSettings | RtmpSettings>,
+  settings: Exclude<SourceSettings, RtspSettings | RtmpSettings | WhepSettings>,
   part?: 'fill',
 ): TaskSpec {
   const where = { stream: settings.stream, ...(part ? { part } : {}) };

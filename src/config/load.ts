@@ -6,6 +6,7 @@ import { messageOf, NamedError } from '#util/named-error.ts';
 import { accessKeys } from './access-schema.ts';
 import { forwardKeys } from './forward-schema.ts';
 import { hookKeys } from './hook-schema.ts';
+import { iceServerKeys } from './ice-server-schema.ts';
 import { isLoopback } from './loopback.ts';
 import { nearest } from './nearest.ts';
 import { type Config, configSchema, defaultConfig } from './schema.ts';
@@ -213,6 +214,7 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
     return path[2] === 'forward' ? [...forwardKeys] : ['algorithm', 'parameters'];
   }
   if (path[0] === 'hooks') return [...hookKeys];
+  if (path[1] === 'iceServers') return [...iceServerKeys];
   const access = accessKeys(path);
   if (access) return access;
   const top = configSchema.shape;

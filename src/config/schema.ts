@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { accessShape } from './access-schema.ts';
 import { oneOf, section, wholeNumber, yesOrNo } from './fields.ts';
 import { hookSchema } from './hook-schema.ts';
+import { iceServerSchema } from './ice-server-schema.ts';
 import { streamSchema } from './stream-schema.ts';
 
 /**
@@ -25,6 +26,8 @@ const groupPortRule = 'must be an even number from 1024 to 63486';
 const workersRule = 'must be a whole number from 2 to 64, or auto';
 
 const addressesRule = 'must be a list of IP addresses';
+
+const mediaRule = 'must be a list of udp, tcp or both';
 
 const udpPortRule = 'must be an even whole number from 0 to 65534, or auto';
 
@@ -205,9 +208,19 @@ export const configSchema = section({
     .meta({ title: 'HLS', description: 'The HLS door, on the HTTP port.' }),
   webrtc: section({
     port: port().default(8189).meta({
-      title: 'UDP port of WebRTC',
-      description: 'UDP port for the media of all WebRTC sessions; 0 takes any free one.',
+      title: 'Port of WebRTC',
+      description:
+        'UDP port for the media of all WebRTC sessions, and TCP port for browsers in networks that let no UDP through; 0 takes any free one.',
     }),
+    transports: z
+      .array(oneOf('udp', 'tcp'), { error: mediaRule })
+      .min(1, { error: mediaRule })
+      .default(['udp', 'tcp'])
+      .meta({
+        title: 'Transports of WebRTC',
+        description:
+          'What browsers are offered: `udp`; `tcp`, which they take where UDP does not get through.',
+      }),
     addresses: z
       .array(z.ipv4({ error: addressesRule }).or(z.ipv6({ error: addressesRule })), { error: addressesRule })
       .default([])
@@ -216,6 +229,11 @@ export const configSchema = section({
         description:
           'Further IP addresses under which browsers reach this machine, such as the public one of a router that forwards the port.',
       }),
+    iceServers: z.array(iceServerSchema, { error: 'must be a list of ICE servers' }).default([]).meta({
+      title: 'ICE servers',
+      description:
+        'STUN and TURN servers that WHIP and WHEP clients are told of (`Link` headers), each a map with `urls` and, for TURN, `username` and `credential`. Sluice itself needs none.',
+    }),
   })
     .prefault({})
     .meta({ title: 'WebRTC', description: 'The WebRTC door; it is asked for over HTTP.' }),

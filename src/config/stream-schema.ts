@@ -28,7 +28,7 @@ const detect = z
   .transform((value) => (typeof value === 'string' ? { algorithm: value, parameters: {} } : value));
 
 const sourceRule =
-  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, rtmp://, rtmps://, http://, https://, srt:// or udp:// address, or testsrc';
+  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, rtmp://, rtmps://, http://, https://, whep://, wheps://, srt:// or udp:// address, or testsrc';
 
 /** What a source, or a second one, may be. */
 const address = () =>
@@ -46,7 +46,7 @@ export const streamShape = {
   source: address().optional().meta({
     title: 'Source',
     description:
-      'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `rtmp://host/app/stream` of an RTMP server; `http://` or `https://` of HLS, HTTP-FLV, MPEG-TS or moving JPEG (which becomes H.264); `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream over RTSP.',
+      'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `rtmp://host/app/stream` of an RTMP server; `http://` or `https://` of HLS, HTTP-FLV, MPEG-TS or moving JPEG (which becomes H.264), or of a WHEP server where the path ends with `/whep` (`whep://` and `wheps://` with any path; a token as `https://token@host/…`); `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream over RTSP.',
   }),
   fill: address().optional().meta({
     title: 'Second source',
@@ -89,12 +89,12 @@ export const streamShape = {
   fingerprint: fingerprint().optional().meta({
     title: 'Fingerprint',
     description:
-      'SHA-256 of the certificate that an `rtsps://` or `rtmps://` source has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
+      'SHA-256 of the certificate that an `rtsps://` or `rtmps://` source, or one of WHEP over HTTPS, has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
   }),
   insecure: yesOrNo().default(false).meta({
     title: 'Any certificate',
     description:
-      'Takes every certificate of an `rtsps://` or `rtmps://` source. Whoever stands between can then read and change everything; `fingerprint` is better.',
+      'Takes every certificate of an `rtsps://` or `rtmps://` source, or of one of WHEP over HTTPS. Whoever stands between can then read and change everything; `fingerprint` is better.',
   }),
   loop: yesOrNo()
     .default(true)

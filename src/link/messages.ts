@@ -64,8 +64,13 @@ export type TaskSpec =
       readonly manifest: string;
       readonly parameters: Readonly<Record<string, unknown>>;
     }
-  /** Make track `track` of the stream available in another codec. */
-  | { readonly kind: 'rendition'; readonly stream: string; readonly track: number; readonly codec: 'aac' }
+  /** Make track `track` of the stream available in another codec; `h264`: without B-frames, constrained baseline. */
+  | {
+      readonly kind: 'rendition';
+      readonly stream: string;
+      readonly track: number;
+      readonly codec: 'aac' | 'opus' | 'h264';
+    }
   /** Pictures of a stream as JPEG (picture.ts), `width` pixels wide or as they are: `fps` a second; without it one keyframe. */
   | { readonly kind: 'pictures'; readonly stream: string; readonly width?: number; readonly fps?: number }
   /** Send these tracks of a stream as MPEG-TS to `url` (srt, udp), until either ends; reports `{ bytesSent }`. */
@@ -115,6 +120,8 @@ export type HubToWorker =
   | { readonly type: 'end'; readonly subscription: number; readonly reason: string }
   /** The publication is over: replaced, refused, or the stream was closed. */
   | { readonly type: 'unpublished'; readonly publication: number; readonly reason: string }
+  /** A reader of the rendition needs a keyframe: the next picture is to be one. */
+  | { readonly type: 'keyframe'; readonly publication: number }
   | { readonly type: 'ping'; readonly sequence: number };
 
 /** Which tracks of a stream are wanted; those that meet every field given, so without fields all of them. */

@@ -4,7 +4,13 @@ import { maskAddress } from '#util/mask-address.ts';
 import type { SourceTask } from './contract.ts';
 
 /** One stream of the configuration that has a source of its own. */
-export type SourceSettings = FileSettings | NetworkSettings | TestSettings | RtspSettings | RtmpSettings;
+export type SourceSettings =
+  | FileSettings
+  | NetworkSettings
+  | TestSettings
+  | RtspSettings
+  | RtmpSettings
+  | WhepSettings;
 
 interface CommonSettings {
   readonly stream: string;
@@ -64,6 +70,14 @@ export interface RtmpSettings extends CommonSettings {
   /** With credentials. */
   readonly url: string;
   /** How the certificate of an `rtmps://` server is judged. */
+  readonly trust?: { readonly fingerprint: string | undefined; readonly insecure: boolean };
+}
+
+export interface WhepSettings extends CommonSettings {
+  readonly kind: 'whep';
+  /** With credentials. */
+  readonly url: string;
+  /** How the certificate of a server over HTTPS is judged. */
   readonly trust?: { readonly fingerprint: string | undefined; readonly insecure: boolean };
 }
 
@@ -139,6 +153,7 @@ export function addressOf(settings: SourceSettings): string {
       return 'testsrc';
     case 'network':
     case 'rtsp':
+    case 'whep':
     case 'rtmp':
       return maskAddress(settings.url);
   }

@@ -18,6 +18,10 @@ export class WebRtcFeedWriter implements FeedWriter {
   readonly #inner: RtspFeedWriter;
   /** By source: packets at their sequence number modulo the history. */
   readonly #history = new Map<number, Buffer[]>();
+  /** By source: number of the packet that its latest keyframe begins with. */
+  readonly #keyframes = new Map<number, number>();
+  /** What was taken apart last: every viewer is given the same bytes, one after the other. */
+  #apart: { readonly bytes: Buffer; readonly packets: readonly Buffer[] } | undefined;
 
   constructor(options: { tracks: readonly FeedTrack[]; limits: FeedLimits; cname: string }) {
     this.#inner = new RtspFeedWriter({ ...options, maxPacketSize: MAX_PACKET });
@@ -26,10 +30,15 @@ export class WebRtcFeedWriter implements FeedWriter {
 
   write(unit: AccessUnit, emit: (chunk: Chunk) => void): void {
     this.#inner.write(unit, (chunk) => {
-      for (const packet of framedPackets(chunk.bytes)) {
+      let isFirst = chunk.kind === 'video' && chunk.keyframe;
+      for (const packet of this.packetsOf(chunk.bytes)) {
         if (isRtcp(packet)) continue;
-        const packets = this.#history.get(packet.readUInt32BE(8));
-        if (packets) packets[packet.readUInt16BE(2) % HISTORY] = packet;
+        const ssrc = packet.readUInt32BE(8);
+        const sequence = packet.readUInt16BE(2);
+        const packets = this.#history.get(ssrc);
+        if (packets) packets[sequence % HISTORY] = packet;
+        if (isFirst) this.#keyframes.set(ssrc, sequence);
+        isFirst = false;
       }
       emit(chunk);
     });
@@ -39,10 +48,21 @@ export class WebRtcFeedWriter implements FeedWriter {
     return this.#inner.greeting();
   }
 
+  /** The packets in bytes of this feed. */
+  packetsOf(bytes: Buffer): readonly Buffer[] {
+    if (this.#apart?.bytes !== bytes) this.#apart = { bytes, packets: [...framedPackets(bytes)] };
+    return this.#apart.packets;
+  }
+
   /** The packet with this number, if it is among the latest. */
   packet(ssrc: number, sequence: number): Buffer | undefined {
     const packet = this.#history.get(ssrc)?.[sequence % HISTORY];
     return packet?.readUInt16BE(2) === sequence ? packet : undefined;
+  }
+
+  /** True for the packet that the latest keyframe of its source begins with. */
+  beginsKeyframe(packet: Buffer): boolean {
+    return this.#keyframes.get(packet.readUInt32BE(8)) === packet.readUInt16BE(2);
   }
 }
 
