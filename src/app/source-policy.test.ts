@@ -31,6 +31,8 @@ describe('a source that is given over the API', () => {
     'srt://sly:9000',
     'rtmp://sly/live/a',
     'rtmps://127.0.0.1/live/a',
+    'wheps://sly/a/whep',
+    'http://127.0.0.1/a/whep',
     'srt://cam:9000?mode=listener',
     'udp://0.0.0.0:5000',
     '/etc/passwd',
