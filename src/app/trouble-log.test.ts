@@ -83,3 +83,23 @@ it('begins anew after a change of the configuration', () => {
     'warn source waits: It is off.',
   ]);
 });
+
+it('tells a second source and a stand-by from the source of the same stream', () => {
+  const { fail, said, sourceLog } = setUp();
+  fail(1);
+  sourceLog.state({
+    stream: 'yard',
+    part: 'fill',
+    state: 'waiting',
+    reason: 'It is off.',
+    trouble: 'It is off.',
+  });
+  sourceLog.state({ stream: 'yard', part: 'standby', state: 'running' });
+  fail(1);
+  expect(said()).toEqual([
+    'info source starting',
+    'warn source waits: It is off.',
+    'warn second source waits: It is off.',
+    'info stand-by running',
+  ]);
+});

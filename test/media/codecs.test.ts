@@ -1,3 +1,5 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +20,8 @@ const PICTURES = 50;
 
 let server: TestSluice;
 let folder: string;
+/** Where the stream with AC-3 is forwarded to. */
+let transportStream: string;
 const publishers: RunningProgram[] = [];
 
 const SECONDS = 4;
@@ -47,7 +51,11 @@ beforeAll(async () => {
     files.set(name, await clip(options));
   }
   const sources = names.filter((name) => streams[name].by === 'file');
-  const lines = sources.map((name) => `  ${name}: { source: ${files.get(name)} }`);
+  transportStream = `udp://127.0.0.1:${await freeUdpPort()}`;
+  const lines = sources.map((name) => {
+    const forward = name === 'h264' ? `, forward: ["${transportStream}"]` : '';
+    return `  ${name}: { source: ${files.get(name)}${forward} }`;
+  });
   server = await sluice(`demo: false\nstreams:\n${lines.join('\n')}\n`);
   folder = await mkdtemp(join(tmpdir(), 'sluice-codecs-'));
   for (const name of names) {
@@ -70,6 +78,14 @@ afterAll(async () => {
   await server?.[Symbol.asyncDispose]();
   if (folder) await rm(folder, { recursive: true });
 });
+
+async function freeUdpPort(): Promise<number> {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  socket.close();
+  return port;
+}
 
 async function read(address: string): Promise<PacketReport> {
   const { code, stdout, stderr } = await run(process.execPath, [FFMPEG8, 'read', address, String(PICTURES)]);
@@ -152,6 +168,13 @@ describe('AV1, VP9, VP8 and AC-3', () => {
     const codecs = /CODECS="([^"]*)"/.exec(playlist)?.[1];
     expect(codecs).toMatch(video === 'av1' ? /^av01\./ : video === 'vp9' ? /^vp09\./ : /^avc1\./);
     expect(codecs).toContain(audio === 'ac3' ? 'ac-3' : 'opus');
+  });
+
+  it('are forwarded as MPEG-TS where that has a mapping: AC-3', async () => {
+    const show = ['-show_entries', 'stream=codec_name,sample_rate,channels', '-of', 'csv=p=0'];
+    const { stdout } = await run('ffprobe', ['-v', 'error', ...show, `${transportStream}?timeout=20000000`]);
+    expect(stdout).toMatch(/^h264/m);
+    expect(stdout).toMatch(/^ac3,48000,1/m);
   });
 
   it.each([

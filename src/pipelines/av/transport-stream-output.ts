@@ -1,6 +1,7 @@
 import {
   AV_CHANNEL_ORDER_NATIVE,
   AV_CODEC_ID_AAC,
+  AV_CODEC_ID_AC3,
   AV_CODEC_ID_H264,
   AV_CODEC_ID_HEVC,
   AV_CODEC_ID_MP3,
@@ -22,6 +23,7 @@ const CODECS = {
   h264: AV_CODEC_ID_H264,
   h265: AV_CODEC_ID_HEVC,
   aac: AV_CODEC_ID_AAC,
+  ac3: AV_CODEC_ID_AC3,
   mp3: AV_CODEC_ID_MP3,
   opus: AV_CODEC_ID_OPUS,
 } as const;
@@ -139,7 +141,7 @@ function addStream(context: FormatContext, track: Track): void {
     codecpar.format = AV_PIX_FMT_YUV420P;
     if (parameterSets.length > 0) codecpar.extradata = joinAnnexB(parameterSets);
   } else if (isAudio(track)) {
-    const { sampleRate, channels, config } = track.format;
+    const { codec, sampleRate, channels, config } = track.format;
     codecpar.codecType = AVMEDIA_TYPE_AUDIO;
     codecpar.sampleRate = sampleRate;
     codecpar.channelLayout = {
@@ -148,6 +150,6 @@ function addStream(context: FormatContext, track: Track): void {
       mask: (1n << BigInt(channels)) - 1n,
     };
     // The configuration of AAC, from which FFmpeg makes the headers of each frame.
-    if (config.length > 0) codecpar.extradata = config;
+    if (codec === 'aac' && config.length > 0) codecpar.extradata = config;
   }
 }

@@ -86,7 +86,7 @@ class MpegTsForward implements ForwardConnection {
     const video = tracks.find((track) => isVideo(track) && ['h264', 'h265'].includes(track.format.codec));
     const audio = tracks.find(isAudio);
     const ids = video ? [video.id] : [];
-    if (audio && ['aac', 'mp3', 'opus'].includes(audio.format.codec)) ids.push(audio.id);
+    if (audio && ['aac', 'ac3', 'mp3', 'opus'].includes(audio.format.codec)) ids.push(audio.id);
     else if (audio) {
       const made = await this.#convert(audio);
       if (made) ids.push(made.id);
