@@ -1,10 +1,12 @@
 import type { RunManager } from '#cameras/runs.ts';
+import type { EntryWish } from '#config/entry-change.ts';
+import type { StreamEntry } from '#config/stream-schema.ts';
 import type { Hub } from '#hub/hub.ts';
 import type { ApiAccess } from './gate.ts';
 
 /**
  * What the API needs of the server, given to it by whoever wires the rooms. Everything here is only looked at, but for
- * the runs, which are started and stopped.
+ * the runs, which are started and stopped, and the entries of streams, which are written.
  */
 export interface ApiDependencies {
   readonly hub: Pick<Hub, 'streams' | 'get'>;
@@ -17,6 +19,8 @@ export interface ApiDependencies {
   readonly hooks?: () => readonly HookInfo[];
   /** Undefined when the configuration comes from no file. */
   readonly configuration?: () => ConfigurationInfo | undefined;
+  /** The entries of `streams` in the configuration. */
+  readonly entries?: StreamEntriesAccess;
   readonly access: ApiAccess;
   readonly place: Place;
   /** Version of Sluice. */
@@ -52,6 +56,23 @@ export interface HookInfo {
     readonly since: number;
     readonly restarts: number;
   }[];
+}
+
+/** Reads and writes entries of `streams` in the configuration, by their keys: names, or patterns of names. */
+export interface StreamEntriesAccess {
+  /** In the order of the file. */
+  list(): ReadonlyMap<string, StreamEntry>;
+  /**
+   * @param wish `whole`: the keys that it does not have are as by default. `fresh`: there must be no entry yet
+   * @returns whether there was none
+   * @throws NamedError
+   */
+  set(
+    key: string,
+    wish: { readonly keys: EntryWish; readonly whole: boolean; readonly fresh?: boolean },
+  ): Promise<boolean>;
+  /** @throws NamedError */
+  remove(key: string): Promise<void>;
 }
 
 /** Where the server listens; asked anew at each request, since it may move. */

@@ -1,7 +1,7 @@
 import type { RunInfo } from '#cameras/contract.ts';
 
 /**
- * What the server says to the page over `/<stream>/results`. Both take their types from here, so this file imports
+ * What the server says to viewers over the WebSocket `/<stream>/results` and over the data channel `results` of WebRTC. Both take their types from here, so this file imports
  * nothing but types.
  */
 
@@ -17,9 +17,12 @@ export interface ViewerRun
   readonly mine: boolean;
 }
 
-/** `R` is the result of an algorithm, which the server hands on as it comes from the bus. */
+/**
+ * `R` is the result of an algorithm, which the server hands on as it comes from the bus. `rtpTimestamp` is that of its
+ * picture over WebRTC: what `requestVideoFrameCallback` tells of the frame, 32 bits of 90 kHz.
+ */
 export type ResultsMessage<R> =
   | { readonly type: 'hello'; readonly viewer: string }
   | { readonly type: 'runs'; readonly runs: readonly ViewerRun[] }
-  | { readonly type: 'result'; readonly result: R }
+  | { readonly type: 'result'; readonly result: R; readonly rtpTimestamp: number }
   | { readonly type: 'error'; readonly code: string; readonly message: string };

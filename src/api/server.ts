@@ -19,6 +19,7 @@ import { httpLimits, MAX_CONNECTIONS } from './http-limits.ts';
 import { Metrics } from './metrics.ts';
 import { corsHeaders, PREFLIGHT_HEADERS, requestRefusal } from './request-guard.ts';
 import { addRoutes } from './routes.ts';
+import { addStreamEntryRoutes } from './stream-entry-routes.ts';
 
 const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -89,6 +90,7 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
   app.after(() => {
     addRoutes(app, deps, gate);
     addAccessRoutes(app, deps.access, gate);
+    if (deps.entries) addStreamEntryRoutes(app, deps.entries, gate);
     const hidden = { schema: { hide: true } };
     app.get('/api/openapi.json', { ...hidden, config: { access: 'known' } }, () => app.swagger());
     const managers = { access: () => ['manage', ''] as const };

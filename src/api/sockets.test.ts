@@ -4,6 +4,7 @@ import { MemoryBus } from '#bus/memory-bus.ts';
 import { domain, socketRoom, statistics } from '../../test/support/api.ts';
 import { EventsSocket } from './events-socket.ts';
 import { ResultsSocket } from './results-socket.ts';
+import { ResultsViewers } from './results-viewers.ts';
 
 const cleanUp: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -12,10 +13,12 @@ afterEach(async () => {
 
 function results() {
   const parts = domain();
-  const bus = new MemoryBus<{ results: unknown }>();
-  const socket = new ResultsSocket({ ...parts, bus });
+  const bus = new MemoryBus<{ results: { pts: number; objects?: unknown[]; large?: string } }>();
+  const viewers = new ResultsViewers({ ...parts, bus });
+  const socket = new ResultsSocket(viewers, parts.clock);
   const room = socketRoom((request, duplex, head) => socket.handleUpgrade(request, duplex, head, 'a'));
   cleanUp.push(async () => {
+    viewers.close();
     const closed = socket.close();
     parts.clock.advance(1000);
     await closed;
@@ -37,10 +40,11 @@ describe('the WebSocket of results', () => {
     for (const { heard } of viewers) await until(() => expect(heard).toHaveLength(2));
     expect(viewers[0]?.heard[0]).toMatchObject({ type: 'hello', viewer: expect.any(String) as string });
     expect(viewers[0]?.heard[1]).toEqual({ type: 'runs', runs: [] });
-    bus.publish('results/a', { pts: 1, objects: [] });
+    bus.publish('results/a', { pts: 2 ** 32 + 1, objects: [] });
     bus.publish('results/b', { pts: 2 });
     for (const { heard } of viewers) await until(() => expect(heard).toHaveLength(3));
-    expect(viewers[1]?.heard[2]).toEqual({ type: 'result', result: { pts: 1, objects: [] } });
+    const result = { pts: 2 ** 32 + 1, objects: [] };
+    expect(viewers[1]?.heard[2]).toEqual({ type: 'result', result, rtpTimestamp: 1 });
   });
 
   it('starts a run for a viewer, shows each viewer whether it is its own, and ends it with its last viewer', async () => {
@@ -125,11 +129,11 @@ describe('the WebSocket of results', () => {
     slow.client.pause();
     const large = 'x'.repeat(100_000);
     for (let index = 0; index < 40; index++) {
-      bus.publish('results/a', { index, large });
+      bus.publish('results/a', { pts: index, large });
       await until(() => expect(ofType(quick.heard, 'result')).toHaveLength(index + 1));
     }
     slow.client.resume();
-    bus.publish('results/a', { index: 40 });
+    bus.publish('results/a', { pts: 40 });
     await until(() => expect(ofType(quick.heard, 'result')).toHaveLength(41));
     await until(() => expect(ofType(slow.heard, 'result').length).toBeGreaterThan(0));
     expect(ofType(slow.heard, 'result').length).toBeLessThan(41);

@@ -3,9 +3,11 @@ import type { FoundManifest } from '#algorithms/manifest.ts';
 import { checkDefault } from '#cameras/catalogue.ts';
 import type { Config } from '#config/schema.ts';
 import { sourceKind } from '#config/source.ts';
+import { compileStreamPattern, isStreamPattern } from '#config/stream-pattern.ts';
+import type { StreamEntry } from '#config/stream-schema.ts';
 import { parseStreamName } from '#hub/name.ts';
 import type { ForwardSettings } from '#sinks/forward.ts';
-import type { RtspSettings, SourceSettings } from '#sources/configured.ts';
+import type { PatternSources, RtspSettings, SourceSettings } from '#sources/configured.ts';
 import { NamedError } from '#util/named-error.ts';
 
 const DEMONSTRATION: ConfiguredStream = {
@@ -35,21 +37,118 @@ export interface ConfiguredStream {
   readonly forwards: readonly ForwardSettings[];
 }
 
+/** What the configuration says about all streams whose names fit a pattern. */
+export interface PatternStreams {
+  /** The key of the entry. */
+  readonly pattern: string;
+  readonly detect: ConfiguredStream['detect'];
+  /** Its streams are published elsewhere too. */
+  readonly forwards: boolean;
+  /** What it says about the stream of that name; undefined where the name does not fit. */
+  readonly of: (name: string) => ConfiguredStream | undefined;
+}
+
 /**
- * The streams of the configuration, and the demonstration camera unless it is off or its name is taken.
+ * The streams that the configuration names, and the demonstration camera unless it is off or its name is taken.
  * @throws NamedError STREAM_NAME_INVALID
  */
 export function configuredStreams(config: Config): ConfiguredStream[] {
-  const streams = Object.entries(config.streams).map(([name, settings]) => {
+  const named = Object.entries(config.streams).filter(([key]) => !isStreamPattern(key));
+  const streams = named.map(([name, entry]) => {
     const stream = parseStreamName(name);
-    const forwards = settings.forward.map((one) => {
-      const { url, fingerprint, insecure } = { fingerprint: undefined, ...one };
-      return { stream, url, trust: { fingerprint, insecure } };
-    });
-    return { stream, source: sourceOf(stream, settings), detect: settings.detect, forwards };
+    const { detect, forward } = entry;
+    // The second source is the file's alone, and so is trusted.
+    const limits = { source: limitsOf(entry.restricted, config), fill: undefined };
+    const source = sourceOf(stream, entry, limits);
+    return { stream, source, detect, forwards: forward.map((one) => forwardOf(stream, one)) };
   });
   const taken = streams.some(({ stream }) => stream === DEMONSTRATION.stream);
   return config.demo && !taken ? [DEMONSTRATION, ...streams] : streams;
+}
+
+/** The entries for patterns, in the order of the file. */
+export function patternStreams(config: Config): PatternStreams[] {
+  const patterns = Object.entries(config.streams).filter(([key]) => isStreamPattern(key));
+  return patterns.map(([pattern, entry]) => {
+    const { choosesHost, match } = compileStreamPattern(pattern, entry.source);
+    const forwards = entry.forward.map((one) => ({ one, address: compileStreamPattern(pattern, one.url) }));
+    // Where the name has a say in the host, whoever asks for a stream has: then nobody's word counts for all of them.
+    const fill = compileStreamPattern(pattern, entry.fill);
+    const limits = {
+      source: limitsOf(entry.restricted || choosesHost, config),
+      fill: limitsOf(fill.choosesHost, config),
+    };
+    const onDemand = { ...entry, onDemand: true };
+    return {
+      pattern,
+      detect: entry.detect,
+      forwards: forwards.length > 0,
+      of: (name) => {
+        const found = match(name);
+        if (!found) return undefined;
+        const source = sourceOf(
+          name,
+          { ...onDemand, source: found.source, fill: fill.match(name)?.source },
+          limits,
+        );
+        return {
+          stream: name,
+          source,
+          detect: entry.detect,
+          forwards: forwards.flatMap(({ one, address }) => {
+            const url = address.match(name)?.source;
+            return url === undefined ? [] : [forwardOf(name, { ...one, url })];
+          }),
+        };
+      },
+    };
+  });
+}
+
+function limitsOf(restricted: boolean, { sources }: Config): Limits {
+  return restricted && !sources.allowLocal ? sources : undefined;
+}
+
+/** What the first pattern that fits says about a stream that the configuration does not name. */
+export function byPattern(patterns: readonly PatternStreams[], name: string): ConfiguredStream | undefined {
+  for (const { of } of patterns) {
+    const found = of(name);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/**
+ * Where streams are published too: those that are named at any time, those of patterns while they are there.
+ * @param present names of streams that are there
+ */
+export function forwardsOf(
+  streams: readonly ConfiguredStream[],
+  patterns: readonly PatternStreams[],
+  present: readonly string[],
+): ForwardSettings[] {
+  const named = new Set(streams.map(({ stream }) => stream));
+  const others = present.filter((name) => !named.has(name));
+  return [
+    ...streams.flatMap(({ forwards }) => forwards),
+    ...others.flatMap((name) => byPattern(patterns, name)?.forwards ?? []),
+  ];
+}
+
+/** The sources of streams that the configuration does not name. */
+export function patternSources(patterns: readonly PatternStreams[], { sources }: Config): PatternSources {
+  return {
+    max: sources.patternStreams,
+    find: (name) => (isStreamName(name) ? byPattern(patterns, name)?.source : undefined),
+  };
+}
+
+/** What is to look at streams, by the keys of the configuration. */
+export function detectionOf(
+  streams: readonly ConfiguredStream[],
+  patterns: readonly PatternStreams[],
+): { readonly stream: string; readonly detect: ConfiguredStream['detect'] }[] {
+  return [...streams, ...patterns.map(({ pattern, detect }) => ({ stream: pattern, detect }))];
 }
 
 /**
@@ -58,7 +157,7 @@ export function configuredStreams(config: Config): ConfiguredStream[] {
  * @throws NamedError ALGORITHM_UNKNOWN, PARAMETERS_INVALID that names the file and the key
  */
 export function checkDetection(
-  streams: readonly ConfiguredStream[],
+  streams: ReturnType<typeof detectionOf>,
   algorithms: ReadonlyMap<string, FoundManifest>,
   file = 'The configuration',
 ): void {
@@ -75,14 +174,23 @@ export function checkDetection(
   }
 }
 
-function sourceOf(stream: string, settings: Config['streams'][string]): SourceSettings | undefined {
-  const { source, transport, loop, fingerprint, insecure, fill, standby, standbyAfterSeconds } = settings;
+/** What a source is held to that may lead nowhere but where `sources` of the configuration lets the API lead. */
+type Limits = Config['sources'] | undefined;
+
+/** @param limits of the source, and of the second one */
+function sourceOf(
+  stream: string,
+  entry: StreamEntry,
+  limits: { readonly source: Limits; readonly fill: Limits },
+): SourceSettings | undefined {
+  const { source, transport, loop, fingerprint, insecure, fill, standby, standbyAfterSeconds } = entry;
   if (source === undefined) return undefined;
-  const { onDemandStartSeconds, onDemandCloseSeconds } = settings;
+  const { onDemandStartSeconds, onDemandCloseSeconds } = entry;
   const kind = sourceKind(source);
-  const onDemand = settings.onDemand ?? (kind === 'rtsp' || kind === 'rtmp' || kind === 'network');
+  const onDemand =
+    entry.onDemand ?? (kind === 'rtsp' || kind === 'rtmp' || kind === 'whep' || kind === 'network');
   return {
-    ...mediaOf(stream, source, { loop, transport, trust: { fingerprint, insecure } }),
+    ...mediaOf(stream, source, { loop, transport, trust: { fingerprint, insecure }, limits: limits.source }),
     onDemand: onDemand
       ? { startMs: onDemandStartSeconds * 1000, closeMs: onDemandCloseSeconds * 1000 }
       : undefined,
@@ -94,6 +202,7 @@ function sourceOf(stream: string, settings: Config['streams'][string]): SourceSe
             loop,
             transport: 'auto',
             trust: { fingerprint: undefined, insecure },
+            limits: limits.fill,
           }),
     standby: standby === undefined ? undefined : { path: standby, afterMs: standbyAfterSeconds * 1000 },
   };
@@ -103,26 +212,40 @@ function sourceOf(stream: string, settings: Config['streams'][string]): SourceSe
 function mediaOf(
   stream: string,
   address: string,
-  how: Pick<RtspSettings, 'transport' | 'trust'> & { readonly loop: boolean },
+  how: Required<Pick<RtspSettings, 'transport' | 'trust'>> & {
+    readonly loop: boolean;
+    readonly limits: Limits;
+  },
 ): SourceSettings {
+  const { transport, trust, loop, limits } = how;
   const kind = sourceKind(address);
-  const common = { stream, onDemand: undefined };
+  const common = { stream, onDemand: undefined, ...(limits ? ({ restricted: true } as const) : {}) };
   switch (kind) {
     case 'rtsp':
-      return {
-        ...common,
-        kind,
-        url: address,
-        transport: how.transport,
-        ...(how.trust && { trust: how.trust }),
-      };
+      return { ...common, kind, url: address, transport, trust };
     case 'rtmp':
-      return { ...common, kind, url: address, ...(how.trust && { trust: how.trust }) };
+    case 'whep':
+      return { ...common, kind, url: address, trust };
     case 'network':
-      return { ...common, kind, url: address };
+      return { ...common, kind, url: address, ...(limits ? { insecure: trust.insecure } : {}) };
     case 'test':
       return { ...common, kind };
     default:
-      return { ...common, kind: 'file', path: address, loop: how.loop };
+      return { ...common, kind: 'file', path: address, loop, ...(limits ? { within: limits.folders } : {}) };
+  }
+}
+
+function forwardOf(
+  stream: string,
+  { fingerprint, ...forward }: StreamEntry['forward'][number] & { fingerprint?: string | undefined },
+): ForwardSettings {
+  return { stream, url: forward.url, trust: { fingerprint, insecure: forward.insecure } };
+}
+
+function isStreamName(text: string): boolean {
+  try {
+    return parseStreamName(text) === text;
+  } catch {
+    return false;
   }
 }

@@ -4,6 +4,7 @@ import type { OpenForward } from '#sinks/contract.ts';
 import { mpegTsForward } from '#sinks/mpegts/forward.ts';
 import { rtmpForward } from '#sinks/rtmp/forward.ts';
 import { type RtspForwardOptions, rtspForward } from '#sinks/rtsp/forward.ts';
+import { whipForward } from '#sinks/whip/forward.ts';
 import { muxerStarter } from './start-muxer.ts';
 import type { WorkerRoom } from './worker-room.ts';
 
@@ -13,6 +14,7 @@ export function forwardOpeners(
 ): (url: string) => OpenForward {
   const openers: Readonly<Record<ForwardKind, OpenForward>> = {
     rtsp: rtspForward(options),
+    whip: whipForward(options),
     rtmp: rtmpForward(options),
     mpegts: mpegTsForward(muxerStarter(options.workers)),
   };

@@ -16,7 +16,17 @@ import { NamedError } from '#util/named-error.ts';
 import { listensOn, type TcpAddress, TcpPort } from '#util/tcp-port.ts';
 import type { PreparedTls } from '#util/tls-door.ts';
 import type { CertificateWatch } from './certificate-watch.ts';
-import { type ConfiguredStream, checkDetection, configuredStreams } from './configured-streams.ts';
+import {
+  byPattern,
+  type ConfiguredStream,
+  checkDetection,
+  configuredStreams,
+  detectionOf,
+  forwardsOf,
+  type PatternStreams,
+  patternSources,
+  patternStreams,
+} from './configured-streams.ts';
 import type { Log } from './logger.ts';
 import { rtspMedia } from './rtsp-media.ts';
 import {
@@ -52,6 +62,7 @@ export interface RoomParts {
 /** What could fail, done before anything changes. */
 interface Prepared {
   readonly streams: readonly ConfiguredStream[];
+  readonly patterns: readonly PatternStreams[];
   /** Ports that servers move to. */
   readonly http: TcpPort | undefined;
   readonly rtsp: TcpPort | undefined;
@@ -83,8 +94,11 @@ export class Rooms {
     'webrtc.media': (_, { webrtc }) => webrtc && this.#parts.webrtc.setMedia(webrtc),
     'rtsp.sessions': ({ rtsp }) => this.#parts.rtsp.setSessionTimeout(rtsp.sessionTimeout * 1000),
     hls: ({ hls }) => this.#parts.hls.configure(hls),
-    sources: (_, { streams }) => this.#parts.sources.apply(streams.flatMap(({ source }) => source ?? [])),
-    forwards: (_, { streams }) => this.#parts.forwards.apply(streams.flatMap(({ forwards }) => forwards)),
+    sources: (config, { streams, patterns }) => {
+      const named = streams.flatMap(({ source }) => source ?? []);
+      this.#parts.sources.apply(named, patternSources(patterns, config));
+    },
+    forwards: (_, { streams, patterns }) => this.#forward(streams, patterns),
     // Both are checked and taken up together, in `apply`.
     detection: () => {},
     algorithms: () => {},
@@ -102,10 +116,22 @@ export class Rooms {
   constructor(parts: RoomParts, config: Config) {
     this.#parts = parts;
     this.#config = config;
+    const look = () => {
+      const patterns = patternStreams(this.#config);
+      // Streams that are named are forwarded whether they are there or not.
+      if (patterns.some(({ forwards }) => forwards)) this.#forward(configuredStreams(this.#config), patterns);
+    };
+    parts.hub.events.on('streamAdded', look);
+    parts.hub.events.on('streamRemoved', look);
   }
 
   get config(): Config {
     return this.#config;
+  }
+
+  #forward(streams: readonly ConfiguredStream[], patterns: readonly PatternStreams[]): void {
+    const present = this.#parts.hub.streams.map(({ name }) => name);
+    this.#parts.forwards.apply(forwardsOf(streams, patterns, present));
   }
 
   /**
@@ -120,8 +146,9 @@ export class Rooms {
     const changes = diffConfig(this.#config, config);
     const affected = affectedParts(changes);
     const streams = configuredStreams(config);
+    const patterns = patternStreams(config);
     const algorithms = await configuredAlgorithms(config);
-    checkDetection(streams, algorithms, file);
+    checkDetection(detectionOf(streams, patterns), algorithms, file);
     using taken = new DisposableStack();
     const take = async (part: Part, server: Server, address: TcpAddress) => {
       if (!affected.has(part) || (await listensOn(server, address))) return undefined;
@@ -150,10 +177,14 @@ export class Rooms {
     taken.defer(() => rtsps?.release());
     const rtmps = affected.has('rtmp.tls') ? await this.#parts.rtmp.tls.prepare(rtmpTls(config)) : undefined;
     taken.defer(() => rtmps?.release());
-    this.#parts.runs.configure(algorithms, new Map(streams.map(({ stream, detect }) => [stream, detect])));
+    this.#parts.runs.configure(
+      algorithms,
+      new Map(streams.map(({ stream, detect }) => [stream, detect])),
+      (name) => byPattern(patterns, name)?.detect ?? [],
+    );
     // From here on nothing fails.
     for (const part of affected)
-      this.#takeUp[part](config, { streams, http, rtsp, rtmp, media, rtsps, rtmps, webrtc });
+      this.#takeUp[part](config, { streams, patterns, http, rtsp, rtmp, media, rtsps, rtmps, webrtc });
     this.#config = config;
     return changes;
   }

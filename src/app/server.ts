@@ -4,6 +4,7 @@ import type { Place } from '#api/dependencies.ts';
 import { EventsSocket } from '#api/events-socket.ts';
 import { requestRefusal } from '#api/request-guard.ts';
 import { ResultsSocket } from '#api/results-socket.ts';
+import { ResultsViewers } from '#api/results-viewers.ts';
 import { createApi } from '#api/server.ts';
 import { AccessControl } from '#auth/access-control.ts';
 import { MemoryBus } from '#bus/memory-bus.ts';
@@ -25,13 +26,21 @@ import { ConfiguredSources } from '#sources/configured-sources.ts';
 import { RtmpSource } from '#sources/rtmp/source.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
 import { WorkingTransports } from '#sources/rtsp/working-transports.ts';
+import { WhepSource } from '#sources/whep/source.ts';
 import { systemClock } from '#util/clock.ts';
 import { setListenerErrorHandler } from '#util/emitter.ts';
 import { looksHashed } from '#util/password-hash.ts';
 import { TcpPort } from '#util/tcp-port.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { ConfigurationFile, type ConfigurationSource } from './configuration-file.ts';
-import { checkDetection, configuredStreams } from './configured-streams.ts';
+import {
+  byPattern,
+  checkDetection,
+  configuredStreams,
+  detectionOf,
+  patternSources,
+  patternStreams,
+} from './configured-streams.ts';
 import { connectHooks } from './connect-hooks.ts';
 import { type BusTopics, connectRuns } from './connect-runs.ts';
 import { forwardOpeners } from './forward-openers.ts';
@@ -50,6 +59,7 @@ import {
 } from './settings.ts';
 import { sourceTask } from './source-task.ts';
 import { picturesStarter } from './start-pictures.ts';
+import { StreamEntries } from './stream-entries.ts';
 import { TroubleLog } from './trouble-log.ts';
 import { letTunnelsIn } from './tunnel-door.ts';
 import { routeUpgrades } from './upgrades.ts';
@@ -83,8 +93,9 @@ export async function createServer(
   const log = logs.logger;
   setListenerErrorHandler((error, event) => log.error({ err: error }, `a listener of "${event}" failed`));
   const streams = configuredStreams(config);
+  const patterns = patternStreams(config);
   const algorithms = await configuredAlgorithms(config);
-  checkDetection(streams, algorithms, options.source?.file);
+  checkDetection(detectionOf(streams, patterns), algorithms, options.source?.file);
   let rooms: Rooms | undefined;
   const place: Place = {
     get host() {
@@ -112,7 +123,7 @@ export async function createServer(
         spec: { kind: 'rendition', ...request },
         onState: ({ state, reason, code, retryInMs }) => {
           if (state !== 'failed' && state !== 'stopped') return;
-          // What cannot be made AAC never will; everything else the pool tries again.
+          // What cannot be made into it never will; everything else the pool tries again.
           const retried = retryInMs !== undefined && code !== 'RENDITION_UNSUPPORTED';
           onFailure(reason ?? 'its worker ended.', { retried });
         },
@@ -140,7 +151,11 @@ export async function createServer(
   const sourceEvents = connectHooks(hub, hooks);
   const bus = new MemoryBus<BusTopics>();
   connectRuns({ hub, runs, bus, workers, log });
-  for (const { stream, detect } of streams) if (detect.length > 0) runs.setDefaults(stream, detect);
+  runs.configure(
+    algorithms,
+    new Map(streams.map(({ stream, detect }) => [stream, detect])),
+    (name) => byPattern(patterns, name)?.detect ?? [],
+  );
 
   const api = createApi({
     hub,
@@ -155,6 +170,7 @@ export async function createServer(
     hooks: () => hooks.list(),
     forwards: () => forwards?.list() ?? [],
     configuration: () => file?.state,
+    entries: new StreamEntries({ file: () => file, config: () => rooms?.config ?? config }),
     access,
     place,
     version,
@@ -163,7 +179,13 @@ export async function createServer(
   });
   const hls = new HlsServer({ hub, settings: config.hls, access, logger: log });
   const flv = new FlvServer({ hub, access, log });
-  const webrtc = new WebRtcServer({ hub, access, log });
+  const viewers = new ResultsViewers({ runs, bus });
+  const webrtc = new WebRtcServer({
+    hub,
+    access,
+    results: (stream, line) => viewers.join(stream, line),
+    log,
+  });
   const mse = new MseServer({ hub, logger: log });
   const pictures = new PicturesServer({
     hub,
@@ -178,10 +200,11 @@ export async function createServer(
       mjpeg: pictures.mjpeg,
       'live.flv': (request, response, target) => flv.handleRequest(request, response, target),
       whep: webrtc.whep,
+      whip: webrtc.whip,
     },
-    folders: { hls: hls.file, whep: webrtc.whep },
+    folders: { hls: hls.file, whep: webrtc.whep, whip: webrtc.whip },
   });
-  const results = new ResultsSocket({ runs, bus });
+  const results = new ResultsSocket(viewers);
   const events = new EventsSocket({ hub, runs });
   routeUpgrades(api.server, {
     refusal: (headers) => requestRefusal(headers, place, true),
@@ -253,6 +276,7 @@ export async function createServer(
       hub.close(reason);
       mse.close();
       pictures.close();
+      viewers.close();
       hls.close(reason);
       flv.close(reason);
       const doors = [
@@ -279,12 +303,14 @@ export async function createServer(
     (await TcpPort.take(httpAddress(config))).giveTo(api.server);
     sources = new ConfiguredSources({
       settings: streams.flatMap(({ source }) => source ?? []),
+      patterns: patternSources(patterns, config),
       start: (settings, onState, part) => {
         const where = part === 'fill' ? hub.fills : hub;
         if (settings.kind === 'rtsp') {
           return new RtspSource({ ...settings, hub: where, working: working[part ?? 'main'], onState });
         }
         if (settings.kind === 'rtmp') return new RtmpSource({ ...settings, hub: where, onState });
+        if (settings.kind === 'whep') return new WhepSource({ ...settings, hub: where, onState });
         const { stream: affinity } = settings;
         return workers.pool.start({ role: 'source', affinity, spec: sourceTask(settings, part), onState });
       },

@@ -1,17 +1,21 @@
 import type { TaskSpec } from '#link/messages.ts';
-import type { RtmpSettings, RtspSettings, SourceSettings } from '#sources/configured.ts';
+import type { RtmpSettings, RtspSettings, SourceSettings, WhepSettings } from '#sources/configured.ts';
 
 /** What a worker is asked to do for a source, or a second one, that is not our own protocol code's. */
 export function sourceTask(
-  settings: Exclude<SourceSettings, RtspSettings | RtmpSettings>,
+  settings: Exclude<SourceSettings, RtspSettings | RtmpSettings | WhepSettings>,
   part?: 'fill',
 ): TaskSpec {
   const where = { stream: settings.stream, ...(part ? { part } : {}) };
   switch (settings.kind) {
-    case 'file':
-      return { ...where, kind: 'file-source', path: settings.path, loop: settings.loop };
-    case 'network':
-      return { ...where, kind: 'network-source', url: settings.url };
+    case 'file': {
+      const { path, loop, within } = settings;
+      return { ...where, kind: 'file-source', path, loop, ...(within ? { within } : {}) };
+    }
+    case 'network': {
+      const { url, restricted, insecure = false } = settings;
+      return { ...where, kind: 'network-source', url, ...(restricted ? { guard: { insecure } } : {}) };
+    }
     case 'test':
       return { ...where, kind: 'test-source' };
   }

@@ -4,6 +4,9 @@ import type { Logger } from './logger.ts';
 /** How often a trouble that goes on is written again. */
 const REMINDER_MS = 10 * 60_000;
 
+/** Readers choose the names of pattern streams, so there is no end of names. */
+const MOST = 4096;
+
 const PARTS = { fill: 'second source', standby: 'stand-by' } as const;
 
 /** How a source or a forward stands. */
@@ -73,7 +76,10 @@ export class TroubleLog {
     const now = this.#clock.now();
     const known = this.#troubles.get(key);
     if (known?.what !== trouble) {
+      this.#troubles.delete(key);
       this.#troubles.set(key, { what: trouble, written: now, count: 0 });
+      const [oldest] = this.#troubles.keys();
+      if (this.#troubles.size > MOST && oldest !== undefined) this.#troubles.delete(oldest);
       return 1;
     }
     known.count++;

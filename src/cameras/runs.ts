@@ -179,14 +179,17 @@ export class RunManager implements AsyncDisposable {
   /**
    * Goes on with other algorithms and, for all streams, with these defaults. A run that is there goes on with the
    * algorithm as it was when the run began, also when there is no such algorithm any more.
+   * @param ofOthers the defaults of a stream that `defaults` does not have; the caller has checked them
    * @throws NamedError ALGORITHM_UNKNOWN, PARAMETERS_INVALID; nothing is changed then
    */
-  configure(algorithms: Catalogue, defaults: ReadonlyMap<string, readonly DefaultWish[]>): void {
+  configure(
+    algorithms: Catalogue,
+    defaults: ReadonlyMap<string, readonly DefaultWish[]>,
+    ofOthers: (stream: string) => readonly DefaultWish[] = () => [],
+  ): void {
     for (const wish of [...defaults.values()].flat()) checkDefault(algorithms, wish);
     this.#algorithms = algorithms;
-    for (const stream of new Set([...this.#viewers.streams, ...defaults.keys()])) {
-      this.#viewers.setDefaults(stream, defaults.get(stream) ?? []);
-    }
+    this.#viewers.configure(defaults, ofOthers);
   }
 
   /** Somebody watches the results of a stream: takes the leases of its defaults, now or when the stream comes. */

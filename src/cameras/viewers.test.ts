@@ -42,6 +42,22 @@ describe('the defaults of a stream', () => {
     expect(tasks).toHaveLength(1);
   });
 
+  it('gives viewers of a stream that has no defaults of its own those of others, and takes up their changes', () => {
+    const { runs, streams, tasks } = setUp();
+    const defaults = (algorithm: string) => (stream: string) =>
+      stream.startsWith('yard/') ? [{ algorithm }] : [];
+    runs.configure(runs.algorithms, new Map([['demo', []]]), defaults('barcode'));
+    for (const stream of ['yard/gate', 'demo']) {
+      streams.add(stream);
+      runs.viewerJoined(stream, `viewer of ${stream}`);
+    }
+    expect(tasks.map(({ request }) => request.spec.algorithm)).toEqual(['barcode']);
+    runs.configure(runs.algorithms, new Map(), defaults('nanodet-g'));
+    expect(runs.list().map(({ id }) => id)).toEqual(['nanodet-g@yard:gate']);
+    runs.configure(runs.algorithms, new Map([['yard/gate', []]]), defaults('nanodet-g'));
+    expect(runs.list()).toEqual([]);
+  });
+
   it('lets who only watches share what runs with other parameters', () => {
     const { runs, acquire } = setUp();
     acquire(ben, { threshold: 0.9 });

@@ -21,7 +21,9 @@ interface Watch {
 /** Who watches which stream, and what it gets without asking: the defaults of the stream. */
 export class Viewers {
   readonly #options: ViewersOptions;
+  /** Of streams by name; they go before those of patterns. */
   readonly #defaults = new Map<string, readonly DefaultWish[]>();
+  #ofOthers: (stream: string) => readonly DefaultWish[] = () => [];
   /** By viewer, then by stream. */
   readonly #viewers = new Map<string, Map<string, Watch>>();
 
@@ -29,19 +31,36 @@ export class Viewers {
     this.#options = options;
   }
 
-  /** Streams that have defaults. */
-  get streams(): readonly string[] {
-    return [...this.#defaults.keys()];
-  }
-
   /**
    * Changes the defaults of a stream, also for those who watch it: they get what is new, and lose what is gone unless
    * they asked for it themselves. What a viewer gave back stays given back.
    */
   setDefaults(stream: string, wishes: readonly DefaultWish[]): void {
-    const before = this.#defaults.get(stream) ?? [];
-    if (wishes.length > 0) this.#defaults.set(stream, wishes);
-    else this.#defaults.delete(stream);
+    const before = this.#of(stream);
+    this.#defaults.set(stream, wishes);
+    this.#changed(stream, before, wishes);
+  }
+
+  /** The same for all streams: `defaults` by name, and `ofOthers` for those that are not there. */
+  configure(
+    defaults: ReadonlyMap<string, readonly DefaultWish[]>,
+    ofOthers: (stream: string) => readonly DefaultWish[],
+  ): void {
+    const watched = this.#viewers.values().flatMap((streams) => streams.keys());
+    const before = new Map(
+      [...this.#defaults.keys(), ...defaults.keys(), ...watched].map((stream) => [stream, this.#of(stream)]),
+    );
+    this.#defaults.clear();
+    for (const [stream, wishes] of defaults) this.#defaults.set(stream, wishes);
+    this.#ofOthers = ofOthers;
+    for (const [stream, had] of before) this.#changed(stream, had, this.#of(stream));
+  }
+
+  #of(stream: string): readonly DefaultWish[] {
+    return this.#defaults.get(stream) ?? this.#ofOthers(stream);
+  }
+
+  #changed(stream: string, before: readonly DefaultWish[], wishes: readonly DefaultWish[]): void {
     const had = new Map(before.map((wish) => [wish.algorithm, wish]));
     const has = new Set(wishes.map(({ algorithm }) => algorithm));
     for (const wish of wishes) {
@@ -96,7 +115,7 @@ export class Viewers {
   #serve(stream: string, viewerId: string, watch: Watch): void {
     if (watch.served || !this.#options.streamExists(stream)) return;
     watch.served = true;
-    for (const wish of this.#defaults.get(stream) ?? []) this.#give(stream, viewerId, watch, wish);
+    for (const wish of this.#of(stream)) this.#give(stream, viewerId, watch, wish);
   }
 
   #give(stream: string, viewerId: string, watch: Watch, wish: DefaultWish): void {

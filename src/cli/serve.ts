@@ -3,6 +3,7 @@ import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
 import { version } from '#app/version.ts';
 import { asksWho, DEFAULT_FILE } from '#config/load.ts';
 import type { Config } from '#config/schema.ts';
+import { isStreamPattern } from '#config/stream-pattern.ts';
 import type { CliEnvironment } from './environment.ts';
 
 /** Ending takes longer only when something hangs. */
@@ -37,7 +38,8 @@ export function serveCommand(environment: CliEnvironment): CommandDef {
 function whereToLook(config: Config, { http, rtsp }: { http: string; rtsp: string }): string {
   // A stream of this name in the configuration takes the place of the demonstration.
   const demo = config.demo && !Object.hasOwn(config.streams, 'demo');
-  const [first = 'live'] = demo ? ['demo'] : Object.keys(config.streams);
+  const named = Object.keys(config.streams).filter((key) => !isStreamPattern(key));
+  const [first = 'live'] = demo ? ['demo'] : named;
   const lines = [
     ['Watch', `${http}/`],
     ['Publish', `ffmpeg -re -stream_loop -1 -i video.mp4 -c copy -f rtsp ${rtsp}/live`],

@@ -10,6 +10,8 @@ const LINGER_MS = 1000;
 export interface ClientSocketOptions {
   readonly target: ServerTarget;
   readonly trust: ServerTrust;
+  /** It may not lead to this machine, its cable or its cloud; see {@link openSocket}. */
+  readonly guarded?: boolean | undefined;
   /** As people may see it, for errors. */
   readonly url: string;
   /** How errors are called in the protocol that is spoken. */
@@ -37,6 +39,7 @@ export class ClientSocket {
     const socket = openSocket({
       target: options.target,
       trust: options.trust,
+      guarded: options.guarded ? options.url : undefined,
       connected: () => {
         if (this.#over) return;
         this.#cancelConnect();
@@ -52,7 +55,11 @@ export class ClientSocket {
       if (!this.#over) options.received(bytes);
     });
     socket.on('drain', () => this.#drained());
-    socket.on('error', (error) => this.#unreachable(explain(error)));
+    socket.on('error', (error) => {
+      // Its look-up was refused: that is no trouble of the network.
+      if (error instanceof NamedError) this.#fail(error);
+      else this.#unreachable(explain(error));
+    });
     socket.on('close', () => this.#unreachable('the server closed the connection'));
   }
 

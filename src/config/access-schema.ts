@@ -21,7 +21,7 @@ const permissions = z
         .meta({
           title: 'Actions',
           description:
-            '`publish`; `read`, which is watching a stream and its results; `manage`, which is starting and ending algorithms on it and making links to it, and with `streams: "*"` the workers and the metrics too.',
+            '`publish`; `read`, which is watching a stream and its results; `manage`, which is starting and ending algorithms on it, making links to it and configuring it over the API, and with `streams: "*"` the workers and the metrics too.',
         }),
       streams: z.string({ error: streamsRule }).refine(isPattern, { error: streamsRule }).default('*').meta({
         title: 'Streams',

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { NamedError } from '#util/named-error.ts';
+import { forwardKind } from './forward-schema.ts';
 import { loadConfig, parseConfig } from './load.ts';
 import { isLoopback } from './loopback.ts';
 import { nearest } from './nearest.ts';
@@ -135,9 +136,12 @@ describe('the configuration', () => {
     ]);
     const forward = (list: string) => refusal(`streams: { a: { forward: ${list} } }`).message;
     expect(forward('["ftp://u:secret@x/a"]')).toBe(
-      'sluice.yml, line 1: "streams.a.forward.0" must be an rtsp://, rtsps://, rtmp://, rtmps://, srt:// or udp:// address: nothing can be forwarded to ftp:// here.',
+      'sluice.yml, line 1: "streams.a.forward.0" must be an rtsp://, rtsps://, rtmp://, rtmps://, srt://, udp://, whip://, whips:// or https://…/whip address: nothing can be forwarded to ftp:// here.',
     );
     expect(forward('[here]')).toContain('must be an rtsp://');
+    expect(forwardKind('https://token@host/a/whip?b=c')).toBe('whip');
+    expect(forwardKind('WHIP://host/a')).toBe('whip');
+    expect(forward('["https://host/whip/index.m3u8"]')).toContain('nothing can be forwarded to https://');
     expect(forward('["udp://x:1", "udp://x:1"]')).toContain('must not have the same address twice');
     expect(forward('[{ url: "srt://x:1", insecur: true }]')).toContain(
       'Did you mean "streams.a.forward.0.insecure"?',
@@ -169,6 +173,7 @@ describe('the configuration', () => {
         { algorithm: 'nanodet', parameters: {} },
         { algorithm: 'b', parameters: { fps: 2 } },
       ],
+      restricted: false,
       forward: [],
     });
     const camera = 'rtsp://u:p@camera/live';
@@ -230,6 +235,7 @@ describe('what is written about the configuration', () => {
       'test',
       'yard/gate-4',
       'yard/gate-1',
+      '~^cam-(\\d{1,3})$',
     ]);
   });
 

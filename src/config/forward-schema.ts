@@ -9,29 +9,34 @@ const SCHEMES = {
   rtmps: 'rtmp',
   srt: 'mpegts',
   udp: 'mpegts',
+  whip: 'whip',
+  whips: 'whip',
+  http: 'whip',
+  https: 'whip',
 } as const;
 
 /** How a stream is sent: `mpegts` is FFmpeg's, in a worker. */
 export type ForwardKind = (typeof SCHEMES)[keyof typeof SCHEMES];
 
 const SCHEME_LIST = Object.keys(SCHEMES)
+  .filter((scheme) => !scheme.startsWith('http'))
   .map((scheme) => `${scheme}://`)
-  .join(', ')
-  .replace(/, (?!.*, )/, ' or ');
+  .join(', ');
 
 /** Undefined for kinds of addresses that nothing can be forwarded to. */
 export function forwardKind(url: string): ForwardKind | undefined {
   const scheme = schemeOf(url);
-  return scheme !== undefined && Object.hasOwn(SCHEMES, scheme)
-    ? SCHEMES[scheme as keyof typeof SCHEMES]
-    : undefined;
+  if (scheme === undefined || !Object.hasOwn(SCHEMES, scheme)) return undefined;
+  // Over HTTP there is more than WHIP, which names itself at the end of the path.
+  if (scheme.startsWith('http') && !/^[^?#]*\/whip\/?(?:[?#]|$)/i.test(url)) return undefined;
+  return SCHEMES[scheme as keyof typeof SCHEMES];
 }
 
 function schemeOf(url: string): string | undefined {
   return /^([a-z][a-z0-9+.-]*):\/\/[^/?#]/i.exec(url)?.[1]?.toLowerCase();
 }
 
-const addressRule = `must be an ${SCHEME_LIST} address`;
+const addressRule = `must be an ${SCHEME_LIST} or https://…/whip address`;
 
 const address = z.string({ error: addressRule }).superRefine((value, context) => {
   if (forwardKind(value) !== undefined) return;
@@ -48,12 +53,11 @@ const forwardShape = section({
   }),
   fingerprint: fingerprint().optional().meta({
     title: 'Fingerprint',
-    description:
-      'SHA-256 of the certificate that an `rtsps://` or `rtmps://` server has to show, whoever signed it.',
+    description: 'SHA-256 of the certificate that a server behind TLS has to show, whoever signed it.',
   }),
   insecure: yesOrNo().default(false).meta({
     title: 'Any certificate',
-    description: 'Takes every certificate of an `rtsps://` or `rtmps://` server; `fingerprint` is better.',
+    description: 'Takes every certificate of a server behind TLS; `fingerprint` is better.',
   }),
 });
 
@@ -75,5 +79,5 @@ export const forwardSchema = z
   .meta({
     title: 'Forward',
     description:
-      'Addresses at which the stream is published too, all the time that it is there: `rtsp://user:password@host:554/path`, `rtsps://…`, `rtmp://host:1935/app/key`, `rtmps://…`, `srt://host:9000?streamid=…` (MPEG-TS) or `udp://host:1234` (MPEG-TS). Each an address, or a map with `url`, `fingerprint` and `insecure`. A source on demand stays open for it.',
+      'Addresses at which the stream is published too, all the time that it is there: `rtsp://user:password@host:554/path`, `rtsps://…`, `rtmp://host:1935/app/key`, `rtmps://…`, `srt://host:9000?streamid=…` (MPEG-TS), `udp://host:1234` (MPEG-TS), or of WHIP `whips://token@host/path` (`whip://` without TLS) and `https://token@host/…/whip`. Each an address, or a map with `url`, `fingerprint` and `insecure`. A source on demand stays open for it.',
   });

@@ -6,10 +6,12 @@ import { messageOf, NamedError } from '#util/named-error.ts';
 import { accessKeys } from './access-schema.ts';
 import { forwardKeys } from './forward-schema.ts';
 import { hookKeys } from './hook-schema.ts';
+import { iceServerKeys } from './ice-server-schema.ts';
 import { isLoopback } from './loopback.ts';
 import { nearest } from './nearest.ts';
 import { type Config, configSchema, defaultConfig } from './schema.ts';
 import { sourceKind } from './source.ts';
+import { isStreamPattern, patternTrouble } from './stream-pattern.ts';
 import { streamKeys } from './stream-schema.ts';
 
 /** Taken when no path is given and it is there. */
@@ -88,15 +90,22 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
       500,
     );
   }
-  for (const name of Object.keys(config.streams)) {
-    try {
-      options.streamName?.(name);
-    } catch (error) {
-      const where = place(keyOffset(document, ['streams'], name));
-      throw new NamedError('CONFIG_INVALID', `${where}: ${messageOf(error)}`, 500, { cause: error });
-    }
+  for (const [name, stream] of Object.entries(config.streams)) {
+    const trouble = isStreamPattern(name) ? patternTrouble(name, stream) : nameTrouble(name, options);
+    if (trouble === undefined) continue;
+    const where = place(keyOffset(document, ['streams'], name));
+    throw new NamedError('CONFIG_INVALID', `${where}: ${trouble}`, 500);
   }
   return withAbsolutePaths(config, dirname(resolve(file)));
+}
+
+function nameTrouble(name: string, { streamName }: LoadOptions): string | undefined {
+  try {
+    streamName?.(name);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 /** Whether anybody is asked who they are; else everybody may do everything. */
@@ -121,6 +130,7 @@ function withAbsolutePaths(config: Config, folder: string): Config {
   return {
     ...config,
     streams: Object.fromEntries(streams) as Config['streams'],
+    sources: { ...config.sources, folders: config.sources.folders.map((path) => resolve(folder, path)) },
     tls: {
       cert: config.tls.cert && resolve(folder, config.tls.cert),
       key: config.tls.key && resolve(folder, config.tls.key),
@@ -204,6 +214,7 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
     return path[2] === 'forward' ? [...forwardKeys] : ['algorithm', 'parameters'];
   }
   if (path[0] === 'hooks') return [...hookKeys];
+  if (path[1] === 'iceServers') return [...iceServerKeys];
   const access = accessKeys(path);
   if (access) return access;
   const top = configSchema.shape;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { accessShape } from './access-schema.ts';
 import { oneOf, section, wholeNumber, yesOrNo } from './fields.ts';
 import { hookSchema } from './hook-schema.ts';
+import { iceServerSchema } from './ice-server-schema.ts';
 import { streamSchema } from './stream-schema.ts';
 
 /**
@@ -25,6 +26,8 @@ const groupPortRule = 'must be an even number from 1024 to 63486';
 const workersRule = 'must be a whole number from 2 to 64, or auto';
 
 const addressesRule = 'must be a list of IP addresses';
+
+const mediaRule = 'must be a list of udp, tcp or both';
 
 const udpPortRule = 'must be an even whole number from 0 to 65534, or auto';
 
@@ -205,9 +208,19 @@ export const configSchema = section({
     .meta({ title: 'HLS', description: 'The HLS door, on the HTTP port.' }),
   webrtc: section({
     port: port().default(8189).meta({
-      title: 'UDP port of WebRTC',
-      description: 'UDP port for the media of all WebRTC sessions; 0 takes any free one.',
+      title: 'Port of WebRTC',
+      description:
+        'UDP port for the media of all WebRTC sessions, and TCP port for browsers in networks that let no UDP through; 0 takes any free one.',
     }),
+    transports: z
+      .array(oneOf('udp', 'tcp'), { error: mediaRule })
+      .min(1, { error: mediaRule })
+      .default(['udp', 'tcp'])
+      .meta({
+        title: 'Transports of WebRTC',
+        description:
+          'What browsers are offered: `udp`; `tcp`, which they take where UDP does not get through.',
+      }),
     addresses: z
       .array(z.ipv4({ error: addressesRule }).or(z.ipv6({ error: addressesRule })), { error: addressesRule })
       .default([])
@@ -216,6 +229,11 @@ export const configSchema = section({
         description:
           'Further IP addresses under which browsers reach this machine, such as the public one of a router that forwards the port.',
       }),
+    iceServers: z.array(iceServerSchema, { error: 'must be a list of ICE servers' }).default([]).meta({
+      title: 'ICE servers',
+      description:
+        'STUN and TURN servers that WHIP and WHEP clients are told of (`Link` headers), each a map with `urls` and, for TURN, `username` and `credential`. Sluice itself needs none.',
+    }),
   })
     .prefault({})
     .meta({ title: 'WebRTC', description: 'The WebRTC door; it is asked for over HTTP.' }),
@@ -226,8 +244,33 @@ export const configSchema = section({
   }),
   streams: z.record(z.string(), streamSchema, { error: 'must be a map of stream names' }).default({}).meta({
     title: 'Streams',
-    description: 'Streams by name, e.g. `yard/gate-1`. A stream that is only published needs no entry.',
+    description:
+      'Streams by name, e.g. `yard/gate-1`, or by a pattern of names. A stream that is only published needs no entry.',
   }),
+  sources: section({
+    allowLocal: yesOrNo().default(false).meta({
+      title: 'Local sources over the API',
+      description:
+        'Sources that are given over the API may lead anywhere: to any file, to this machine, its cable and the metadata service of its cloud. When false, they may not, after a restart neither (see `restricted` of a stream); what stands in this file by your own hand always may.',
+    }),
+    folders: z
+      .array(z.string({ error: 'must be a path' }).min(1, { error: 'must be a path' }), {
+        error: 'must be a list of folders',
+      })
+      .default([])
+      .meta({
+        title: 'Folders for the API',
+        description:
+          'Folders, relative to the configuration file, from which the API may take files as sources, with all that is below them. Empty: none.',
+      }),
+    patternStreams: wholeNumber(1, 10_000).default(64).meta({
+      title: 'Most streams of patterns',
+      description:
+        'So many streams may have the source of an entry whose key is a pattern, at a time; who wants one more is refused.',
+    }),
+  })
+    .prefault({})
+    .meta({ title: 'Sources', description: 'What sources may do.' }),
   hooks: z.array(hookSchema, { error: 'must be a list of hooks' }).default([]).meta({
     title: 'Hooks',
     description: 'Who is told what happens to streams; `/api/hooks` says how it went.',

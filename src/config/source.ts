@@ -1,5 +1,5 @@
 /** What a `source` of the configuration is, by its text alone. */
-export type SourceKind = 'rtsp' | 'rtmp' | 'network' | 'test' | 'path';
+export type SourceKind = 'rtsp' | 'rtmp' | 'whep' | 'network' | 'test' | 'path';
 
 /** The moving test picture. A file of that name is written `./testsrc`. */
 export const TEST_SOURCE = 'testsrc';
@@ -14,11 +14,16 @@ export function sourceKind(source: string): SourceKind | undefined {
     case 'rtsp':
     case 'rtsps':
       return 'rtsp';
+    case 'whep':
+    case 'wheps':
+      return 'whep';
     case 'rtmp':
     case 'rtmps':
       return 'rtmp';
     case 'http':
     case 'https':
+      // The last segment of the path, as servers of WHEP name it.
+      return /^[^?#]*\/whep\/?(?:[?#]|$)/i.test(source) ? 'whep' : 'network';
     case 'srt':
     case 'udp':
       return 'network';

@@ -6,30 +6,29 @@ import { sourceKind } from './source.ts';
 const algorithmRule = 'must be the id of an algorithm: small letters, digits and "-"';
 const algorithmId = z.string({ error: algorithmRule }).regex(/^[a-z0-9-]+$/, { error: algorithmRule });
 
+/** An algorithm and its parameters, as they are when the entry was read. */
+export const detectWish = section({
+  algorithm: algorithmId.meta({
+    title: 'Algorithm',
+    description: 'Id of the algorithm, e.g. `people`.',
+  }),
+  parameters: z
+    .record(z.string(), z.unknown(), { error: 'must be a map of parameters and their values' })
+    .default({})
+    .meta({
+      title: 'Parameters',
+      description: 'Values that differ from the defaults in the manifest of the algorithm.',
+    }),
+});
+
 const detect = z
-  .union(
-    [
-      algorithmId,
-      section({
-        algorithm: algorithmId.meta({
-          title: 'Algorithm',
-          description: 'Id of the algorithm, e.g. `people`.',
-        }),
-        parameters: z
-          .record(z.string(), z.unknown(), { error: 'must be a map of parameters and their values' })
-          .default({})
-          .meta({
-            title: 'Parameters',
-            description: 'Values that differ from the defaults in the manifest of the algorithm.',
-          }),
-      }),
-    ],
-    { error: 'must be the id of an algorithm, or a map with `algorithm` and `parameters`' },
-  )
+  .union([algorithmId, detectWish], {
+    error: 'must be the id of an algorithm, or a map with `algorithm` and `parameters`',
+  })
   .transform((value) => (typeof value === 'string' ? { algorithm: value, parameters: {} } : value));
 
 const sourceRule =
-  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, rtmp://, rtmps://, http://, https://, srt:// or udp:// address, or testsrc';
+  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, rtmp://, rtmps://, http://, https://, whep://, wheps://, srt:// or udp:// address, or testsrc';
 
 /** What a source, or a second one, may be. */
 const address = () =>
@@ -42,12 +41,12 @@ const address = () =>
 
 const standbyRule = 'must be the path of a picture or of a video file';
 
-/** One entry of `streams`. */
-export const streamSchema = section({
+/** The keys of one entry of `streams`, each with its own rule. */
+export const streamShape = {
   source: address().optional().meta({
     title: 'Source',
     description:
-      'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `rtmp://host/app/stream` of an RTMP server; `http://` or `https://` of HLS, HTTP-FLV, MPEG-TS or moving JPEG (which becomes H.264); `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream over RTSP.',
+      'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `rtmp://host/app/stream` of an RTMP server; `http://` or `https://` of HLS, HTTP-FLV, MPEG-TS or moving JPEG (which becomes H.264), or of a WHEP server where the path ends with `/whep` (`whep://` and `wheps://` with any path; a token as `https://token@host/…`); `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream over RTSP.',
   }),
   fill: address().optional().meta({
     title: 'Second source',
@@ -90,12 +89,12 @@ export const streamSchema = section({
   fingerprint: fingerprint().optional().meta({
     title: 'Fingerprint',
     description:
-      'SHA-256 of the certificate that an `rtsps://` or `rtmps://` source has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
+      'SHA-256 of the certificate that an `rtsps://` or `rtmps://` source, or one of WHEP over HTTPS, has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
   }),
   insecure: yesOrNo().default(false).meta({
     title: 'Any certificate',
     description:
-      'Takes every certificate of an `rtsps://` or `rtmps://` source. Whoever stands between can then read and change everything; `fingerprint` is better.',
+      'Takes every certificate of an `rtsps://` or `rtmps://` source, or of one of WHEP over HTTPS. Whoever stands between can then read and change everything; `fingerprint` is better.',
   }),
   loop: yesOrNo()
     .default(true)
@@ -106,7 +105,15 @@ export const streamSchema = section({
       'Algorithms that look at the stream while somebody watches it; each an id, or a map with `algorithm` and `parameters`.',
   }),
   forward: forwardSchema,
-})
+  restricted: yesOrNo().default(false).meta({
+    title: 'Restricted',
+    description:
+      'Stands where the API wrote the source: it may lead nowhere but where `sources` lets the API lead. Take the key out to trust the source as if it were yours.',
+  }),
+};
+
+/** One entry of `streams`. */
+export const streamSchema = section(streamShape)
   .refine(({ source, transport }) => transport !== 'udp' || !/^rtsps:/i.test(source ?? ''), {
     error: 'cannot be `udp` for an rtsps:// source, whose media come inside the encrypted connection',
     path: ['transport'],
@@ -125,4 +132,7 @@ export const streamSchema = section({
   });
 
 /** The keys of a stream. */
-export const streamKeys: readonly string[] = Object.keys(streamSchema.shape);
+export const streamKeys: readonly string[] = Object.keys(streamShape);
+
+/** One entry of `streams`, complete with defaults. */
+export type StreamEntry = z.output<typeof streamSchema>;

@@ -99,6 +99,14 @@ export class Feed {
     this.#onReader(reader, true);
   }
 
+  /** Gives a reader that lost its way the pictures since the last keyframe again; false where none are kept. */
+  replay(reader: Reader): boolean {
+    if (!this.readers.has(reader) || this.#gop.length === 0) return false;
+    this.#flush();
+    for (const chunk of this.#gop) reader.offer(chunk);
+    return true;
+  }
+
   /** Removes a reader; the feed ends with its last one. */
   detach(reader: Reader): void {
     if (!this.readers.delete(reader)) return;

@@ -370,4 +370,54 @@ describe('renditions', () => {
     expect(await rendition.trouble).toMatch('16001 Hz');
     expect(stopped).toBe(1);
   });
+
+  it('of pictures are asked for keyframes instead of the publisher, who is asked for all else', () => {
+    const asked: string[] = [];
+    const { hub, publish, clock } = setUp({ startRendition: () => () => {} });
+    publish([video, audio], { ...hooks, requestKeyframe: () => asked.push('publisher') });
+    const stream = hub.get('live')!;
+    stream.acquireRendition(0, 'h264');
+    stream.requestKeyframe([3000]);
+    expect(asked).toEqual(['publisher']);
+    const announced = { ...video, id: 3000 };
+    stream.renditions.announce(0, announced, () => asked.push('maker'));
+    clock.advance(2000);
+    stream.requestKeyframe([3000, 1]);
+    stream.requestKeyframe([3000]);
+    stream.requestKeyframe([0, 1]);
+    expect(asked).toEqual(['publisher', 'maker', 'publisher']);
+  });
+
+  it('go on without a step back when their maker begins anew with the last keyframe of the source', () => {
+    const { hub, publish, read } = setUp({ startRendition: () => () => {} });
+    publish();
+    const stream = hub.get('live')!;
+    stream.acquireRendition(0, 'h264');
+    const track = { ...video, id: 3000 };
+    stream.renditions.announce(0, track);
+    const reader = read('h264', [3000]);
+    const write = (n: number) => stream.renditions.write({ ...picture(n), track });
+    for (const n of [0, 1, 2, 3]) write(n);
+    // The next maker: its keyframe was there already, and what follows hangs on that.
+    for (const n of [0, 1, 2, 3, 4, 5]) write(n);
+    for (const n of [25, 26]) write(n);
+    expect(reader.seen()).toEqual(['v0K', 'v1', 'v2', 'v3', 'v25K', 'v26']);
+  });
+});
+
+describe('the order of pictures', () => {
+  it('is told when it turns out, and forgotten with the publisher and with the format', () => {
+    const { hub, publish } = setUp();
+    const publication = publish();
+    const stream = hub.get('live')!;
+    let told = 0;
+    stream.events.on('order', () => told++);
+    const times = [0, 3, 1, 2, 6, 4, 5];
+    for (const [n, pts] of times.entries()) {
+      publication.write({ ...picture(n), pts: pts * 3600 + 7200, dts: n * 3600 });
+    }
+    expect([told, stream.orderOf(0)]).toMatchObject([1, { reordered: true, settled: true }]);
+    publication.changeTrack({ ...video, format: { ...video.format } });
+    expect(stream.orderOf(0)).toEqual({ reordered: false, settled: false });
+  });
 });

@@ -78,7 +78,7 @@ export class Hub implements Publishing {
 
   /**
    * The stream of that name; one that comes on demand is fetched, and whoever asks is held meanwhile.
-   * @throws NamedError STREAM_NOT_FOUND, SOURCE_NOT_READY
+   * @throws NamedError STREAM_NOT_FOUND, SOURCE_NOT_READY, SOURCE_LIMIT
    */
   wanted(name: string, signal?: AbortSignal): Promise<Stream> {
     return this.onDemand.wanted(name, signal);
@@ -96,22 +96,27 @@ export class Hub implements Publishing {
     hooks: PublisherHooks,
   ): Publication {
     const parsed = parseStreamName(name);
+    this.refuseBusy(parsed);
     const existing = this.#streams.get(parsed);
-    if (existing) {
-      if (existing.state === 'live' && !this.options.takeover) {
-        throw new NamedError(
-          'STREAM_BUSY',
-          `Somebody is already publishing "${parsed}". Choose another name, or let publishers take over (publisher.takeover).`,
-          409,
-        );
-      }
-      return existing.adopt(publisher, tracks, hooks);
-    }
+    if (existing) return existing.adopt(publisher, tracks, hooks);
     const stream = this.#create(parsed);
     const publication = stream.adopt(publisher, tracks, hooks);
     this.events.emit('streamAdded', stream);
     this.onDemand.arrived(stream);
     return publication;
+  }
+
+  /**
+   * Refuses a second publisher where none may take over, for doors that have to say so before the first unit comes.
+   * @throws NamedError STREAM_BUSY
+   */
+  refuseBusy(name: string): void {
+    if (this.#streams.get(name)?.state !== 'live' || this.options.takeover) return;
+    throw new NamedError(
+      'STREAM_BUSY',
+      `Somebody is already publishing "${name}". Choose another name, or let publishers take over (publisher.takeover).`,
+      409,
+    );
   }
 
   /**

@@ -14,6 +14,14 @@ export interface Summoner {
   readonly partial?: boolean;
 }
 
+/** Who brings streams that nobody offered by name: those of a pattern. */
+export interface Offering {
+  /** Whether there could be a stream of that name. */
+  has(name: string): boolean;
+  /** Offers it by `OnDemand.add`; or says why that cannot be done now. Does nothing for a name that it does not have. */
+  offer(name: string): NamedError | undefined;
+}
+
 export interface OnDemandLimits {
   /** How long somebody who wants the stream is held, ms. */
   readonly startMs: number;
@@ -46,6 +54,8 @@ export class OnDemand {
   /** How many want a stream without reading it (those who wait for it, pages, runs), whoever brings it. */
   readonly #claims = new Map<string, number>();
   readonly #waiting = new Map<string, Set<(stream: Stream) => void>>();
+  /** Asked about names that nobody offered; absent: there are no such streams. */
+  offering: Offering | undefined;
 
   constructor(options: OnDemandOptions) {
     this.#options = options;
@@ -74,12 +84,13 @@ export class OnDemand {
   }
 
   has(name: string): boolean {
-    return this.#entries.has(name);
+    return this.#entries.has(name) || this.offering?.has(name) === true;
   }
 
   /** Why the stream that somebody wants is not there; undefined while nothing is wrong. */
   trouble(name: string): string | undefined {
-    return this.#entries.get(name)?.summoner.trouble?.reason;
+    const refusal = this.#claims.has(name) ? this.#offer(name) : undefined;
+    return this.#entries.get(name)?.summoner.trouble?.reason ?? refusal?.message;
   }
 
   /**
@@ -88,6 +99,7 @@ export class OnDemand {
    */
   claim(name: string): () => void {
     this.#claims.set(name, (this.#claims.get(name) ?? 0) + 1);
+    this.#offer(name);
     const entry = this.#entries.get(name);
     if (entry) this.#summon(entry);
     let released = false;
@@ -103,9 +115,11 @@ export class OnDemand {
 
   /**
    * The stream of that name: at once where it is there, else as soon as its source has brought it.
-   * @throws NamedError STREAM_NOT_FOUND, SOURCE_NOT_READY
+   * @throws NamedError STREAM_NOT_FOUND, SOURCE_NOT_READY, SOURCE_LIMIT
    */
   async wanted(name: string, signal?: AbortSignal): Promise<Stream> {
+    const refusal = this.#offer(name);
+    if (refusal) throw refusal;
     const entry = this.#entries.get(name);
     const present = this.#options.get(name);
     if (!entry) {
@@ -141,6 +155,12 @@ export class OnDemand {
   left(name: string): void {
     const entry = this.#entries.get(name);
     if (entry) this.#expire(entry);
+  }
+
+  /** Has a stream offered that nobody brings or publishes now. */
+  #offer(name: string): NamedError | undefined {
+    if (this.#entries.has(name) || this.#options.get(name)?.state === 'live') return undefined;
+    return this.offering?.offer(name);
   }
 
   #arrival(entry: Entry, signal: AbortSignal | undefined): Promise<Stream> {

@@ -1,13 +1,30 @@
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { Track } from '#media/track.ts';
+import type { Clock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
+
+/**
+ * What a track can be made. `h264` is one without reordering of pictures (no B-frames), in the constrained baseline
+ * profile; `aac` and `opus` are at 48 kHz. All keep the timestamps of their source.
+ */
+export type RenditionCodec = 'aac' | 'opus' | 'h264';
+
+/** How people call it, behind "cannot be turned into". */
+const NAMES: Readonly<Record<RenditionCodec, string>> = {
+  aac: 'AAC',
+  opus: 'Opus',
+  h264: 'H.264 without B-frames',
+};
+
+/** At most one keyframe request per this many milliseconds goes to the maker of a rendition. */
+const KEYFRAME_REQUEST_MS = 500;
 
 /**
  * Starts what makes the rendition (a worker's task) and keeps it going until the returned function ends it. Each attempt
  * that fails is told; `retried` is false where there will be no other. Injected: the hub knows no workers.
  */
 export type RenditionStarter = (
-  request: { readonly stream: string; readonly track: number; readonly codec: 'aac' },
+  request: { readonly stream: string; readonly track: number; readonly codec: RenditionCodec },
   onFailure: (reason: string, more: { readonly retried: boolean }) => void,
 ) => () => void;
 
@@ -20,17 +37,24 @@ export interface Rendition {
   readonly track: Promise<Track>;
   /** Why the first attempt failed; settles only if it does. */
   readonly trouble: Promise<string>;
+  /** Why its maker has given it up, be it after it was there; settles only if it does. */
+  readonly failed: Promise<string>;
   /** Gives the claim back; the last one ends the rendition. Idempotent. */
   release(): void;
 }
 
 interface Entry {
   readonly of: number;
+  readonly codec: RenditionCodec;
   holders: number;
   readonly stop: () => void;
-  made?: Track;
   readonly ready: PromiseWithResolvers<Track>;
   readonly trouble: PromiseWithResolvers<string>;
+  readonly failed: PromiseWithResolvers<string>;
+  /** The track as it was announced last. */
+  made: Track | undefined;
+  requestKeyframe: (() => void) | undefined;
+  lastKeyframeRequest: number;
 }
 
 /** The renditions of one stream: made once however many hold them, and only while somebody does (R2). */
@@ -38,13 +62,22 @@ export class RenditionSet {
   readonly #stream: string;
   readonly #fanOut: (unit: AccessUnit) => void;
   readonly #start: RenditionStarter | undefined;
+  readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
+  /** By the id of a rendition's track: where its units stand, and whether only a keyframe can go on from there. */
+  readonly #positions = new Map<number, { dts: number; needsKeyframe: boolean }>();
 
   /** @param fanOut where the renditions' units go */
-  constructor(stream: string, fanOut: (unit: AccessUnit) => void, start: RenditionStarter | undefined) {
+  constructor(
+    stream: string,
+    fanOut: (unit: AccessUnit) => void,
+    start: RenditionStarter | undefined,
+    clock: Clock,
+  ) {
     this.#stream = stream;
     this.#fanOut = fanOut;
     this.#start = start;
+    this.#clock = clock;
   }
 
   get count(): number {
@@ -56,7 +89,7 @@ export class RenditionSet {
     return [...this.#entries.values()].flatMap(({ made }) => made ?? []);
   }
 
-  acquire(trackId: number, codec: 'aac'): Rendition {
+  acquire(trackId: number, codec: RenditionCodec): Rendition {
     const key = `${trackId}:${codec}`;
     const entry = this.#entries.get(key) ?? this.#begin(key, trackId, codec);
     entry.holders++;
@@ -64,25 +97,65 @@ export class RenditionSet {
     return {
       track: entry.ready.promise,
       trouble: entry.trouble.promise,
+      failed: entry.failed.promise,
       release: () => {
         if (!held) return;
         held = false;
-        if (--entry.holders === 0) this.#end(key, entry, 'Nobody listens any more.');
+        if (--entry.holders === 0) this.#end(key, entry, 'Nobody reads it any more.');
       },
     };
   }
 
-  /** Only for who brings the maker's units in: announces the track of a rendition, and again when its format changed. */
-  announce(of: number, track: Track): void {
+  /** True where one of these tracks is a rendition whose maker can be asked for a keyframe. */
+  makes(tracks: Iterable<number>): boolean {
+    return this.#askable(tracks).length > 0;
+  }
+
+  /**
+   * Asks the maker of the rendition that one of these tracks is for a keyframe; throttled. False where none of them is a
+   * rendition that can be asked.
+   */
+  requestKeyframe(tracks: Iterable<number>): boolean {
+    const entries = this.#askable(tracks);
+    const now = this.#clock.now();
+    for (const entry of entries) {
+      if (now - entry.lastKeyframeRequest < KEYFRAME_REQUEST_MS) continue;
+      entry.lastKeyframeRequest = now;
+      entry.requestKeyframe?.();
+    }
+    return entries.length > 0;
+  }
+
+  /**
+   * Only for who brings the maker's units in: announces the track of a rendition, and again when its format changed.
+   * @param requestKeyframe asks the maker for a keyframe, where it makes pictures
+   */
+  announce(of: number, track: Track, requestKeyframe?: () => void): void {
     for (const entry of this.#entries.values()) {
-      if (entry.of !== of) continue;
+      if (entry.of !== of || entry.codec !== track.format.codec) continue;
       entry.made = track;
+      entry.requestKeyframe = track.format.kind === 'video' ? requestKeyframe : undefined;
       entry.ready.resolve(track);
     }
   }
 
-  /** Only for who brings the maker's units in. */
+  /**
+   * Only for who brings the maker's units in. A maker that begins anew begins with the source's last keyframe: what was
+   * there already is left out, and the pictures built on it too.
+   */
   write(unit: AccessUnit): void {
+    const position = this.#positions.get(unit.track.id);
+    if (!position) {
+      this.#positions.set(unit.track.id, { dts: unit.dts, needsKeyframe: false });
+      return this.#fanOut(unit);
+    }
+    if (unit.dts <= position.dts || (position.needsKeyframe && !unit.keyframe)) {
+      position.needsKeyframe = true;
+      this.requestKeyframe([unit.track.id]);
+      return;
+    }
+    position.dts = unit.dts;
+    position.needsKeyframe = false;
     this.#fanOut(unit);
   }
 
@@ -97,29 +170,43 @@ export class RenditionSet {
     for (const [key, entry] of [...this.#entries]) this.#end(key, entry, 'The stream has ended.');
   }
 
-  #begin(key: string, of: number, codec: 'aac'): Entry {
+  #askable(tracks: Iterable<number>): Entry[] {
+    const ids = new Set(tracks);
+    return [...this.#entries.values()].filter(
+      ({ made, requestKeyframe }) => made !== undefined && ids.has(made.id) && requestKeyframe,
+    );
+  }
+
+  #begin(key: string, of: number, codec: RenditionCodec): Entry {
     const ready = Promise.withResolvers<Track>();
     // Whoever holds it looks at the promise; nobody may be there yet when it fails.
     ready.promise.catch(() => {});
     const trouble = Promise.withResolvers<string>();
+    const failed = Promise.withResolvers<string>();
     let stop = () => {};
     const fail = (cause: string, { retried }: { readonly retried: boolean }) => {
-      const reason = `The sound cannot be turned into ${codec.toUpperCase()}: ${cause}`;
+      const what = codec === 'h264' ? 'picture' : 'sound';
+      const reason = `The ${what} cannot be turned into ${NAMES[codec]}: ${cause}`;
       trouble.resolve(reason);
       if (retried) return;
+      failed.resolve(reason);
       ready.reject(new NamedError('RENDITION_FAILED', reason, 503));
       stop();
       stop = () => {};
     };
     if (this.#start) stop = this.#start({ stream: this.#stream, track: of, codec }, fail);
     else fail('this server has no worker for it.', { retried: false });
-    const entry: Entry = { of, holders: 0, stop: () => stop(), ready, trouble };
+    const entry: Entry = {
+      ...{ of, codec, holders: 0, stop: () => stop(), ready, trouble, failed },
+      ...{ made: undefined, requestKeyframe: undefined, lastKeyframeRequest: Number.NEGATIVE_INFINITY },
+    };
     this.#entries.set(key, entry);
     return entry;
   }
 
   #end(key: string, entry: Entry, reason: string): void {
     if (!this.#entries.delete(key)) return;
+    if (entry.made !== undefined) this.#positions.delete(entry.made.id);
     entry.ready.reject(new NamedError('RENDITION_FAILED', reason, 503));
     entry.stop();
   }

@@ -10,6 +10,7 @@ import { FeedSet } from './feed-set.ts';
 import { type Fill, isThisMachine } from './fill.ts';
 import { FillTracks } from './fill-tracks.ts';
 import { Hold } from './hold.ts';
+import { type KnownOrder, PictureOrder, UNKNOWN_ORDER } from './picture-order.ts';
 import {
   Publication as PublicationOf,
   type PublisherHooks,
@@ -19,7 +20,7 @@ import {
 } from './publication.ts';
 import type { Reader } from './reader.ts';
 import { RecentUnits } from './recent-units.ts';
-import { type Rendition, RenditionSet, type RenditionStarter } from './rendition.ts';
+import { type Rendition, type RenditionCodec, RenditionSet, type RenditionStarter } from './rendition.ts';
 import { TrackTable } from './track-table.ts';
 
 export type { PublisherHooks, PublisherInfo, TrackClockState, TrackReception } from './publication.ts';
@@ -54,6 +55,8 @@ interface StreamEvents {
   feedClosed(): void;
   /** A new publisher brought other tracks: readers that can choose anew. The others follow by what stays. */
   replaced(): void;
+  /** More is known of the order in which the pictures come, see `Stream.orderOf`. */
+  order(): void;
   ended(reason: string): void;
 }
 
@@ -84,6 +87,8 @@ export class Stream {
   readonly #feeds = new FeedSet();
   readonly #continuity = new Continuity();
   readonly #recent: RecentUnits;
+  /** By the id of a video track; of the parameters it has now. */
+  readonly #orders = new Map<number, PictureOrder>();
   #main: Seat | undefined;
   /** Has come while the stand-in is shown, and takes over with its first keyframe. */
   #coming: Seat | undefined;
@@ -100,7 +105,12 @@ export class Stream {
     this.since = options.clock.now();
     this.#hold = new Hold(options.clock, options.holdMs, (reason) => this.end(reason));
     this.#recent = new RecentUnits(options.feedLimits);
-    this.renditions = new RenditionSet(name, (unit) => this.#feeds.write(unit), options.startRendition);
+    this.renditions = new RenditionSet(
+      name,
+      (unit) => this.#feeds.write(unit),
+      options.startRendition,
+      options.clock,
+    );
   }
 
   get tracks(): readonly Track[] {
@@ -168,7 +178,7 @@ export class Stream {
       limits: this.#options.feedLimits,
       clock: this.#options.clock,
       onEmpty: () => this.#dropFeed(feed),
-      onSkip: () => this.requestKeyframe(),
+      onSkip: () => this.requestKeyframe(feed.tracks),
       onReader: (reader, joined) => this.events.emit('reader', reader, joined),
     });
     this.#feeds.add(feed);
@@ -177,19 +187,30 @@ export class Stream {
   }
 
   /** A track of this stream in another codec, made by a worker while somebody holds it. */
-  acquireRendition(trackId: number, codec: 'aac'): Rendition {
+  acquireRendition(trackId: number, codec: RenditionCodec): Rendition {
     return this.renditions.acquire(trackId, codec);
   }
 
-  /** Asks whoever brings the picture for a keyframe, where its protocol can; throttled. */
-  requestKeyframe(): void {
+  /** What the pictures of a track have shown of their order since they have these parameters. */
+  orderOf(trackId: number): KnownOrder {
+    return this.#orders.get(trackId) ?? UNKNOWN_ORDER;
+  }
+
+  /** True where whoever brings the picture can be asked for a keyframe; `tracks` of a rendition: its maker. */
+  canRequestKeyframe(tracks: Iterable<number>): boolean {
+    return this.#pictures?.hooks.requestKeyframe !== undefined || this.renditions.makes(tracks);
+  }
+
+  /**
+   * Asks whoever brings the picture for a keyframe, where its protocol can; throttled.
+   * @param tracks who makes these is asked instead where one of them is a rendition
+   */
+  requestKeyframe(tracks: Iterable<number> = []): void {
+    if (this.renditions.requestKeyframe(tracks)) return;
     const now = this.#options.clock.now();
     if (now - this.#lastKeyframeRequest < KEYFRAME_REQUEST_MS) return;
     this.#lastKeyframeRequest = now;
-    const seat = this.#main ?? this.#coming;
-    const isFilled = this.filled.some((id) => this.#table.get(id)?.format.kind === 'video');
-    const publication = isFilled ? this.#fill?.fill.publication : seat?.publication;
-    publication?.hooks.requestKeyframe?.();
+    this.#pictures?.hooks.requestKeyframe?.();
   }
 
   /** Ends the stream: its publisher and its readers learn the reason. Idempotent. */
@@ -291,6 +312,7 @@ export class Stream {
     if (seat === this.#coming) {
       seat.tracks = seat.tracks.map((one) => (one.id === track.id ? track : one));
     } else if (seat === (this.#main ?? this.#standby)) {
+      this.#orders.delete(track.id);
       this.#table.set(track);
       this.events.emit('tracks');
     }
@@ -313,6 +335,12 @@ export class Stream {
   /** Only for the hub: how long readers are held, those that are being held included. */
   setHold(ms: number): void {
     this.#hold.set(ms);
+  }
+
+  /** Whoever brings the picture. */
+  get #pictures(): { readonly hooks: PublisherHooks } | undefined {
+    const isFilled = this.filled.some((id) => this.#table.get(id)?.format.kind === 'video');
+    return isFilled ? this.#fill?.fill.publication : (this.#main ?? this.#coming)?.publication;
   }
 
   #seat(publisher: PublisherInfo, tracks: readonly Track[], hooks: PublisherHooks): Seat {
@@ -348,6 +376,7 @@ export class Stream {
   /** The stream has the tracks of this seat, and those of the second source beside a publisher's. */
   #take(seat: Seat, told = () => this.events.emit('tracks')): ReadonlyMap<number, number> {
     this.#recent.clear();
+    this.#orders.clear();
     const before = this.#table.ids;
     const ids = this.#table.replace(seat.tracks);
     seat.publication.rename(ids);
@@ -381,6 +410,13 @@ export class Stream {
     this.counters.bytes += size;
     this.#recent.add(unit, size);
     this.#feeds.write(unit);
+    if (isVideo(unit.track) && this.#orderFor(unit.track.id).note(unit)) this.events.emit('order');
+  }
+
+  #orderFor(trackId: number): PictureOrder {
+    let order = this.#orders.get(trackId);
+    if (!order) this.#orders.set(trackId, (order = new PictureOrder()));
+    return order;
   }
 
   /** The set of tracks is another one: whoever can choose anew does, and feeds that cannot go on end. */

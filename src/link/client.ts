@@ -45,7 +45,7 @@ export class LinkClient {
   readonly events = new Emitter<LinkClientEvents>();
   readonly #socket: WebSocket;
   readonly #subscriptions = new Map<number, { handlers: SubscriptionHandlers; tracks: Map<number, Track> }>();
-  readonly #publications = new Map<number, (reason: string) => void>();
+  readonly #publications = new Map<number, { ended(reason: string): void; keyframe(): void }>();
   #nextChannel = 1;
 
   private constructor(socket: WebSocket) {
@@ -100,13 +100,17 @@ export class LinkClient {
     };
   }
 
-  /** Begins to publish on behalf of a task, the part of the stream that its spec names; `ended` is called once when the hub ends it. */
+  /**
+   * Begins to publish on behalf of a task, the part of the stream that its spec names; `ended` is called once when the hub
+   * ends it.
+   * @param rendition the track that these are made from, and what to do when a reader needs a keyframe
+   */
   publish(
     task: Task,
     stream: string,
     tracks: readonly Track[],
     ended: (reason: string) => void,
-    rendition?: { readonly of: number },
+    rendition?: { readonly of: number; readonly onKeyframeRequest?: () => void },
   ): LinkPublication {
     const publication = this.#nextChannel++;
     const part = 'part' in task.spec ? task.spec.part : undefined;
@@ -119,10 +123,10 @@ export class LinkClient {
         epoch: task.epoch,
         stream,
         tracks: [...current.values()],
-        ...(rendition ? { rendition } : {}),
+        ...(rendition ? { rendition: { of: rendition.of } } : {}),
         ...(part ? { part } : {}),
       });
-    this.#publications.set(publication, ended);
+    this.#publications.set(publication, { ended, keyframe: () => rendition?.onKeyframeRequest?.() });
     announce();
     return {
       write: (unit) => {
@@ -189,10 +193,12 @@ export class LinkClient {
         return subscription?.handlers.end(message.reason);
       }
       case 'unpublished': {
-        const ended = this.#publications.get(message.publication);
+        const publication = this.#publications.get(message.publication);
         this.#publications.delete(message.publication);
-        return ended?.(message.reason);
+        return publication?.ended(message.reason);
       }
+      case 'keyframe':
+        return this.#publications.get(message.publication)?.keyframe();
       case 'ping':
         return this.send({ type: 'pong', sequence: message.sequence, rssBytes: process.memoryUsage.rss() });
       case undefined:
@@ -206,7 +212,7 @@ export class LinkClient {
     this.#subscriptions.clear();
     this.#publications.clear();
     for (const { handlers } of subscriptions) handlers.end(reason);
-    for (const ended of publications) ended(reason);
+    for (const { ended } of publications) ended(reason);
     this.events.emit('closed', reason);
   }
 }

@@ -251,11 +251,13 @@ export class LinkConnection {
   #renditionOutlet(message: Publish, of: number): Outlet {
     const renditions = this.#hub.get(message.stream)?.renditions;
     if (!renditions) throw new NamedError('STREAM_UNKNOWN', `There is no stream "${message.stream}".`, 404);
-    for (const track of message.tracks) renditions.announce(of, track);
+    const { publication } = message;
+    const keyframe = () => this.send({ type: 'keyframe', publication });
+    for (const track of message.tracks) renditions.announce(of, track, keyframe);
     return {
       tracks: new Map(message.tracks.map((track) => [track.id, track])),
       write: (unit) => renditions.write(unit),
-      changed: (track) => renditions.announce(of, track),
+      changed: (track) => renditions.announce(of, track, keyframe),
       close: () => {},
     };
   }

@@ -20,7 +20,8 @@ export type Part = 'fill' | 'standby';
 export type TaskSpec =
   /**
    * Publish a file as stream `stream`, at real-time pace, keeping its timestamps. The files of a folder follow each
-   * other in the order of their names; a picture stands still.
+   * other in the order of their names; a picture stands still. With `within`, what is read has to be in one of these
+   * folders, links followed.
    */
   | {
       readonly kind: 'file-source';
@@ -28,9 +29,19 @@ export type TaskSpec =
       readonly path: string;
       readonly loop: boolean;
       readonly part?: Part;
+      readonly within?: readonly string[];
     }
-  /** Publish what comes from `url` (http, https, srt, udp), with its timestamps, until it ends or is silent. */
-  | { readonly kind: 'network-source'; readonly stream: string; readonly url: string; readonly part?: Part }
+  /**
+   * Publish what comes from `url` (http, https, srt, udp), with its timestamps, until it ends or is silent. With `guard`,
+   * nothing may lead to this machine, its cable or its cloud; `insecure`: any certificate is taken then.
+   */
+  | {
+      readonly kind: 'network-source';
+      readonly stream: string;
+      readonly url: string;
+      readonly part?: Part;
+      readonly guard?: { readonly insecure: boolean };
+    }
   /** Publish a moving test picture with sound. */
   | { readonly kind: 'test-source'; readonly stream: string; readonly part?: Part }
   /**
@@ -53,8 +64,13 @@ export type TaskSpec =
       readonly manifest: string;
       readonly parameters: Readonly<Record<string, unknown>>;
     }
-  /** Make track `track` of the stream available in another codec. */
-  | { readonly kind: 'rendition'; readonly stream: string; readonly track: number; readonly codec: 'aac' }
+  /** Make track `track` of the stream available in another codec; `h264`: without B-frames, constrained baseline. */
+  | {
+      readonly kind: 'rendition';
+      readonly stream: string;
+      readonly track: number;
+      readonly codec: 'aac' | 'opus' | 'h264';
+    }
   /** Pictures of a stream as JPEG (picture.ts), `width` pixels wide or as they are: `fps` a second; without it one keyframe. */
   | { readonly kind: 'pictures'; readonly stream: string; readonly width?: number; readonly fps?: number }
   /** Send these tracks of a stream as MPEG-TS to `url` (srt, udp), until either ends; reports `{ bytesSent }`. */
@@ -104,6 +120,8 @@ export type HubToWorker =
   | { readonly type: 'end'; readonly subscription: number; readonly reason: string }
   /** The publication is over: replaced, refused, or the stream was closed. */
   | { readonly type: 'unpublished'; readonly publication: number; readonly reason: string }
+  /** A reader of the rendition needs a keyframe: the next picture is to be one. */
+  | { readonly type: 'keyframe'; readonly publication: number }
   | { readonly type: 'ping'; readonly sequence: number };
 
 /** Which tracks of a stream are wanted; those that meet every field given, so without fields all of them. */

@@ -3,6 +3,12 @@ export function rescale(ticks: number, from: number, to: number): number {
   return from === to ? ticks : Math.round((ticks * to) / from);
 }
 
+/** RTP time (32 bits) of unwrapped ticks, which may be negative. */
+export function rtpTimestamp(ticks: number): number {
+  const wrapped = ticks % 2 ** 32;
+  return wrapped < 0 ? wrapped + 2 ** 32 : wrapped;
+}
+
 /**
  * Unwraps a 32-bit RTP timestamp into a number that goes on for ever. Steps of up to half the range are taken in
  * either direction, so reordered packets and B-frames before the wrap come out right.

@@ -21,7 +21,7 @@ const END = 'The file is at its end.';
  */
 export async function runFileSource(spec: FileSourceSpec, context: TaskContext): Promise<TaskOutcome> {
   const { signal } = context;
-  await using input = await openFile(spec.path, signal);
+  await using input = await openFile(spec.path, signal, spec.within);
   const reader = FileReader.create(input, spec.loop);
   if (!reader) throw noTrack(spec.path, input);
   const first = await next(reader, spec.path);

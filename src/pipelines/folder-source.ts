@@ -81,7 +81,7 @@ async function take(units: AsyncGenerator<Played, undefined>): Promise<Played | 
 }
 
 async function* playlist(
-  { path, loop }: FileSourceSpec,
+  { path, loop, within }: FileSourceSpec,
   context: TaskContext,
   signal: AbortSignal,
 ): AsyncGenerator<Played, undefined> {
@@ -91,7 +91,7 @@ async function* playlist(
     let played = false;
     for (const name of await mediaFiles(path)) {
       try {
-        for await (const one of fileUnits(join(path, name), signal)) {
+        for await (const one of fileUnits(join(path, name), signal, within)) {
           if (!isSame(one.tracks, tracks)) times.forgetTracks();
           tracks = one.tracks;
           const unit = times.place(one.unit, one.startSeconds);
@@ -114,9 +114,10 @@ async function* playlist(
 async function* fileUnits(
   path: string,
   signal: AbortSignal,
+  within: readonly string[] | undefined,
 ): AsyncGenerator<Played & { startSeconds: number }> {
   try {
-    await using input = await openFile(path, signal);
+    await using input = await openFile(path, signal, within);
     const reader = FileReader.create(input, false);
     if (!reader) throw unreadable(path, 'it has no track that can be streamed');
     for (let unit = await reader.next(); unit; unit = await reader.next())

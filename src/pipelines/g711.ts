@@ -22,6 +22,15 @@ export const MU_LAW = table((byte) => {
   return (code & 0x80 ? -magnitude : magnitude) / FULL_SCALE;
 });
 
+/** G.711 samples, interleaved, as one plane per channel. */
+export function decodeG711(codec: 'pcma' | 'pcmu', bytes: Buffer, channels: number): Float32Array[] {
+  const values = codec === 'pcma' ? A_LAW : MU_LAW;
+  const length = Math.floor(bytes.length / channels);
+  return Array.from({ length: channels }, (_, channel) =>
+    Float32Array.from({ length }, (_, n) => values[bytes[n * channels + channel]!]!),
+  );
+}
+
 function table(value: (byte: number) => number): Float32Array {
   return Float32Array.from({ length: 256 }, (_, byte) => value(byte));
 }

@@ -6,6 +6,7 @@ import { NamedError } from '#util/named-error.ts';
 import { Input, type InputPacket, type InputStream } from './av/input.ts';
 import { AvError, HTTP_ERRORS } from './av/library.ts';
 import { MotionJpeg } from './motion-jpeg.ts';
+import { guardedWay, openWay } from './network-way.ts';
 import { publishing } from './publish.ts';
 import { toTicks } from './rational.ts';
 import { type PacketReader, type Piece, packetReader, USABLE_AUDIO, USABLE_VIDEO } from './source-format.ts';
@@ -24,33 +25,25 @@ const SILENCE_MS = 20_000;
  */
 const AHEAD_MS = 12_000;
 
-/** What FFmpeg may open below an address of each kind: a playlist of HLS may never name a file of this machine. */
-const PROTOCOLS: Readonly<Record<string, string>> = {
-  http: 'http,https,tcp,tls,crypto',
-  https: 'http,https,tcp,tls,crypto',
-  srt: 'srt',
-  udp: 'udp',
-};
-
 /**
  * Publishes a live stream that FFmpeg takes in (HLS, HTTP-FLV, MPEG-TS over HTTP, SRT or UDP) with its own timestamps,
  * until it ends; then the task fails, and is begun anew after a back-off. A camera that sends JPEGs one behind the other
  * over HTTP is published as H.264 (`motion-jpeg.ts`).
  *
  * @throws {NamedError} INPUT_UNREACHABLE, INPUT_UNAUTHORIZED, INPUT_MISSING, INPUT_NO_TRACK, INPUT_TIMEOUT, INPUT_ENDED,
- *   or PUBLICATION_ENDED when the hub ended it
+ *   SOURCE_FORBIDDEN, or PUBLICATION_ENDED when the hub ended it
  */
 export async function runNetworkSource(spec: NetworkSourceSpec, context: TaskContext): Promise<TaskOutcome> {
   const shown = maskAddress(spec.url);
   using silence = new Silence(shown);
   const signal = AbortSignal.any([context.signal, silence.signal]);
+  await using way = spec.guard ? await guardedWay(spec.url, spec.guard) : openWay(spec.url);
   try {
-    const scheme = spec.url.slice(0, spec.url.indexOf(':')).toLowerCase();
     silence.expect(OPEN_MS);
-    await using input = await Input.open(spec.url, {
+    await using input = await Input.open(way.url, {
       signal,
       options: {
-        protocol_whitelist: PROTOCOLS[scheme] ?? scheme,
+        ...way.options,
         // Two seconds of a stream show what is in it; every second more is one that viewers wait.
         analyzeduration: 2_000_000,
       },
@@ -62,6 +55,7 @@ export async function runNetworkSource(spec: NetworkSourceSpec, context: TaskCon
     else throw noTrack(shown, input);
     return { reason: 'Stopped.' };
   } catch (error) {
+    if (way.refusal) throw way.refusal;
     if (silence.error && !context.signal.aborted) throw silence.error;
     throw error instanceof AvError ? refusal(shown, error) : error;
   }

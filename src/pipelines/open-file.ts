@@ -1,7 +1,11 @@
 import { access, constants, stat } from 'node:fs/promises';
+import { confinedPath } from '#util/confined-path.ts';
 import { NamedError } from '#util/named-error.ts';
 import { Input } from './av/input.ts';
 import { AvError } from './av/library.ts';
+
+/** Of a file that has to be in certain folders: containers that hold their media, and name no other files as playlists do. */
+const CONTAINERS = 'mov,mp4,matroska,webm,mpegts,flv,avi,mp3,aac,ogg,wav,flac';
 
 /** @throws {NamedError} INPUT_MISSING or INPUT_UNREADABLE where there is no file that can be read */
 export async function checkFile(path: string): Promise<void> {
@@ -21,12 +25,19 @@ export async function checkFile(path: string): Promise<void> {
 /**
  * Opens a media file, and nothing but a file, whatever its name looks like to FFmpeg.
  *
- * @throws {NamedError} INPUT_MISSING or INPUT_UNREADABLE
+ * @param within the folders that it has to be in, links followed; absent: any
+ * @throws {NamedError} INPUT_MISSING, INPUT_UNREADABLE or SOURCE_FORBIDDEN
  */
-export async function openFile(path: string, signal: AbortSignal): Promise<Input> {
+export async function openFile(
+  path: string,
+  signal: AbortSignal,
+  within?: readonly string[],
+): Promise<Input> {
   await checkFile(path);
+  const real = within ? await confinedPath(path, within) : path;
   try {
-    return await Input.open(`file:${path}`, { options: { protocol_whitelist: 'file' }, signal });
+    const options = { protocol_whitelist: 'file', ...(within ? { format_whitelist: CONTAINERS } : {}) };
+    return await Input.open(`file:${real}`, { options, signal });
   } catch (error) {
     throw error instanceof AvError
       ? unreadable(path, 'it is not in a media format that FFmpeg knows', error)

@@ -1,9 +1,8 @@
 import { aacFormat } from '#codecs/aac.ts';
 import type { LinkPublication, TaskSpec } from '#link/client.ts';
 import type { AudioTrack, VideoTrack } from '#media/track.ts';
-import { AAC_FRAME } from './aac-framer.ts';
-import { AacEncoder } from './av/aac-encoder.ts';
 import { PictureInput } from './av/picture-input.ts';
+import { FRAME_LENGTH, SoundEncoder } from './av/sound-encoder.ts';
 import { VideoEncoder } from './av/video-encoder.ts';
 import { Pacer } from './pacer.ts';
 import { publishing } from './publish.ts';
@@ -30,7 +29,12 @@ export async function runTestSource(spec: TestSourceSpec, context: TaskContext):
   await using input = await PictureInput.graph(`testsrc2=size=640x360:rate=${FPS},format=yuv420p`, signal);
   const video = await VideoEncoder.open({ width: 640, height: 360, fps: FPS, gop: 2 * FPS });
   try {
-    const audio = await AacEncoder.open(SAMPLE_RATE, 1, BIT_RATE);
+    const audio = await SoundEncoder.open({
+      codec: 'aac',
+      sampleRate: SAMPLE_RATE,
+      channels: 1,
+      bitRate: BIT_RATE,
+    });
     try {
       const tracks = {
         video: { id: 0, clockRate: 90_000, format: video.format } satisfies VideoTrack,
@@ -52,7 +56,7 @@ export async function runTestSource(spec: TestSourceSpec, context: TaskContext):
 interface Parts {
   readonly input: PictureInput;
   readonly video: VideoEncoder;
-  readonly audio: AacEncoder;
+  readonly audio: SoundEncoder;
   readonly tracks: { readonly video: VideoTrack; readonly audio: AudioTrack };
   readonly publication: LinkPublication;
 }
@@ -82,7 +86,7 @@ async function play({ input, video, audio, tracks, publication }: Parts, stop: A
     } finally {
       picture.release();
     }
-    for (; samples < (ms / 1000) * SAMPLE_RATE; samples += AAC_FRAME) {
+    for (; samples < (ms / 1000) * SAMPLE_RATE; samples += FRAME_LENGTH.aac) {
       for (const { pts: at, data } of await audio.encode([sound(samples)], samples)) {
         const pts = at + START_SECONDS * SAMPLE_RATE;
         const ntp = origin + (at / SAMPLE_RATE) * 1000;
@@ -94,7 +98,7 @@ async function play({ input, video, audio, tracks, publication }: Parts, stop: A
 
 /** One frame of sound that begins with sample `first`. */
 export function sound(first: number): Float32Array {
-  return Float32Array.from({ length: AAC_FRAME }, (_, n) => {
+  return Float32Array.from({ length: FRAME_LENGTH.aac }, (_, n) => {
     const inSecond = (first + n) % SAMPLE_RATE;
     if (inSecond >= BEEP.samples) return 0;
     return BEEP.amplitude * Math.sin((2 * Math.PI * BEEP.hertz * inSecond) / SAMPLE_RATE);

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { LinkClient, Task, TaskSpec, TaskState } from '#link/client.ts';
+import { confinedPath } from '#util/confined-path.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { StreamDecoders } from './decoder.ts';
 import { runFileSource } from './file-source.ts';
@@ -16,6 +17,8 @@ import { type RunServices, runAlgorithm } from './run.ts';
 import { runStandby } from './standby.ts';
 import type { TaskContext, TaskOutcome } from './task.ts';
 import { runTestSource } from './test-source.ts';
+
+type FileSourceSpec = Extract<TaskSpec, { kind: 'file-source' }>;
 
 interface Running {
   readonly task: Task;
@@ -137,10 +140,10 @@ export class WorkerTasks {
 }
 
 /** A path is that of a folder, of a picture, or of a file; what is not there is an error of the last. */
-async function publishPath(
-  spec: Extract<TaskSpec, { kind: 'file-source' }>,
-  context: TaskContext,
-): Promise<TaskOutcome> {
+async function publishPath(asked: FileSourceSpec, context: TaskContext): Promise<TaskOutcome> {
+  const { path, within } = asked;
+  // Each file of a folder is looked at again when its turn comes, since it may be a link.
+  const spec = within ? { ...asked, path: await confinedPath(path, within) } : asked;
   const facts = await stat(spec.path).catch(() => undefined);
   if (facts?.isDirectory()) return runFolderSource(spec, context);
   return facts && isImage(spec.path) ? runImageSource(spec, context) : runFileSource(spec, context);

@@ -21,6 +21,8 @@ export interface ConfiguredSourceOptions {
   readonly onFillRemoved?: (stream: string, reason: string) => void;
   readonly onDemand: OnDemand;
   readonly clock?: Clock;
+  /** Nobody wants the stream of one source on demand any more. */
+  readonly onDismissed?: (reason: string) => void;
 }
 
 /**
@@ -163,7 +165,10 @@ export class ConfiguredSource implements AsyncDisposable {
       this.settings.stream,
       {
         summon: () => this.#summon(),
-        dismiss: (reason) => this.#dismiss(reason),
+        dismiss: (reason) => {
+          this.#dismiss(reason);
+          this.#options.onDismissed?.(reason);
+        },
         get trouble() {
           return trouble();
         },

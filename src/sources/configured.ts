@@ -4,12 +4,23 @@ import { maskAddress } from '#util/mask-address.ts';
 import type { SourceTask } from './contract.ts';
 
 /** One stream of the configuration that has a source of its own. */
-export type SourceSettings = FileSettings | NetworkSettings | TestSettings | RtspSettings | RtmpSettings;
+export type SourceSettings =
+  | FileSettings
+  | NetworkSettings
+  | TestSettings
+  | RtspSettings
+  | RtmpSettings
+  | WhepSettings;
 
 interface CommonSettings {
   readonly stream: string;
   /** The source is there while somebody wants the stream, within these limits; undefined: always. */
   readonly onDemand: OnDemandLimits | undefined;
+  /**
+   * Somebody gave it who may not lead us everywhere (the API, or the name of the stream itself): an address may not be
+   * one of this machine, its cable or its cloud, whatever its name is pointed at and wherever it redirects to.
+   */
+  readonly restricted?: true;
   /** A second source, for the kinds of media that this one does not have. */
   readonly fill?: SourceSettings | undefined;
   /** What is shown while the source is gone. */
@@ -28,6 +39,8 @@ export interface FileSettings extends CommonSettings {
   /** Absolute path of a file, a folder of files, or a picture. */
   readonly path: string;
   readonly loop: boolean;
+  /** Where it is restricted: the folders that the path has to be in, links followed. */
+  readonly within?: readonly string[];
 }
 
 export interface NetworkSettings extends CommonSettings {
@@ -35,6 +48,8 @@ export interface NetworkSettings extends CommonSettings {
   readonly kind: 'network';
   /** With credentials. */
   readonly url: string;
+  /** Where it is restricted, and `https`: any certificate is taken. */
+  readonly insecure?: boolean;
 }
 
 export interface TestSettings extends CommonSettings {
@@ -55,6 +70,14 @@ export interface RtmpSettings extends CommonSettings {
   /** With credentials. */
   readonly url: string;
   /** How the certificate of an `rtmps://` server is judged. */
+  readonly trust?: { readonly fingerprint: string | undefined; readonly insecure: boolean };
+}
+
+export interface WhepSettings extends CommonSettings {
+  readonly kind: 'whep';
+  /** With credentials. */
+  readonly url: string;
+  /** How the certificate of a server over HTTPS is judged. */
   readonly trust?: { readonly fingerprint: string | undefined; readonly insecure: boolean };
 }
 
@@ -95,6 +118,14 @@ export type StartSource = (
   part?: 'fill',
 ) => SourceTask;
 
+/** Streams that come by their names alone; all of them on demand. */
+export interface PatternSources {
+  /** The source of a stream of that name; undefined where no pattern has one for it. */
+  readonly find: (name: string) => SourceSettings | undefined;
+  /** How many may be there at a time. */
+  readonly max: number;
+}
+
 /** Begins what stands in for a stream's source, in the codecs and the size of these tracks; as {@link StartSource}. */
 export type StartStandby = (
   standby: { readonly stream: string; readonly path: string; readonly like: readonly Track[] },
@@ -122,6 +153,7 @@ export function addressOf(settings: SourceSettings): string {
       return 'testsrc';
     case 'network':
     case 'rtsp':
+    case 'whep':
     case 'rtmp':
       return maskAddress(settings.url);
   }

@@ -170,7 +170,7 @@ describe('the page takes', () => {
 
 describe('boxes on their own frames', () => {
   it.each([
-    { stream: 'at-once', delayMs: 0, via: 'webrtc', atLeast: 400 },
+    { stream: 'at-once', delayMs: 0, via: 'webrtc', atLeast: 250 },
     { stream: 'slower', delayMs: 150, via: 'webrtc', atLeast: 100 },
     { stream: 'at-once', delayMs: 0, via: 'hls', atLeast: 200 },
     { stream: 'at-once', delayMs: 0, via: 'mjpeg', atLeast: 20 },

@@ -65,7 +65,7 @@ describe('a stream that somebody publishes', () => {
     await page.waitForFunction('frameProbe.frames.slice(-5).every((frame) => frame.boxes === 0)');
     await expect
       .poll(async () => (await doors('live')).join(), { timeout: 15_000 })
-      .toMatch(/^(mse|webrtc)$/);
+      .toMatch(/^(mse|webrtc|link,webrtc|webrtc,link)$/);
 
     await detect.click();
     await expect.poll(() => server.runs(), { timeout: 15_000 }).toHaveLength(1);

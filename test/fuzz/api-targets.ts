@@ -4,6 +4,7 @@ import { parseViewerMessage } from '#api/viewer-messages.ts';
 import { AccessControl } from '#auth/access-control.ts';
 import { parseAuthorization } from '#util/authorization.ts';
 import { domain } from '../support/api.ts';
+import { expectNamed } from './expect-named.ts';
 import type { FuzzTarget } from './run.ts';
 
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
@@ -99,13 +100,4 @@ function api() {
     },
   });
   return { ...parts, app };
-}
-
-/** Refusals have a code of our table, and nothing is an internal error. */
-function expectNamed({ statusCode, body }: { statusCode: number; body: string }): void {
-  if (statusCode < 400) return;
-  const { error } = JSON.parse(body) as { error?: { code?: string } };
-  if (statusCode >= 500 || !/^[A-Z][A-Z_]+$/.test(error?.code ?? '')) {
-    throw new Error(`The API answered ${statusCode} ${body.slice(0, 300)}`);
-  }
 }

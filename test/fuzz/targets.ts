@@ -50,6 +50,7 @@ import { codecTargets } from './codec-targets.ts';
 import { linkTarget } from './link-target.ts';
 import { rtmpTargets } from './rtmp-targets.ts';
 import type { FuzzTarget } from './run.ts';
+import { streamTargets } from './stream-targets.ts';
 import { tunnelTarget } from './tunnel-target.ts';
 import { webRtcTargets } from './webrtc-targets.ts';
 
@@ -449,6 +450,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     }),
   },
   ...apiTargets,
+  ...streamTargets,
 ];
 
 /** As containers do with a track whose parameters they know. */

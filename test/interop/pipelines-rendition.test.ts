@@ -1,13 +1,18 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { pcmaFormat } from '#codecs/g711.ts';
-import type { Track } from '#media/track.ts';
+import { parseH264Sps } from '#codecs/h264.ts';
+import { joinAnnexB } from '#codecs/nal.ts';
+import { Fmp4Writer } from '#containers/fmp4/writer.ts';
+import type { AccessUnit } from '#media/access-unit.ts';
+import { isAudio, type Track, type VideoTrack } from '#media/track.ts';
+import { clipUnits, fileUnits } from '../support/clip-units.ts';
 import { FakeHub } from '../support/fake-hub.ts';
-import { barcodeClip } from '../support/media.ts';
+import { barcode, barcodeClip } from '../support/media.ts';
 
 const exec = promisify(execFile);
 const source: Track = { id: 1, clockRate: 8000, format: pcmaFormat() };
@@ -20,6 +25,34 @@ async function decode(args: readonly string[], rate: number): Promise<Float32Arr
     maxBuffer: 1 << 28,
   });
   return new Float32Array(new Uint8Array(stdout).buffer);
+}
+
+/** Numbers in the pictures of an H.264 byte stream. */
+async function barcodes(bytes: Buffer): Promise<number[]> {
+  const args = [
+    '-v',
+    'error',
+    '-f',
+    'h264',
+    '-i',
+    '-',
+    '-f',
+    'rawvideo',
+    '-pix_fmt',
+    'gray',
+    '-fps_mode',
+    'passthrough',
+    '-',
+  ];
+  const child = spawn('ffmpeg', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.end(bytes);
+  const pixels = Buffer.concat(await child.stdout.toArray());
+  const { width, height, row, left, cell, bits } = barcode;
+  return Array.from({ length: pixels.length / (width * height) }, (_, picture) => {
+    const line = pixels.subarray(picture * width * height + row * width);
+    const cells = Array.from({ length: bits }, (_, bit) => line[left + cell * bit + cell / 2]! > 128);
+    return cells.reduce((sum, white, bit) => sum + (white ? 2 ** bit : 0), 0);
+  });
 }
 
 /** Where the beeps begin, in seconds: the first sample over a third of the loudest after 100 ms of silence. */
@@ -36,6 +69,19 @@ function beeps(samples: Float32Array, rate: number): number[] {
     quiet = 0;
   }
   return found;
+}
+
+/** The sound of units as FFmpeg hears it, and where its first sample stands in seconds. */
+async function listen(directory: string, units: readonly AccessUnit[]) {
+  const [first] = units;
+  const file = join(directory, `${first!.track.format.codec}.mp4`);
+  const chunks: Buffer[] = [];
+  const writer = new Fmp4Writer([first!.track]);
+  for (const unit of units) writer.write(unit, ({ bytes }) => chunks.push(bytes));
+  await writeFile(file, Buffer.concat(chunks));
+  const samples = await decode(['-i', file], 48_000);
+  const start = first!.pts / first!.track.clockRate;
+  return beeps(samples, 48_000).map((time) => time + start);
 }
 
 /** One AAC frame behind an ADTS header: 48 kHz, mono. */
@@ -104,6 +150,94 @@ test('G.711 made AAC keeps every beep within a millisecond of its place', async 
     await rm(directory, { recursive: true, force: true });
   }
 });
+
+test.each([48_000, 44_100])(
+  'AAC of %i Hz made Opus keeps every beep within a millisecond of its place',
+  async (rate) => {
+    const directory = await mkdtemp(join(tmpdir(), 'sluice-rendition-'));
+    try {
+      const clip = await barcodeClip({ seconds: 5 });
+      const resampled = join(directory, 'resampled.mp4');
+      await exec('ffmpeg', ['-v', 'error', '-i', clip, '-vn', '-ar', `${rate}`, '-c:a', 'aac', resampled]);
+      const units = (await fileUnits(resampled)).filter(({ track }) => isAudio(track));
+      await using hub = await FakeHub.start();
+      const { track } = units[0]!;
+      const stream = hub.open('music', [track]);
+      hub.task({ kind: 'rendition', stream: 'music', track: track.id, codec: 'opus' });
+      await hub.until(() => hub.subscribers('music') === 1, 'the subscription');
+      for (const unit of units) stream.write(unit);
+      await hub.until(() => hub.units.length >= 240, 'the frames');
+      const [made] = hub.publications[0]!.tracks;
+      expect(made).toMatchObject({
+        id: track.id + 2000,
+        clockRate: 48_000,
+        format: { codec: 'opus', channels: 1 },
+      });
+      for (const [n, unit] of hub.units.entries()) {
+        expect(unit.pts).toBe(hub.units[0]!.pts + n * 960);
+        const behind = (unit.pts / 48_000 - units[0]!.pts / track.clockRate) * 1000;
+        expect(unit.ntp - units[0]!.ntp).toBeCloseTo(behind, 3);
+      }
+      const before = await listen(directory, units);
+      const after = await listen(
+        directory,
+        hub.units.map((unit) => ({ ...unit, track: made! })),
+      );
+      // The very first beep stands at 0, in a frame that nothing before it prepares.
+      expect(after.length).toBeGreaterThanOrEqual(4);
+      for (const [n, time] of after.slice(-4).entries()) {
+        expect(Math.abs(time - before.slice(-4)[n]!)).toBeLessThan(0.001);
+      }
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  },
+);
+
+test.each(['h264', 'h265'] as const)(
+  '%s with B-frames is made H.264 without: every picture at its time, keyframes in time and when they are asked for',
+  async (video) => {
+    const units = (await clipUnits({ seconds: 5, video, bframes: 2, gop: 125, audio: 'none' })).slice(0, 120);
+    await using hub = await FakeHub.start();
+    const { track } = units[0]!;
+    const stream = hub.open('yard', [track]);
+    hub.task({ kind: 'rendition', stream: 'yard', track: track.id, codec: 'h264' });
+    await hub.until(() => hub.subscribers('yard') === 1, 'the subscription');
+    let askedAt = 0;
+    for (const [n, unit] of units.entries()) {
+      stream.write(unit);
+      // As in real life the encoder is never far behind; what is, is left out.
+      if (n > 8) await hub.until(() => hub.units.length >= n - 8, `picture ${n - 8}`);
+      if (n === 80) {
+        askedAt = hub.units.at(-1)!.pts;
+        hub.send({ type: 'keyframe', publication: hub.publications[0]!.publication });
+      }
+    }
+    await hub.until(() => hub.units.length >= units.length - 4, 'all pictures');
+    const all = [...hub.units];
+    const times = new Map(units.map((unit) => [unit.pts, unit]));
+    const shown = [...times.keys()].sort((a, b) => a - b);
+    expect(all.map(({ pts }) => pts)).toEqual(shown.slice(0, all.length));
+    for (const { pts, dts, ntp } of all) expect([dts, ntp]).toEqual([pts, times.get(pts)!.ntp]);
+    const [made] = hub.publications[0]!.tracks as [VideoTrack];
+    expect(made).toMatchObject({ id: track.id + 3000, format: { codec: 'h264', width: 640, height: 360 } });
+    expect(made.format.codecString).toMatch(/^avc1\.42/);
+    expect(parseH264Sps(made.format.parameterSets[0]!)?.maxReorderFrames).toBe(0);
+    const keyframes = all.filter(({ keyframe }) => keyframe).map(({ pts }) => pts);
+    for (const [n, pts] of keyframes.entries())
+      if (n > 0) expect(pts - keyframes[n - 1]!).toBeLessThanOrEqual(180_000);
+    // The request passes what is under way: within two thirds of a second.
+    expect(keyframes.some((pts) => pts > askedAt && pts < askedAt + 60_000)).toBe(true);
+    const size = (parts: readonly { payload: readonly Buffer[] }[]) =>
+      parts.reduce((sum, { payload }) => sum + Buffer.concat(payload).length, 0);
+    const ratio = size(all) / size(units.slice(0, all.length));
+    console.info(`${video} with B-frames made H.264 without: ${ratio.toFixed(2)} times the bytes`);
+    expect(ratio).toBeGreaterThan(0.5);
+    expect(ratio).toBeLessThan(2);
+    const numbers = await barcodes(Buffer.concat(all.map(({ payload }) => joinAnnexB(payload))));
+    expect(numbers).toEqual(all.map(({ pts }) => Math.round((pts - shown[0]!) / 3600)));
+  },
+);
 
 test('a track that cannot be made AAC is refused with a code', async () => {
   await using hub = await FakeHub.start();

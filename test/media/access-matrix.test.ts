@@ -127,6 +127,8 @@ const doors: readonly Door[] = [
   socket(`/${STREAM}/live.flv`, 'read'),
   rest('/whep', 'read', 'POST', `/${STREAM}/whep`),
   rest('/whep/{session}', 'read', 'DELETE', `/${STREAM}/whep/none`),
+  rest('/whip', 'publish', 'POST', `/${STREAM}/whip`),
+  rest('/whip/{session}', 'publish', 'DELETE', `/${STREAM}/whip/none`),
   rest('/index.m3u8', 'read', 'GET', `/${STREAM}/index.m3u8`),
   rest('/hls/media.m3u8', 'read', 'GET', `/${STREAM}/hls/media.m3u8`),
   rest('/api/session', 'somebody'),

@@ -10,12 +10,18 @@ import { type BarcodeClipOptions, barcodeClip } from './media.ts';
 
 const run = promisify(execFile);
 
-/** The access units of a generated clip, by way of ffmpeg's own fragments, in the order of decoding time. */
+/** The access units of a generated clip, see {@link fileUnits}. */
 export async function clipUnits(options: BarcodeClipOptions): Promise<AccessUnit[]> {
-  const clip = await barcodeClip(options);
+  return fileUnits(await barcodeClip(options), options.video === 'h265' ? ['-tag:v', 'hvc1'] : []);
+}
+
+/**
+ * The access units of a file, by way of ffmpeg's own fragments, in the order of decoding time.
+ * @param tag options of ffmpeg for the output
+ */
+export async function fileUnits(clip: string, tag: readonly string[] = []): Promise<AccessUnit[]> {
   const path = join(tmpdir(), `sluice-${randomUUID()}.mp4`);
   const flags = 'empty_moov+default_base_moof+frag_keyframe+delay_moov';
-  const tag = options.video === 'h265' ? ['-tag:v', 'hvc1'] : [];
   await run('ffmpeg', ['-v', 'error', '-i', clip, '-c', 'copy', ...tag, '-movflags', flags, path]);
   const file = await readFile(path);
   await rm(path);

@@ -2,7 +2,7 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** How the relay treats RTP packets, each in its turn; RTCP is let through. */
+/** How the relay treats RTP packets, each in its turn; RTCP is let through. It may change meanwhile. */
 export interface Weather {
   /** Share of the packets that are lost; 1 is a firewall, through which no RTCP comes either. */
   readonly loss: number;
@@ -92,8 +92,44 @@ export async function lossyRelay(serverPort: number, weather: Weather): Promise<
   };
 }
 
+/** Starts a relay to a UDP port on this machine where RTP, RTCP and other datagrams share a port, as those of WebRTC do. */
+export async function lossyUdpRelay(serverPort: number, weather: Weather): Promise<LossyRelay> {
+  const counters = { packets: 0, lost: 0, reordered: 0 };
+  const near = await bound(0);
+  /** Our sockets towards the server, by client. */
+  const far = new Map<number, Promise<{ toServer: (bytes: Buffer) => void; socket: UdpSocket }>>();
+  const direction = (send: (bytes: Buffer) => void) => {
+    const way = rough(weather, generator(weather.seed + far.size), counters);
+    return (bytes: Buffer) => (isMedia(bytes) ? way(() => send(bytes)) : send(bytes));
+  };
+  const client = async (port: number) => {
+    const socket = await bound(0);
+    const toClient = direction((bytes) => near.send(bytes, port, LOCAL));
+    socket.on('message', toClient);
+    return { socket, toServer: direction((bytes) => socket.send(bytes, serverPort, LOCAL)) };
+  };
+  near.on('message', async (bytes, { port }) => {
+    if (!far.has(port)) far.set(port, client(port));
+    (await far.get(port))?.toServer(bytes);
+  });
+  return {
+    port: near.address().port,
+    counters,
+    async [Symbol.asyncDispose]() {
+      near.close();
+      for (const one of far.values()) (await one).socket.close();
+    },
+  };
+}
+
+/** RTP, by its first two bytes (RFC 7983, RFC 5761). */
+function isMedia(bytes: Buffer): boolean {
+  const [first = 0, second = 0] = bytes;
+  return first >= 128 && first <= 191 && !(second >= 192 && second <= 223);
+}
+
 /** One direction of rough weather: takes what would send a packet, and calls it at once, later or never. */
-function rough({ loss, reorder }: Weather, random: () => number, counters: LossyRelay['counters']) {
+function rough(weather: Weather, random: () => number, counters: LossyRelay['counters']) {
   let held: { send: () => void; overtakenBy: number; timer: NodeJS.Timeout } | undefined;
   const release = () => {
     if (!held) return;
@@ -104,6 +140,7 @@ function rough({ loss, reorder }: Weather, random: () => number, counters: Lossy
   return (send: () => void) => {
     counters.packets++;
     const [fate, distance] = [random(), random()];
+    const { loss, reorder } = weather;
     if (fate < loss) {
       counters.lost++;
       return;

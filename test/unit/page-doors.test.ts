@@ -1,6 +1,6 @@
 /** What the server writes is what the page's player reads: both sides of doors that have no library between them. */
 import { describe, expect, it } from 'vitest';
-import { rtpTimestamp } from '#protocols/rtp/track-sender.ts';
+import { rtpTimestamp } from '#media/timestamps.ts';
 import { MultipartWriter, pictureUnit } from '#servers/pictures/multipart.ts';
 import { MultipartReader, type Part } from '../../web/src/player/multipart-reader.ts';
 import { RtpClock } from '../../web/src/player/rtp-clock.ts';

@@ -27,7 +27,8 @@
       probe.flashes.length = 0;
       probe.beeps.length = 0;
     },
-    async listen(): Promise<void> {
+    /** @param media what a connection brings, where no element plays it from a buffer */
+    async listen(media?: MediaStream): Promise<void> {
       const video = document.querySelector('video');
       if (!video) throw new Error('There is no video element.');
       const context = new AudioContext({ latencyHint: 'interactive' });
@@ -36,9 +37,15 @@
       const node = new AudioWorkletNode(context, 'beeps');
       const clock = followClock(context);
       node.port.onmessage = (event: MessageEvent<number>) => probe.beeps.push(clock(event.data));
-      const source = context.createMediaElementSource(video);
-      source.connect(node);
-      source.connect(context.destination);
+      const stream = media ?? (video.srcObject instanceof MediaStream ? video.srcObject : undefined);
+      if (stream) {
+        // Of a peer connection, as it leaves the jitter buffer; the element goes on sounding by itself.
+        context.createMediaStreamSource(stream).connect(node);
+      } else {
+        const source = context.createMediaElementSource(video);
+        source.connect(node);
+        source.connect(context.destination);
+      }
       await context.resume();
     },
     /** For each beep, ms from the nearest flash: positive where the sound is late. */

@@ -26,6 +26,8 @@ export interface RtmpConnectionOptions {
   readonly clock: Clock;
   /** Of an `rtmps://` server; by default its certificate has to be trusted by the system. */
   readonly trust?: ServerTrust | undefined;
+  /** It may not lead to this machine, its cable or its cloud. */
+  readonly guarded?: boolean | undefined;
 }
 
 /**
@@ -42,7 +44,7 @@ export class RtmpConnection {
   #over = false;
   #onDrain = () => {};
 
-  /** @throws NamedError RTMP_ADDRESS_INVALID */
+  /** @throws NamedError RTMP_ADDRESS_INVALID, SOURCE_FORBIDDEN */
   constructor(url: string, handlers: RtmpConnectionHandlers, options: RtmpConnectionOptions) {
     this.#url = maskAddress(url);
     this.#target = parseRtmpTarget(url);
@@ -79,7 +81,7 @@ export class RtmpConnection {
   }
 
   #open(login?: RtmpLogin): [ClientSocket, RtmpClientSession] {
-    const { clock, purpose, trust = {} } = this.#options;
+    const { clock, purpose, trust = {}, guarded } = this.#options;
     const current = () => this.#socket === socket && !this.#over;
     const session = new RtmpClientSession(
       {
@@ -99,6 +101,7 @@ export class RtmpConnection {
     const socket: ClientSocket = new ClientSocket({
       target: this.#target,
       trust,
+      guarded,
       url: this.#url,
       codes: CODES,
       clock,

@@ -1,11 +1,12 @@
 import { RtspClient, type RtspClientHandlers, type RtspPlayPlan } from '#protocols/rtsp/client.ts';
 import { splitCredentials } from '#protocols/rtsp/credentials.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
+import { innerPlace } from '#util/inner-address.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { ClientSocket } from '../client-socket.ts';
 import type { ServerTrust } from '../socket.ts';
-import { isInner, parseTarget, RTSP_CODES } from './target.ts';
+import { parseTarget, RTSP_CODES } from './target.ts';
 import { UdpTracks } from './udp-tracks.ts';
 
 export type RtspConnectionHandlers = Omit<RtspClientHandlers, 'send' | 'redirected' | 'udp' | 'sendDatagram'>;
@@ -16,6 +17,8 @@ export interface RtspConnectionOptions {
   readonly firstMediaMs?: number | undefined;
   /** Of an `rtsps://` server; by default its certificate has to be trusted by the system. */
   readonly trust?: ServerTrust | undefined;
+  /** Wherever it leads, also by a redirect: not to this machine, its cable or its cloud. */
+  readonly guarded?: boolean | undefined;
 }
 
 /**
@@ -27,17 +30,19 @@ export class RtspConnection {
   readonly #clock: Clock;
   readonly #firstMediaMs: number | undefined;
   readonly #trust: ServerTrust;
+  readonly #guarded: boolean;
   #client: RtspClient;
   #socket: ClientSocket | undefined;
   #udp: UdpTracks | undefined;
   #over = false;
 
-  /** @throws NamedError RTSP_ADDRESS_INVALID */
+  /** @throws NamedError RTSP_ADDRESS_INVALID, SOURCE_FORBIDDEN */
   constructor(url: string, handlers: RtspConnectionHandlers, options: RtspConnectionOptions = {}) {
     this.#handlers = handlers;
     this.#clock = options.clock ?? systemClock;
     this.#firstMediaMs = options.firstMediaMs;
     this.#trust = options.trust ?? {};
+    this.#guarded = options.guarded ?? false;
     this.#client = this.#open(url, (location, from) => this.#redirect(url, location, from));
   }
 
@@ -92,12 +97,13 @@ export class RtspConnection {
     const target = parseTarget(url);
     const socket: ClientSocket = new ClientSocket({
       target,
+      guarded: this.#guarded,
       trust: this.#trust,
       url: maskAddress(url),
       codes: RTSP_CODES,
       clock: this.#clock,
       connected: () => {
-        if (from !== undefined && !isInner(from) && isInner(socket.remoteAddress)) {
+        if (from !== undefined && isOuter(from) && !isOuter(socket.remoteAddress)) {
           return client.fail(redirectRefused(client.url, 'to an address of this machine or its cable'));
         }
         client.start();
@@ -162,9 +168,15 @@ export class RtspConnection {
       );
     } catch (error) {
       if (!(error instanceof NamedError)) throw error;
-      this.#fail(redirectRefused(shown, 'to what is no rtsp:// address'));
+      const forbidden = error.code === 'SOURCE_FORBIDDEN';
+      this.#fail(forbidden ? error : redirectRefused(shown, 'to what is no rtsp:// address'));
     }
   }
+}
+
+/** Whether the other end is neither this machine nor on its cable. */
+function isOuter(address: string | undefined): boolean {
+  return innerPlace(address ?? '') === undefined;
 }
 
 function redirectRefused(url: string, where: string): NamedError {

@@ -1,4 +1,3 @@
-import { BlockList, isIPv6 } from 'node:net';
 import { NamedError } from '#util/named-error.ts';
 import type { ServerTarget } from '../socket.ts';
 
@@ -23,18 +22,4 @@ export function parseTarget(url: string): ServerTarget {
     );
   }
   return { host: (match[2] ?? '').replace(/^\[|\]$/g, ''), port, secure };
-}
-
-const inner = new BlockList();
-inner.addSubnet('0.0.0.0', 8);
-inner.addSubnet('127.0.0.0', 8);
-inner.addSubnet('169.254.0.0', 16);
-inner.addAddress('::', 'ipv6');
-inner.addAddress('::1', 'ipv6');
-inner.addSubnet('fe80::', 10, 'ipv6');
-
-/** Whether an address is loopback or link-local: places that only this machine, or its own cable, reaches. */
-export function isInner(address: string): boolean {
-  const plain = address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '');
-  return inner.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
 }

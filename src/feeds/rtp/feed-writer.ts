@@ -1,7 +1,8 @@
 import type { Chunk, FeedLimits, FeedWriter } from '#hub/feed.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
+import { rtpTimestamp } from '#media/timestamps.ts';
 import type { Track } from '#media/track.ts';
-import { RtpTrackSender, rtpTimestamp } from '#protocols/rtp/track-sender.ts';
+import { RtpTrackSender } from '#protocols/rtp/track-sender.ts';
 import type { ChannelPair } from '#protocols/rtsp/application.ts';
 import {
   INTERLEAVED_HEADER_SIZE,

@@ -3,6 +3,8 @@ import {
   AV_PICTURE_TYPE_I,
   AV_PICTURE_TYPE_NONE,
   AV_PIX_FMT_YUV420P,
+  AV_PIX_FMT_YUVJ420P,
+  AVCOL_RANGE_JPEG,
   AVCOL_RANGE_MPEG,
   FF_ENCODER_LIBX264,
   FF_ENCODER_LIBX265,
@@ -33,6 +35,15 @@ export interface VideoEncoderOptions {
   readonly fps: number;
   /** Pictures from keyframe to keyframe, where none is asked for before. */
   readonly gop: number;
+  /** Luma and chroma use all values (JPEG range). */
+  readonly fullRange?: boolean;
+  /** Width to height of one pixel. */
+  readonly pixelAspect?: readonly [horizontal: number, vertical: number];
+  /**
+   * H.264 for viewers elsewhere: in constrained baseline, which every browser plays (RFC 7742 section 6.2), at `bitRate`
+   * bits per second on average and half as much again at most. Absent: at constant quality, as fast as can be.
+   */
+  readonly stream?: { readonly bitRate: number; readonly preset: 'veryfast' | 'superfast' };
 }
 
 const CODECS = {
@@ -62,6 +73,11 @@ const CODECS = {
   },
 } as const;
 
+function streamOptions({ bitRate, preset }: NonNullable<VideoEncoderOptions['stream']>, gop: number) {
+  const rate = { b: bitRate, maxrate: Math.round(bitRate * 1.5), bufsize: bitRate };
+  return { preset, profile: 'baseline', ...rate, 'x264-params': `scenecut=0:keyint=${gop}:min-keyint=1` };
+}
+
 /** Encodes H.264 or H.265 without B-frames and without delay. One owner; every call awaited before the next. */
 export class VideoEncoder {
   /** With the parameter sets of all that it gives. */
@@ -85,8 +101,9 @@ export class VideoEncoder {
     try {
       context.width = wanted.width;
       context.height = wanted.height;
-      context.pixelFormat = AV_PIX_FMT_YUV420P;
-      context.colorRange = AVCOL_RANGE_MPEG;
+      context.pixelFormat = wanted.fullRange ? AV_PIX_FMT_YUVJ420P : AV_PIX_FMT_YUV420P;
+      context.colorRange = wanted.fullRange ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
+      if (wanted.pixelAspect) context.sampleAspectRatio = new Rational(...wanted.pixelAspect);
       context.timeBase = new Rational(1, 90_000);
       context.framerate = new Rational(wanted.fps, 1);
       context.gopSize = wanted.gop;
@@ -94,7 +111,8 @@ export class VideoEncoder {
       // Parameter sets out of band: they are put in front of keyframes here, each once.
       context.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER);
       const common = { preset: 'ultrafast', tune: 'zerolatency', threads: 1, 'forced-idr': 1 };
-      const settings = { ...common, ...options(wanted.gop) };
+      const how = wanted.stream ? streamOptions(wanted.stream, wanted.gop) : options(wanted.gop);
+      const settings = { ...common, ...how };
       const opened = await withOptions(settings, (dictionary) => context.open2(codec, dictionary));
       check(opened, `opening the encoder ${encoder}`);
       const found = splitAnnexB(context.extraData ?? Buffer.alloc(0)).filter((nal) =>

@@ -54,7 +54,7 @@ export class Picture {
     if (--this.#holders === 0) this.#frame.free();
   }
 
-  /** Only for {@link Scaler}. */
+  /** Only for what scales and encodes. */
   get frame(): Frame {
     return this.#frame;
   }

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { buildStun, hasIntegrity, parseStun, STUN, type StunMessage, stunKey } from '../stun/message.ts';
-import { CONSENT_MS, IceLiteAgent } from './lite-agent.ts';
+import { CONSENT_MS, type IceRemote } from './agent.ts';
+import { IceLiteAgent } from './lite-agent.ts';
 
 const LOCAL = { ufrag: 'ours', password: 'a-password-of-22-chars' };
-const HOME = { address: '192.0.2.1', port: 5000 };
-const AWAY = { address: '192.0.2.2', port: 6000 };
+const HOME: IceRemote = { address: '192.0.2.1', port: 5000, protocol: 'udp' };
+const AWAY: IceRemote = { address: '192.0.2.2', port: 6000, protocol: 'udp' };
 
 function check(...types: number[]): StunMessage {
   return message('ours:theirs', LOCAL.password, types);

@@ -9,20 +9,7 @@ import {
   stunKey,
   xorMappedAddress,
 } from '../stun/message.ts';
-
-/** A transport address of the other side. */
-export interface IceRemote {
-  readonly address: string;
-  readonly port: number;
-}
-
-/** Without a check for so long the other side no longer consents to be sent media (RFC 7675 section 5.1). */
-export const CONSENT_MS = 30_000;
-
-export interface IceCredentials {
-  readonly ufrag: string;
-  readonly password: string;
-}
+import { CONSENT_MS, type IceCredentials, type IceRemote, localFragment } from './agent.ts';
 
 /** What came of a check. */
 export interface CheckOutcome {
@@ -95,10 +82,4 @@ export class IceLiteAgent {
     this.#isNominated = false;
     this.#checkedAt = now;
   }
-}
-
-/** Our part of the USERNAME of a check: what stands before the colon (RFC 8445 section 7.2.2). */
-export function localFragment(username: string): string {
-  const colon = username.indexOf(':');
-  return colon < 0 ? username : username.slice(0, colon);
 }

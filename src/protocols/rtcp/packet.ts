@@ -78,6 +78,7 @@ const NACK = 1;
 /** Kinds of payload-specific feedback. */
 const PLI = 1;
 const FIR = 4;
+const REMB = 15;
 
 /** Reads a compound RTCP packet; unknown and broken parts are left out. Never throws. */
 export function parseRtcp(bytes: Buffer): RtcpPacket[] {
@@ -198,6 +199,15 @@ export function buildSenderReport(report: {
   return Buffer.concat([sr, buildDescription(report.ssrc, report.cname)]);
 }
 
+/** A sender report as {@link buildSenderReport} makes it, of another source; in a Buffer of its own. */
+export function readdressReport(report: Buffer, ssrc: number): Buffer {
+  const copy = Buffer.from(report);
+  copy.writeUInt32BE(ssrc, 4);
+  // The description behind the 28 bytes of the report names its source too.
+  copy.writeUInt32BE(ssrc, 32);
+  return copy;
+}
+
 /** RR and SDES in one compound packet. */
 export function buildReceiverReport(ssrc: number, reports: readonly ReportBlock[], cname: string): Buffer {
   const blocks = reports.slice(0, 31);
@@ -231,6 +241,44 @@ export function buildPictureLossIndication(ssrc: number, media: number): Buffer 
   pli.writeUInt32BE(ssrc, 4);
   pli.writeUInt32BE(media, 8);
   return pli;
+}
+
+/** Asks the sender of `media` for packets again (generic NACK, RFC 4585 section 6.2.1); goes behind a receiver report. */
+export function buildNack(ssrc: number, media: number, sequences: readonly number[]): Buffer {
+  const pairs: { first: number; mask: number }[] = [];
+  for (const sequence of sequences) {
+    const last = pairs.at(-1);
+    const ahead = last ? (sequence - last.first) & 0xffff : 0;
+    if (last && ahead >= 1 && ahead <= 16) last.mask |= 1 << (ahead - 1);
+    else pairs.push({ first: sequence, mask: 0 });
+  }
+  const nack = Buffer.alloc(12 + pairs.length * 4);
+  nack[0] = 0x80 | NACK;
+  nack[1] = RTPFB;
+  nack.writeUInt16BE(nack.length / 4 - 1, 2);
+  nack.writeUInt32BE(ssrc, 4);
+  nack.writeUInt32BE(media, 8);
+  pairs.forEach(({ first, mask }, i) => {
+    nack.writeUInt16BE(first, 12 + i * 4);
+    nack.writeUInt16BE(mask, 14 + i * 4);
+  });
+  return nack;
+}
+
+/** Tells senders how much they may send in all, bit/s (REMB, draft-alvestrand-rmcat-remb-03 section 2.2). */
+export function buildRemb(ssrc: number, bitrate: number, medias: readonly number[]): Buffer {
+  const remb = Buffer.alloc(20 + medias.length * 4);
+  remb[0] = 0x80 | REMB;
+  remb[1] = PSFB;
+  remb.writeUInt16BE(remb.length / 4 - 1, 2);
+  remb.writeUInt32BE(ssrc, 4);
+  remb.write('REMB', 12, 'latin1');
+  let exponent = 0;
+  while (bitrate / 2 ** exponent >= 2 ** 18) exponent++;
+  remb[16] = medias.length;
+  remb.writeUIntBE((exponent << 18) | Math.floor(bitrate / 2 ** exponent), 17, 3);
+  medias.forEach((media, i) => remb.writeUInt32BE(media, 20 + i * 4));
+  return remb;
 }
 
 function buildDescription(ssrc: number, cname: string): Buffer {

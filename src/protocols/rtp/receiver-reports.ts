@@ -21,20 +21,23 @@ export class ReceiverReports {
   readonly #clock: Clock;
   readonly #tracks: readonly ReportedTrack[];
   readonly #send: (channel: number, packet: Buffer) => void;
+  readonly #intervalMs: number;
   /** Ours, as a receiver. */
   readonly #ssrc = randomInt(1, 2 ** 32);
   #cancel: () => void;
 
-  /** Reports every 5 s from now on. */
+  /** Reports from now on, every 5 s unless another interval is given. */
   constructor(options: {
     readonly clock: Clock;
     readonly tracks: readonly ReportedTrack[];
     readonly send: (channel: number, packet: Buffer) => void;
+    readonly intervalMs?: number;
   }) {
     this.#clock = options.clock;
     this.#tracks = options.tracks;
     this.#send = options.send;
-    this.#cancel = this.#clock.after(INTERVAL_MS, () => this.#report());
+    this.#intervalMs = options.intervalMs ?? INTERVAL_MS;
+    this.#cancel = this.#clock.after(this.#intervalMs, () => this.#report());
   }
 
   /** Asks for a keyframe where that is understood (RFC 4585). How often is the caller's business. */
@@ -42,10 +45,15 @@ export class ReceiverReports {
     for (const { receiver, channel, understandsPli } of this.#tracks) {
       const media = receiver.ssrc;
       if (!understandsPli || media === undefined) continue;
-      // Feedback stands behind a report, in one compound packet; an empty one spares the interval of the next.
-      const head = buildReceiverReport(this.#ssrc, [], CNAME);
-      this.#send(channel, Buffer.concat([head, buildPictureLossIndication(this.#ssrc, media)]));
+      this.feedback(channel, (ssrc) => [buildPictureLossIndication(ssrc, media)]);
     }
+  }
+
+  /** Sends feedback, made for our source, behind a report in one compound packet (RFC 4585 section 3.1). */
+  feedback(channel: number, build: (ssrc: number) => readonly Buffer[]): void {
+    // An empty report spares the interval of the next one.
+    const head = buildReceiverReport(this.#ssrc, [], CNAME);
+    this.#send(channel, Buffer.concat([head, ...build(this.#ssrc)]));
   }
 
   /** Idempotent. */
@@ -54,7 +62,7 @@ export class ReceiverReports {
   }
 
   #report(): void {
-    this.#cancel = this.#clock.after(INTERVAL_MS, () => this.#report());
+    this.#cancel = this.#clock.after(this.#intervalMs, () => this.#report());
     for (const { receiver, channel } of this.#tracks) {
       const block = receiver.report(this.#clock.now());
       if (block) this.#send(channel, buildReceiverReport(this.#ssrc, [block], CNAME));

@@ -5,7 +5,7 @@ import type { AccessUnit } from '#media/access-unit.ts';
 import type { ClockState, StreamClock, TrackClock } from '#media/clock-mapping.ts';
 import { isAudio, isVideo, type Track } from '#media/track.ts';
 import type { Clock } from '#util/clock.ts';
-import { parseRtcp, type ReportBlock } from '../rtcp/packet.ts';
+import { parseRtcp, type ReportBlock, type SenderReport } from '../rtcp/packet.ts';
 import type { SdpMedia } from '../sdp/sdp.ts';
 import { depacketizerFor } from '../sdp/tracks.ts';
 import { parseRtp, type RtpPacket } from './packet.ts';
@@ -128,15 +128,18 @@ export class RtpTrackReceiver {
 
   /** One compound RTCP packet that arrived at `now` (ms since 1970). */
   receiveRtcp(bytes: Buffer, now: number): void {
-    for (const packet of parseRtcp(bytes)) {
-      if (packet.type !== 'sender-report' || packet.ntp === undefined) continue;
-      // The source is not compared with the packets': some cameras put 0 there, and only one track comes this way.
-      const { rtpTimestamp, ntp } = packet;
-      this.#reception.senderReport(ntp, now);
-      const ticks = this.#timeline.relate(rtpTimestamp);
-      if (ticks === undefined) this.#waitingReport = { rtpTimestamp, ntp, now };
-      else this.#clock.report(ticks, ntp, now);
-    }
+    // The source is not compared with the packets': some cameras put 0 there, and only one track comes this way.
+    for (const packet of parseRtcp(bytes))
+      if (packet.type === 'sender-report') this.senderReport(packet, now);
+  }
+
+  /** A sender report of this track that arrived at `now` (ms since 1970). */
+  senderReport({ rtpTimestamp, ntp }: Pick<SenderReport, 'rtpTimestamp' | 'ntp'>, now: number): void {
+    if (ntp === undefined) return;
+    this.#reception.senderReport(ntp, now);
+    const ticks = this.#timeline.relate(rtpTimestamp);
+    if (ticks === undefined) this.#waitingReport = { rtpTimestamp, ntp, now };
+    else this.#clock.report(ticks, ntp, now);
   }
 
   /** What the publisher is told about its packets (RFC 3550 section 6.4.1); undefined before the first. */

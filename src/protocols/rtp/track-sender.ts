@@ -9,6 +9,7 @@ import { OpusPacketizer } from '#codecs/rtp/opus.ts';
 import { Vp8Packetizer } from '#codecs/rtp/vp8.ts';
 import { Vp9Packetizer } from '#codecs/rtp/vp9.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
+import { rtpTimestamp } from '#media/timestamps.ts';
 import { isAudio, type Track } from '#media/track.ts';
 import { buildSenderReport } from '../rtcp/packet.ts';
 import { RTP_HEADER_SIZE, writeRtpHeader } from './packet.ts';
@@ -111,12 +112,6 @@ export class RtpTrackSender {
       cname: this.#cname,
     });
   }
-}
-
-/** RTP time of unwrapped ticks, which may be negative. */
-export function rtpTimestamp(ticks: number): number {
-  const wrapped = ticks % 2 ** 32;
-  return wrapped < 0 ? wrapped + 2 ** 32 : wrapped;
 }
 
 function packetizerFor(track: Track): Packetizer {

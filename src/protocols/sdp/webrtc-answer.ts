@@ -1,5 +1,8 @@
 import { vp9Profile } from '#codecs/vp9.ts';
 import { isAudio, isVideo, type Track } from '#media/track.ts';
+import type { IceCredentials } from '../ice/agent.ts';
+import type { IceCandidate } from '../ice/candidate.ts';
+import { formatLines, rejectedLines, sessionLines, transportLines } from './webrtc-lines.ts';
 import type { OfferedFormat, OfferedMedia, WebRtcOffer } from './webrtc-offer.ts';
 
 /** A track that goes to the browser, in which media section and as which payload type. */
@@ -7,24 +10,74 @@ export interface AnsweredTrack {
   readonly track: Track;
   readonly mid: string;
   readonly format: OfferedFormat;
+  /** The track cannot go as it is: what it has to be made first. */
+  readonly convert: 'opus' | 'h264' | undefined;
+  /** Payload type of packets that are sent again (RFC 4588), where the browser offers one. */
+  readonly rtx: OfferedFormat | undefined;
+}
+
+/** What a browser can be sent: media sections with their formats. */
+export type OfferedMedias = Pick<WebRtcOffer, 'medias'>;
+
+/** True for a section in which a browser wants to receive media. */
+export function isReceiving({ kind, direction }: OfferedMedia): boolean {
+  return kind !== 'application' && (direction === 'recvonly' || direction === 'sendrecv');
 }
 
 /**
- * Which tracks a browser can take: the first of each kind that it offers a format for, one for each media section.
+ * Which tracks a browser can take, one for each media section: the first of its kind that it offers a format for, else the
+ * first that can be made into one.
+ * @param isReordered whether the pictures of a track come in another order than they are shown (B-frames): RTP of
+ *   WebRTC has no decoding times, and browsers play such pictures badly or not at all
  */
-export function matchTracks(offer: WebRtcOffer, tracks: readonly Track[]): AnsweredTrack[] {
+export function matchTracks(
+  offer: OfferedMedias,
+  tracks: readonly Track[],
+  isReordered: (track: Track) => boolean,
+): AnsweredTrack[] {
   const chosen: AnsweredTrack[] = [];
   for (const media of offer.medias) {
-    if (media.direction !== 'recvonly' && media.direction !== 'sendrecv') continue;
-    for (const track of tracks) {
-      if (track.format.kind !== media.kind || chosen.some((other) => other.track === track)) continue;
-      const format = formatFor(track, media);
-      if (!format) continue;
-      chosen.push({ track, mid: media.mid, format });
-      break;
-    }
+    if (!isReceiving(media)) continue;
+    const free = tracks.filter(
+      (track) => track.format.kind === media.kind && chosen.every((other) => other.track !== track),
+    );
+    const direct = free.flatMap((track) => {
+      const format = isReordered(track) ? undefined : formatFor(track, media);
+      return format ? [{ track, format, convert: undefined }] : [];
+    });
+    const made = free.flatMap((track) => convertedFor(track, media) ?? []);
+    const [best] = [...direct, ...made];
+    if (best) chosen.push({ ...best, mid: media.mid, rtx: rtxFor(best.format, media) });
   }
   return chosen;
+}
+
+/** Sound that can be made Opus, and pictures that can be made H.264. */
+const CONVERTIBLE: Readonly<Record<string, 'opus' | 'h264'>> = {
+  ...{ aac: 'opus', ac3: 'opus', mp3: 'opus', pcma: 'opus', pcmu: 'opus', opus: 'opus' },
+  ...{ h264: 'h264', h265: 'h264', av1: 'h264', vp8: 'h264', vp9: 'h264' },
+};
+
+function convertedFor(track: Track, media: OfferedMedia) {
+  const convert = CONVERTIBLE[track.format.codec];
+  if (!convert) return undefined;
+  const formats = media.formats.filter(({ encodingName, fmtp }) =>
+    convert === 'opus' ? encodingName === 'OPUS' : encodingName === 'H264' && hasFragments(fmtp),
+  );
+  // What is made is constrained baseline.
+  const format = formats.find(({ fmtp }) => fmtp.get('profile-level-id')?.startsWith('42')) ?? formats[0];
+  return format && { track, format, convert };
+}
+
+/** Fragmented NAL units need mode 1. */
+function hasFragments(fmtp: ReadonlyMap<string, string>): boolean {
+  return fmtp.get('packetization-mode') === '1';
+}
+
+function rtxFor({ payloadType }: OfferedFormat, media: OfferedMedia): OfferedFormat | undefined {
+  return media.formats.find(
+    ({ encodingName, fmtp }) => encodingName === 'RTX' && fmtp.get('apt') === String(payloadType),
+  );
 }
 
 function formatFor(track: Track, media: OfferedMedia): OfferedFormat | undefined {
@@ -32,9 +85,9 @@ function formatFor(track: Track, media: OfferedMedia): OfferedFormat | undefined
   const { format } = track;
   switch (format.codec) {
     case 'h264': {
-      // Fragmented NAL units need mode 1. Browsers decode every profile they can whatever was agreed on, so where the
-      // stream's own is not offered, the first that is offered will do.
-      const formats = named('H264').filter(({ fmtp }) => fmtp.get('packetization-mode') === '1');
+      // Browsers decode every profile they can whatever was agreed on, so where the stream's own is not offered, the
+      // first that is offered will do.
+      const formats = named('H264').filter(({ fmtp }) => hasFragments(fmtp));
       const profile = /^avc1\.([0-9a-f]{2})/i
         .exec(isVideo(track) ? track.format.codecString : '')?.[1]
         ?.toLowerCase();
@@ -76,77 +129,85 @@ function ofProfile(
   return formats.find(({ fmtp }) => Number(fmtp.get(parameter) ?? 0) === profile);
 }
 
+/** A track and the sources under which its packets go out. */
+export interface SentTrack extends AnsweredTrack {
+  readonly ssrc: number;
+  /** Of packets that are sent again; used where there is a payload type for it. */
+  readonly rtxSsrc: number;
+}
+
 export interface WebRtcAnswerOptions {
   readonly offer: WebRtcOffer;
-  /** What is sent; other sections are refused. */
-  readonly tracks: readonly (AnsweredTrack & { readonly ssrc: number })[];
-  readonly ice: { readonly ufrag: string; readonly password: string };
+  /** What is sent; other sections are refused, but for the one of the data channels. */
+  readonly tracks: readonly SentTrack[];
+  readonly ice: IceCredentials;
   /** SHA-256 of our certificate, in hex pairs with colons. */
   readonly fingerprint: string;
-  readonly candidates: readonly { readonly address: string; readonly port: number }[];
+  readonly candidates: readonly IceCandidate[];
   readonly cname: string;
 }
 
+/** Feedback of viewers that we understand. */
+const FEEDBACK = /^(nack|nack pli|ccm fir)$/;
+
 /** The answer of a server that only sends: ICE lite, DTLS passive, everything in one bundle (RFC 8829). */
 export function buildWebRtcAnswer(options: WebRtcAnswerOptions): string {
-  const { offer, tracks, ice, fingerprint } = options;
+  const { offer, tracks } = options;
   const of = (media: OfferedMedia) => tracks.find(({ mid }) => mid === media.mid);
-  const mids = offer.medias.filter(of).map(({ mid }) => mid);
-  const lines = [
-    'v=0',
-    'o=- 1 1 IN IP4 127.0.0.1',
-    's=-',
-    't=0 0',
-    `a=group:BUNDLE ${mids.join(' ')}`,
-    'a=ice-lite',
-    'a=msid-semantic: WMS sluice',
-  ];
+  const mids = offer.medias.filter((media) => of(media) || hasDataChannels(media)).map(({ mid }) => mid);
+  const lines = [...sessionLines(mids), 'a=ice-lite', 'a=msid-semantic: WMS sluice'];
   for (const media of offer.medias) {
     const answered = of(media);
-    if (!answered) {
-      const type = media.formats[0]?.payloadType ?? 0;
-      lines.push(
-        `m=${media.kind} 0 ${media.protocol} ${media.kind === 'application' ? 'webrtc-datachannel' : type}`,
-      );
-      lines.push('c=IN IP4 0.0.0.0', 'a=inactive', `a=mid:${media.mid}`);
+    if (hasDataChannels(media)) {
+      lines.push(...dataChannelLines(media, transportLines({ ...options, setup: 'passive' })));
       continue;
     }
+    if (!answered) {
+      lines.push(...rejectedLines(media));
+      continue;
+    }
+    const { format, rtx, ssrc, rtxSsrc } = answered;
+    const types = [format, ...(rtx ? [rtx] : [])].map(({ payloadType }) => payloadType);
     lines.push(
-      `m=${media.kind} 9 ${media.protocol} ${answered.format.payloadType}`,
+      `m=${media.kind} 9 ${media.protocol} ${types.join(' ')}`,
       'c=IN IP4 0.0.0.0',
-      `a=ice-ufrag:${ice.ufrag}`,
-      `a=ice-pwd:${ice.password}`,
-      `a=fingerprint:sha-256 ${fingerprint}`,
-      'a=setup:passive',
+      ...transportLines({ ...options, setup: 'passive' }),
       `a=mid:${media.mid}`,
       'a=sendonly',
       'a=rtcp-mux',
       'a=rtcp-rsize',
-      ...formatLines(answered),
+      ...formatLines(format, { parameters: stereo(answered), feedback: FEEDBACK }),
+      ...(rtx ? formatLines(rtx, { feedback: FEEDBACK }) : []),
       `a=msid:sluice ${media.mid}`,
-      `a=ssrc:${answered.ssrc} cname:${options.cname}`,
+      ...(rtx ? [`a=ssrc-group:FID ${ssrc} ${rtxSsrc}`] : []),
+      `a=ssrc:${ssrc} cname:${options.cname}`,
+      ...(rtx ? [`a=ssrc:${rtxSsrc} cname:${options.cname}`] : []),
     );
-    // All sections share the transport of the first; its candidates are enough, and harmless in the others.
-    options.candidates.forEach(({ address, port }, i) => {
-      lines.push(`a=candidate:${i + 1} 1 udp ${2_130_706_431 - i} ${address} ${port} typ host`);
-    });
-    lines.push('a=end-of-candidates');
   }
   return `${lines.join('\r\n')}\r\n`;
 }
 
-function formatLines({ track, format }: AnsweredTrack): string[] {
-  const { payloadType, encodingName, clockRate, channels, fmtp, feedback } = format;
-  const name = encodingName === 'OPUS' ? 'opus' : encodingName;
-  const parameters = [...fmtp].map(([key, value]) => (value === '' ? key : `${key}=${value}`));
-  if (track.format.codec === 'opus' && track.format.kind === 'audio' && track.format.channels > 1) {
-    // Without it a browser plays the left channel only (RFC 7587 section 7).
-    parameters.push('stereo=1', 'sprop-stereo=1');
-  }
-  const understood = feedback.filter((value) => /^(nack|nack pli|ccm fir)$/.test(value));
+/** Without it a browser plays the left channel only (RFC 7587 section 7). */
+function stereo({ track, format: { encodingName } }: AnsweredTrack): readonly string[] {
+  const isStereo = encodingName === 'OPUS' && isAudio(track) && track.format.channels > 1;
+  return isStereo ? ['stereo=1', 'sprop-stereo=1'] : [];
+}
+
+/** Our side of SCTP (RFC 8841): its port, and the largest message that is taken; what viewers have to say is short. */
+export const SCTP = { port: 5000, maxMessageSize: 64 << 10 } as const;
+
+/** True for the section of the data channels (RFC 8841). */
+export function hasDataChannels({ kind, protocol, direction }: OfferedMedia): boolean {
+  return kind === 'application' && direction !== 'inactive' && /^(UDP|TCP)\/DTLS\/SCTP$/.test(protocol);
+}
+
+function dataChannelLines({ kind, protocol, mid }: OfferedMedia, transport: readonly string[]): string[] {
   return [
-    `a=rtpmap:${payloadType} ${name}/${clockRate}${channels > 1 ? `/${channels}` : ''}`,
-    ...(parameters.length > 0 ? [`a=fmtp:${payloadType} ${parameters.join(';')}`] : []),
-    ...understood.map((value) => `a=rtcp-fb:${payloadType} ${value}`),
+    `m=${kind} 9 ${protocol} webrtc-datachannel`,
+    'c=IN IP4 0.0.0.0',
+    ...transport,
+    `a=mid:${mid}`,
+    `a=sctp-port:${SCTP.port}`,
+    `a=max-message-size:${SCTP.maxMessageSize}`,
   ];
 }

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { aacFormat, buildAacConfig } from '#codecs/aac.ts';
+import { pcmaFormat } from '#codecs/g711.ts';
 import { opusFormat } from '#codecs/opus.ts';
 import type { Track } from '#media/track.ts';
 import { av1Track, vp8Track, vp9Track } from '../../../test/support/coded-samples.ts';
@@ -15,7 +17,7 @@ o=- 1 2 IN IP4 127.0.0.1
 s=-
 t=0 0
 a=group:BUNDLE 0 1 2
-m=video 9 UDP/TLS/RTP/SAVPF 96 97 102 106
+m=video 9 UDP/TLS/RTP/SAVPF 96 97 102 103 106
 c=IN IP4 0.0.0.0
 a=ice-ufrag:abcd
 a=ice-pwd:0123456789012345678901
@@ -32,6 +34,8 @@ a=rtcp-fb:102 nack
 a=rtcp-fb:102 nack pli
 a=rtcp-fb:102 transport-cc
 a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f
+a=rtpmap:103 rtx/90000
+a=fmtp:103 apt=102
 a=rtpmap:106 H264/90000
 a=fmtp:106 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d001f
 m=audio 9 UDP/TLS/RTP/SAVPF 111 0
@@ -42,6 +46,15 @@ a=rtpmap:111 opus/48000/2
 a=fmtp:111 minptime=10;useinbandfec=1
 m=application 9 UDP/DTLS/SCTP webrtc-datachannel
 a=mid:2
+a=sctp-port:5000
+a=max-message-size:262144
+`;
+
+/** A section that the browser does not use. */
+const REFUSED = `m=audio 0 UDP/TLS/RTP/SAVPF 0
+a=mid:3
+a=inactive
+a=rtcp-mux
 `;
 
 /** The other codecs of Chromium. */
@@ -69,6 +82,12 @@ function video(codecString: string): Track {
   return { id: 1, clockRate: 90_000, format };
 }
 
+const aac: Track = {
+  id: 2,
+  clockRate: 44_100,
+  format: aacFormat(buildAacConfig({ sampleRate: 44_100, channels: 2 })),
+};
+const inOrder = (): boolean => false;
 const opus: Track = { id: 2, clockRate: 48_000, format: opusFormat(2) };
 
 describe('an offer of a browser', () => {
@@ -106,8 +125,9 @@ describe('what a browser is sent', () => {
     ['avc1.42c01f', 102],
     ['avc1.64001f', 102],
   ])('has for %s the payload type of its profile, or the first with fragments: %i', (codec, payloadType) => {
-    const [first] = matchTracks(parseWebRtcOffer(OFFER), [video(codec)]);
+    const [first] = matchTracks(parseWebRtcOffer(OFFER), [video(codec)], inOrder);
     expect(first?.format.payloadType).toBe(payloadType);
+    expect(first?.convert).toBeUndefined();
   });
 
   it.each([
@@ -119,7 +139,7 @@ describe('what a browser is sent', () => {
   ] as [string, Track, number][])(
     'has the payload type of the codec and its profile: %s',
     (_, track, payloadType) => {
-      const [first] = matchTracks(parseWebRtcOffer(OTHERS), [track]);
+      const [first] = matchTracks(parseWebRtcOffer(OTHERS), [track], inOrder);
       expect(first?.format.payloadType).toBe(payloadType);
     },
   );
@@ -127,42 +147,75 @@ describe('what a browser is sent', () => {
   it('is nothing where the profile is not offered', () => {
     const offer = parseWebRtcOffer(OTHERS);
     const of = (track: Track, codecString: string) =>
-      matchTracks(offer, [{ ...track, format: { ...track.format, codecString } } as Track]);
+      matchTracks(offer, [{ ...track, format: { ...track.format, codecString } } as Track], inOrder);
     expect(of(vp9Track, 'vp09.01.10.08')).toEqual([]);
     expect(of(av1Track, 'av01.1.04M.08')).toEqual([]);
   });
 
   it('leaves out what it does not offer', () => {
     const offer = parseWebRtcOffer(OFFER.replace('opus/48000/2', 'G722/8000'));
-    expect(matchTracks(offer, [video(''), opus]).map(({ track }) => track.id)).toEqual([1]);
+    expect(matchTracks(offer, [video(''), opus], inOrder).map(({ track }) => track.id)).toEqual([1]);
   });
 
-  it('is answered with our side, sections that are not sent refused', () => {
-    const offer = parseWebRtcOffer(OFFER);
-    const tracks = matchTracks(offer, [video('avc1.42c01f'), opus]).map((one) => ({
+  it.each([
+    ['pictures with B-frames', video('avc1.64001f'), (): boolean => true, 'h264', 102],
+    [
+      'H.265 that it does not offer',
+      { ...video(''), format: { ...video('').format, codec: 'h265' } },
+      inOrder,
+      'h264',
+      102,
+    ],
+    ['AAC', aac, inOrder, 'opus', 111],
+    ['G.711 at 16 kHz', { id: 2, clockRate: 16_000, format: pcmaFormat(16_000) }, inOrder, 'opus', 111],
+  ] as const)('is made first of %s', (_, track, isReordered, convert, payloadType) => {
+    const [first] = matchTracks(parseWebRtcOffer(OFFER), [track as Track], isReordered);
+    expect([first?.convert, first?.format.payloadType]).toEqual([convert, payloadType]);
+  });
+
+  it('goes as it is rather than made into something, whichever track that is', () => {
+    const [first] = matchTracks(parseWebRtcOffer(OFFER), [aac, { ...opus, id: 3 }], inOrder);
+    expect([first?.track.id, first?.convert]).toEqual([3, undefined]);
+  });
+
+  it('is answered with our side, sections that are not sent refused, data channels taken', () => {
+    const offer = parseWebRtcOffer(OFFER + REFUSED);
+    const tracks = matchTracks(offer, [video('avc1.42c01f'), aac], inOrder).map((one) => ({
       ...one,
       ssrc: one.track.id + 100,
+      rtxSsrc: one.track.id + 200,
     }));
     const answer = buildWebRtcAnswer({
       offer,
       tracks,
       ice: { ufrag: 'ours', password: 'secret' },
       fingerprint: 'AA:BB',
-      candidates: [{ address: '192.0.2.1', port: 8189 }],
+      candidates: [
+        { address: '192.0.2.1', port: 8189, protocol: 'udp' },
+        { address: '192.0.2.1', port: 8189, protocol: 'tcp' },
+      ],
       cname: 'yard',
     });
     const lines = answer.split('\r\n');
     expect(lines).toEqual(
       expect.arrayContaining([
-        'a=group:BUNDLE 0 1',
+        'a=group:BUNDLE 0 1 2',
         'a=ice-lite',
         'a=setup:passive',
-        'm=video 9 UDP/TLS/RTP/SAVPF 102',
+        'm=video 9 UDP/TLS/RTP/SAVPF 102 103',
         'a=rtcp-fb:102 nack pli',
+        'a=rtpmap:103 rtx/90000',
+        'a=fmtp:103 apt=102',
+        'a=ssrc-group:FID 101 201',
+        'a=ssrc:201 cname:yard',
         'm=audio 9 UDP/TLS/RTP/SAVPF 111',
         'a=fmtp:111 minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1',
-        'm=application 0 UDP/DTLS/SCTP webrtc-datachannel',
+        'm=application 9 UDP/DTLS/SCTP webrtc-datachannel',
+        'a=sctp-port:5000',
+        'a=max-message-size:65536',
+        'm=audio 0 UDP/TLS/RTP/SAVPF 0',
         'a=candidate:1 1 udp 2130706431 192.0.2.1 8189 typ host',
+        'a=candidate:2 1 tcp 1520434943 192.0.2.1 8189 typ host tcptype passive',
       ]),
     );
     expect(answer).not.toContain('transport-cc');

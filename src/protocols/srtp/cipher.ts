@@ -6,7 +6,7 @@ import { type SessionKeys, SRTP_PROFILES, type SrtpProfile } from './keys.ts';
  * sequence number), the 31-bit one for RTCP.
  */
 export interface PacketCipher {
-  /** Encrypts `packet` from `clear` on into `into`, which gets the header in clear too; the tag comes behind it. */
+  /** Encrypts `packet` from `clear` on into `into`, whose header stands there already; the tag comes behind it. */
   seal(packet: Buffer, clear: number, ssrc: number, index: number, into: Buffer): void;
   /** The packet in clear; undefined when it was not made by who has the key. */
   open(packet: Buffer, clear: number, ssrc: number, index: number): Buffer | undefined;
@@ -40,8 +40,7 @@ class GcmCipher implements PacketCipher {
 
   seal(packet: Buffer, clear: number, ssrc: number, index: number, into: Buffer): void {
     const cipher = createCipheriv('aes-128-gcm', this.#keys.cipher, this.#nonce(ssrc, index));
-    cipher.setAAD(this.#associated(packet, clear, index));
-    packet.copy(into, 0, 0, clear);
+    cipher.setAAD(this.#associated(into, clear, index));
     cipher.update(packet.subarray(clear)).copy(into, clear);
     cipher.final();
     cipher.getAuthTag().copy(into, packet.length);
@@ -94,7 +93,6 @@ class CounterCipher implements PacketCipher {
   }
 
   seal(packet: Buffer, clear: number, ssrc: number, index: number, into: Buffer): void {
-    packet.copy(into, 0, 0, clear);
     this.#crypt(packet.subarray(clear), ssrc, index).copy(into, clear);
     this.#tag(into.subarray(0, packet.length), index).copy(into, packet.length, 0, this.tagSize);
   }

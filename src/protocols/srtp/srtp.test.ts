@@ -46,9 +46,9 @@ describe('AEAD_AES_128_GCM', () => {
   it('seals RTP as in RFC 7714 section 16.1.1', () => {
     const header = hex('8040f17b 8041f8d3 5501a0b2');
     const clear = Buffer.concat([header, Buffer.from('Gallia est omnis divisa in partes tres')]);
-    const out = Buffer.alloc(clear.length + 16);
+    const out = Buffer.concat([header, Buffer.alloc(clear.length - header.length + 16)]);
     packetCipher('aead-aes-128-gcm', keys, 'rtp').seal(clear, 12, 0x5501a0b2, 0xf17b, out);
-    expect(out.subarray(0, 12)).toEqual(clear.subarray(0, 12));
+    expect(out.subarray(0, 12)).toEqual(header);
     expect(out.subarray(12).toString('hex')).toBe(
       'f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b36de3adf8833899d7f27beb16a9152cf765ee4390cce',
     );

@@ -10,6 +10,13 @@ const MAX_SOURCES = 32;
 const RTCP_CLEAR = 8;
 const RTCP_WORD = 4;
 
+/** Whose packet it is, and which of theirs. */
+export interface RtpIdentity {
+  readonly ssrc: number;
+  /** 16 bits. */
+  readonly sequence: number;
+}
+
 /** Protects what goes out in one direction. One key, so no two packets may have the same source and index. */
 export class SrtpSender {
   readonly #rtp: PacketCipher;
@@ -26,23 +33,26 @@ export class SrtpSender {
   }
 
   /**
-   * An RTP packet as it goes out, in a Buffer of its own. A packet sent again must be equal to the first one, or
-   * different plain texts would meet the same key stream.
-   * @param payloadType replaces the packet's own, which is not touched
+   * An RTP packet as it goes out, in a Buffer of its own; the packet is not touched, and may be shared. A packet sent
+   * again must be equal to the first one, or different plain texts would meet the same key stream.
+   * @param payloadType instead of the packet's own
+   * @param as the source and number under which it goes out, where they are not the packet's own
    */
-  rtp(packet: Buffer, payloadType: number): Buffer {
-    const ssrc = packet.readUInt32BE(8);
-    const sequence = packet.readUInt16BE(2);
+  rtp(packet: Buffer, payloadType: number, as?: RtpIdentity): Buffer {
+    const ssrc = as?.ssrc ?? packet.readUInt32BE(8);
+    const sequence = as?.sequence ?? packet.readUInt16BE(2);
     const before = this.#highest.get(ssrc);
     const index = before === undefined ? sequence : nearestIndex(before, sequence);
     if (before === undefined || index > before) this.#highest.set(ssrc, index);
     const clear = rtpHeaderSize(packet) ?? 12;
-    // The header is authenticated too, so it has to be right before; the second byte is put back at once.
-    const own = packet[1] ?? 0;
-    packet[1] = (own & 0x80) | payloadType;
     const out = Buffer.allocUnsafe(packet.length + this.#rtp.tagSize);
+    packet.copy(out, 0, 0, clear);
+    out[1] = ((packet[1] ?? 0) & 0x80) | payloadType;
+    if (as) {
+      out.writeUInt16BE(sequence, 2);
+      out.writeUInt32BE(ssrc, 8);
+    }
     this.#rtp.seal(packet, clear, ssrc, index, out);
-    packet[1] = own;
     return out;
   }
 
@@ -52,6 +62,7 @@ export class SrtpSender {
     this.#rtcpIndex = (index + 1) % 2 ** 31;
     const { tagSize } = this.#rtcp;
     const out = Buffer.allocUnsafe(packet.length + tagSize + RTCP_WORD);
+    packet.copy(out, 0, 0, RTCP_CLEAR);
     this.#rtcp.seal(packet, RTCP_CLEAR, packet.readUInt32BE(4), index, out);
     // AEAD: tag, then word; HMAC: word, then tag.
     const at = packet.length + (this.#isCounter ? 0 : tagSize);

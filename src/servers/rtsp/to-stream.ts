@@ -124,7 +124,9 @@ export class RtspPublishing {
     const tracks = this.#tracks.map(({ receiver }) => receiver.track).sort((a, b) => a.id - b.id);
     this.#publication = hub.publish(this.name, publisher, tracks, {
       onClose,
-      requestKeyframe: () => this.#reports?.requestKeyframe(),
+      ...(this.#tracks.some(({ understandsPli }) => understandsPli) && {
+        requestKeyframe: () => this.#reports?.requestKeyframe(),
+      }),
       reception: () => this.#reception(),
       clocks: () => this.#tracks.map(({ receiver }) => ({ track: receiver.track.id, ...receiver.clock })),
     });

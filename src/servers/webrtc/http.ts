@@ -41,7 +41,6 @@ export function answer(
   response.writeHead(status, {
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
-    'access-control-expose-headers': 'Location, ETag, Link, Accept-Patch',
     ...headers,
   });
   response.end(body);

@@ -1,67 +1,80 @@
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
+import { WebRtcFeedWriter } from '#feeds/webrtc/feed-writer.ts';
 import type { Access, Identity } from '#hub/access.ts';
-import { credentialsOf } from '#hub/http-credentials.ts';
+import type { Feed } from '#hub/feed.ts';
 import type { Hub } from '#hub/hub.ts';
-import { buildWebRtcAnswer, matchTracks } from '#protocols/sdp/webrtc-answer.ts';
+import type { Stream } from '#hub/stream.ts';
+import type { Track } from '#media/track.ts';
+import { type DtlsIdentity, makeIdentity } from '#protocols/dtls/endpoint.ts';
+import { buildWebRtcAnswer, type SentTrack } from '#protocols/sdp/webrtc-answer.ts';
 import { parseWebRtcOffer } from '#protocols/sdp/webrtc-offer.ts';
+import { buildPublishAnswer, matchPublished } from '#protocols/sdp/webrtc-receive.ts';
 import { NamedError } from '#util/named-error.ts';
-import { type DtlsIdentity, makeIdentity } from './dtls.ts';
-import { WebRtcFeedWriter } from './feed-writer.ts';
-import { answer, answerError, readBody, SDP, SDP_FRAGMENT } from './http.ts';
-import { ReadSession, type ViewerTrack } from './session.ts';
-import { UdpDoor } from './udp-door.ts';
+import { chooseTracks } from './from-stream.ts';
+import type { IceServer } from './ice-servers.ts';
+import { MediaDoor, type MediaTransport } from './media-door.ts';
+import { PublishSession } from './publish-session.ts';
+import { ReadSession } from './read-session.ts';
+import type { JoinResults } from './results-channel.ts';
+import type { ServerPeer } from './server-peer.ts';
+import { type SignaledSession, Signaling, type WebRtcLog } from './signaling.ts';
 
 /** Sessions at a time, those that are still connecting included. */
 const MAX_SESSIONS = 2000;
-
-export interface WebRtcLog {
-  info(message: string): void;
-  debug(message: string): void;
-  error(details: object, message: string): void;
-}
+/** Of packets in a feed: each viewer has agreed on its own, which takes the place of this one. */
+const PAYLOAD_TYPE = 96;
 
 /** How media travel. */
 export interface WebRtcMedia {
-  /** UDP port; 0: any free one. */
+  /** UDP and TCP port; 0: any free one. */
   readonly port: number;
+  readonly transports: readonly MediaTransport[];
   /** Further addresses under which browsers reach this machine. */
   readonly addresses: readonly string[];
+  /** What clients are told of beside that. */
+  readonly iceServers: readonly IceServer[];
 }
 
 /** Made ready by `prepareMedia`: give it to `setMedia`, or release it. */
 export interface PreparedWebRtc {
   readonly media: WebRtcMedia;
-  readonly door: UdpDoor;
+  readonly door: MediaDoor;
   readonly host: string;
   release(): void;
-}
-
-/** What a request asks for, as the HTTP port understood its address. */
-export interface WhepTarget {
-  readonly stream: string;
-  /** Id of a session; empty where a new one is wanted. */
-  readonly rest: string;
-  readonly query: URLSearchParams;
 }
 
 export interface WebRtcServerOptions {
   readonly hub: Hub;
   readonly access: Access;
+  /** Lets viewers with a data channel in to the results of their stream. */
+  readonly results: JoinResults;
   readonly log: WebRtcLog;
 }
 
+/** Who comes, from where, and how the media will travel. */
+interface Arrival {
+  readonly id: string;
+  readonly remote: string;
+  readonly current: PreparedWebRtc;
+  readonly identity: DtlsIdentity;
+}
+
 /**
- * The WebRTC door: WHEP over HTTP (draft-ietf-wish-whep, the client offers), media of all sessions over one UDP port.
- * ICE lite, DTLS passive, SRTP.
+ * The WebRTC door: WHIP and WHEP over HTTP, media of all sessions over one port. ICE lite, DTLS passive, SRTP.
  */
 export class WebRtcServer {
+  /** Answers requests for `/<stream>/whip` and `/<stream>/whip/<session>`. */
+  readonly whip: Signaling<PublishSession>['handle'];
+  /** Answers requests for `/<stream>/whep` and `/<stream>/whep/<session>`. */
+  readonly whep: Signaling<ReadSession>['handle'];
   readonly #options: WebRtcServerOptions;
   readonly #sequences = new RtpSequences();
-  readonly #sessions = new Map<string, ReadSession>();
-  readonly #retired = new Set<UdpDoor>();
+  readonly #publishing: Signaling<PublishSession>;
+  readonly #reading: Signaling<ReadSession>;
+  readonly #retired = new Set<MediaDoor>();
   #current: PreparedWebRtc | undefined;
   #identity: Promise<DtlsIdentity> | undefined;
   #opening = 0;
@@ -69,10 +82,30 @@ export class WebRtcServer {
 
   constructor(options: WebRtcServerOptions) {
     this.#options = options;
+    const { access, log } = options;
+    const common = { access, log, iceServers: () => this.#current?.media.iceServers ?? [] };
+    this.#publishing = new Signaling({
+      ...common,
+      door: 'whip',
+      action: 'publish',
+      goodbye: 'The publisher left.',
+      open: (name, offer, request, who) =>
+        this.#opened(request, (arrival) => this.#publish(name, offer, who, arrival)),
+    });
+    this.#reading = new Signaling({
+      ...common,
+      door: 'whep',
+      action: 'read',
+      goodbye: 'The viewer left.',
+      open: (name, offer, request, who) =>
+        this.#opened(request, (arrival) => this.#read(name, offer, who, arrival)),
+    });
+    this.whip = this.#publishing.handle;
+    this.whep = this.#reading.handle;
   }
 
   get sessions(): number {
-    return this.#sessions.size;
+    return this.#all.length;
   }
 
   get port(): number | undefined {
@@ -80,18 +113,19 @@ export class WebRtcServer {
   }
 
   /**
-   * Opens the UDP port on `name`, unless the one that is open will do.
+   * Opens the port on `name`, unless the one that is open will do.
    * @throws NamedError PORT_BUSY, PORT_FORBIDDEN, ADDRESS_UNAVAILABLE, LISTEN_FAILED
    */
   async prepareMedia(media: WebRtcMedia, name: string): Promise<PreparedWebRtc> {
     const { address: host } = await lookup(name).catch(() => ({ address: name }));
     const former = this.#current;
-    if (former?.host === host && former.media.port === media.port) return { ...former, media, release() {} };
-    const door = await UdpDoor.open(host, media.port);
-    const release = () => {
-      if (this.#current?.door !== door) void door.close();
-    };
-    return { media, door, host, release };
+    const isTaken = () => this.#current?.media === media;
+    if (former?.host === host && former.media.port === media.port) {
+      const takeBack = await former.door.add(media.transports);
+      return { ...former, media, release: () => void (isTaken() || takeBack()) };
+    }
+    const door = await MediaDoor.open(host, media.port, media.transports);
+    return { media, door, host, release: () => void (isTaken() || door.close()) };
   }
 
   /** Goes for sessions that begin from now on; those that there are keep their port. */
@@ -102,171 +136,116 @@ export class WebRtcServer {
     this.#closeRetired();
   }
 
-  /** Answers a request for `/<stream>/whep` or `/<stream>/whep/<session>`. */
-  readonly whep = (request: IncomingMessage, response: ServerResponse, target: WhepTarget): void => {
-    const answered = target.rest === '' ? this.#collection : this.#session;
-    answered.call(this, request, response, target).catch((error: unknown) => {
-      if (response.headersSent) return response.destroy();
-      if (error instanceof NamedError) return answerError(request, response, error);
-      this.#options.log.error({ err: error }, `${request.method} ${target.stream}/whep`);
-      const sentence = 'Something broke inside Sluice while it answered. The log of the server says more.';
-      answerError(request, response, new NamedError('INTERNAL_ERROR', sentence, 500));
-    });
-  };
-
   /** Ends every session. Idempotent. */
   async close(reason: string): Promise<void> {
     this.#closed = true;
-    for (const session of [...this.#sessions.values()]) session.close(reason);
+    for (const session of this.#all) session.close(reason);
     await Promise.all([this.#current?.door.close(), ...[...this.#retired].map((door) => door.close())]);
   }
 
-  async #collection(request: IncomingMessage, response: ServerResponse, target: WhepTarget): Promise<void> {
-    if (request.method === 'OPTIONS') return this.#preflight(response, 'POST, OPTIONS');
-    if (request.method !== 'POST') throw methodNotAllowed(response, 'POST, OPTIONS');
-    const viewer = await this.#check(request, target);
-    const text = await readBody(request, SDP);
-    const { id, sdp, etag } = await this.#read(target.stream, text, request, viewer);
-    const path = (request.url ?? '').split('?', 1)[0];
-    answer(
-      response,
-      201,
-      { 'content-type': SDP, location: `${path}/${id}`, etag, 'accept-patch': SDP_FRAGMENT },
-      sdp,
-    );
+  get #all(): SignaledSession[] {
+    return [...this.#publishing.sessions.values(), ...this.#reading.sessions.values()];
   }
 
-  async #session(request: IncomingMessage, response: ServerResponse, target: WhepTarget): Promise<void> {
-    if (request.method === 'OPTIONS') return this.#preflight(response, 'DELETE, PATCH, OPTIONS');
-    if (request.method !== 'DELETE' && request.method !== 'PATCH') {
-      throw methodNotAllowed(response, 'DELETE, PATCH, OPTIONS');
-    }
-    await this.#check(request, target);
-    const session = this.#sessions.get(target.rest);
-    if (session?.streamName !== target.stream) {
-      const sentence = `There is no WebRTC session "${target.rest}" of "${target.stream}": it has ended, or never was.`;
-      throw new NamedError('WEBRTC_SESSION_UNKNOWN', sentence, 404);
-    }
-    if (request.method === 'DELETE') {
-      session.close('The viewer left.');
-      return answer(response, 200);
-    }
-    await readBody(request, SDP_FRAGMENT);
-    const match = request.headers['if-match'];
-    if (match === undefined) {
-      const sentence = 'PATCH needs If-Match: the ETag of the session to trickle, or * to restart ICE.';
-      throw new NamedError('PRECONDITION_REQUIRED', sentence, 428);
-    }
-    if (match === '*') {
-      session.restartIce();
-      const { ufrag, password } = session.ice;
-      const lines = ['a=ice-lite', `a=ice-ufrag:${ufrag}`, `a=ice-pwd:${password}`];
-      return answer(
-        response,
-        200,
-        { 'content-type': SDP_FRAGMENT, etag: session.etag },
-        `${lines.join('\r\n')}\r\n`,
-      );
-    }
-    if (match !== session.etag) {
-      const sentence = `If-Match is ${match}, and ICE of this session is at ${session.etag} now.`;
-      throw new NamedError('PRECONDITION_FAILED', sentence, 412);
-    }
-    // A lite agent needs no candidates of the other side: it answers where checks come from.
-    answer(response, 204);
-  }
-
-  #preflight(response: ServerResponse, methods: string): void {
-    answer(response, 204, {
-      'access-control-allow-methods': methods,
-      'access-control-allow-headers': 'Authorization, Content-Type, If-Match',
-      'accept-post': SDP,
-    });
-  }
-
-  async #check(request: IncomingMessage, { stream, query }: WhepTarget): Promise<Identity> {
-    const remote = request.socket.remoteAddress ?? '';
-    const credentials = credentialsOf(request.headers, query);
-    return this.#options.access.check({ action: 'read', stream, door: 'webrtc', remote, credentials });
-  }
-
-  async #read(name: string, text: string, request: IncomingMessage, viewer: Identity) {
-    const { hub, log } = this.#options;
+  /** Opens a session, unless there are as many as may be. */
+  async #opened<T>(request: IncomingMessage, open: (arrival: Arrival) => Promise<T>): Promise<T> {
     const current = this.#current;
-    if (!current || this.#closed || this.#sessions.size + this.#opening >= MAX_SESSIONS) {
+    if (!current || this.#closed || this.sessions + this.#opening >= MAX_SESSIONS) {
       throw new NamedError(
         'WEBRTC_FULL',
         `The server takes no more than ${MAX_SESSIONS} WebRTC sessions.`,
         503,
       );
     }
-    const offer = parseWebRtcOffer(text);
     this.#opening++;
     try {
-      const stream = await hub.wanted(name);
-      const matched = matchTracks(offer, stream.tracks);
-      if (matched.length === 0) {
-        const codecs = stream.tracks.map(({ format }) => format.codec).join(', ');
-        const sentence = `The stream "${name}" (${codecs}) has no track that this browser can play over WebRTC. Watch it by MSE.`;
-        throw new NamedError('WEBRTC_NO_COMMON_CODEC', sentence, 406);
-      }
-      const tracks: ViewerTrack[] = matched.map((one) => ({
-        ...one,
-        ssrc: this.#sequences.ssrc(stream, one.track.id),
-      }));
       const identity = await (this.#identity ??= makeIdentity());
-      const id = randomUUID();
       const remote = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
-      const session = await ReadSession.open({
-        id,
-        stream,
-        tracks,
-        openFeed: () => this.#feed(stream, tracks),
-        identity,
-        fingerprint: offer.fingerprint,
-        door: current.door,
-        clock: hub.options.clock,
-        limits: hub.options.readerLimits,
-        remote,
-        onEnd: (reason) => {
-          off();
-          forget?.();
-          this.#sessions.delete(id);
-          this.#closeRetired();
-          log.info(`WebRTC: ${remote} no longer watches "${name}". ${reason}`);
-        },
-      });
-      const off = stream.events.on('ended', (reason) => session.close(reason));
-      const forget = viewer.onRevoked?.((reason) => session.close(reason));
-      this.#sessions.set(id, session);
-      log.debug(`WebRTC: ${id} from ${remote} watches "${name}".`);
-      const addresses = [...new Set([...current.media.addresses, ...current.door.addresses])];
-      const sdp = buildWebRtcAnswer({
-        offer,
-        tracks,
-        ice: session.ice,
-        fingerprint: identity.fingerprint,
-        candidates: addresses.map((address) => ({ address, port: current.door.port })),
-        cname: name,
-      });
-      return { id, sdp, etag: session.etag };
+      return await open({ id: randomUUID(), remote, current, identity });
     } finally {
       this.#opening--;
     }
   }
 
-  #feed(stream: Awaited<ReturnType<Hub['wanted']>>, tracks: readonly ViewerTrack[]) {
-    const ordered = tracks.toSorted((a, b) => a.track.id - b.track.id);
-    const ids = ordered.map(({ track }) => track.id);
+  async #publish(name: string, text: string, who: Identity, { id, remote, current, identity }: Arrival) {
+    const { hub, log } = this.#options;
+    const offer = parseWebRtcOffer(text);
+    const tracks = matchPublished(offer);
+    hub.refuseBusy(name);
+    const session = await PublishSession.open({
+      ...{ id, hub, name, tracks, identity, remote },
+      fingerprint: offer.fingerprint,
+      door: current.door,
+      onEnd: (reason) => {
+        forget?.();
+        this.#publishing.sessions.delete(id);
+        this.#closeRetired();
+        log.info(`WebRTC: ${remote} no longer publishes "${name}". ${reason}`);
+      },
+    });
+    const forget = who.onRevoked?.((reason) => session.close(reason));
+    this.#publishing.sessions.set(id, session);
+    log.debug(`WebRTC: ${id} from ${remote} publishes "${name}".`);
+    const sdp = buildPublishAnswer(offer, tracks, this.#side(session.peer, current, identity));
+    return { session, sdp };
+  }
+
+  async #read(name: string, text: string, who: Identity, { id, remote, current, identity }: Arrival) {
+    const { hub, log } = this.#options;
+    const offer = parseWebRtcOffer(text);
+    const stream = await hub.wanted(name);
+    const matched = chooseTracks(offer, stream);
+    if (matched.length === 0) {
+      const codecs = stream.tracks.map(({ format }) => format.codec).join(', ');
+      const sentence = `The stream "${name}" (${codecs}) has no track that this browser can play over WebRTC, nor one that can be made so. Watch it by MSE.`;
+      throw new NamedError('WEBRTC_NO_COMMON_CODEC', sentence, 406);
+    }
+    const tracks: SentTrack[] = matched.map((one) => ({
+      ...one,
+      ssrc: randomInt(1, 2 ** 32),
+      rtxSsrc: randomInt(1, 2 ** 32),
+    }));
+    const session = await ReadSession.open({
+      ...{ id, stream, offer, tracks, identity, remote },
+      openFeed: (wanted) => this.#feed(stream, wanted),
+      sourceOf: (track) => this.#sequences.ssrc(stream, track.id),
+      joinResults: this.#options.results,
+      door: current.door,
+      clock: hub.options.clock,
+      limits: hub.options.readerLimits,
+      onEnd: (reason) => {
+        off();
+        forget?.();
+        this.#reading.sessions.delete(id);
+        this.#closeRetired();
+        log.info(`WebRTC: ${remote} no longer watches "${name}". ${reason}`);
+      },
+    });
+    const off = stream.events.on('ended', (reason) => session.close(reason));
+    const forget = who.onRevoked?.((reason) => session.close(reason));
+    this.#reading.sessions.set(id, session);
+    log.debug(`WebRTC: ${id} from ${remote} watches "${name}".`);
+    const side = this.#side(session.peer, current, identity);
+    return { session, sdp: buildWebRtcAnswer({ offer, tracks, ...side, cname: name }) };
+  }
+
+  /** Our side of a session's transport, as its answer tells it. */
+  #side({ ice }: ServerPeer, { door, media }: PreparedWebRtc, { fingerprint }: DtlsIdentity) {
+    return { ice, fingerprint, candidates: door.candidates(media.transports, media.addresses) };
+  }
+
+  #feed(stream: Stream, tracks: readonly Track[]): Feed {
+    const ordered = tracks.toSorted((a, b) => a.id - b.id);
+    const ids = ordered.map(({ id }) => id);
     const key = `webrtc ${ids.join(' ')}`;
     return stream.feed(
       key,
       ids,
       () =>
         new WebRtcFeedWriter({
-          tracks: ordered.map(({ track, format }, i) => ({
+          tracks: ordered.map((track, i) => ({
             track,
-            payloadType: format.payloadType,
+            payloadType: PAYLOAD_TYPE,
             channels: [i * 2, i * 2 + 1],
             sequence: this.#sequences.of(stream, key, track.id),
           })),
@@ -278,14 +257,9 @@ export class WebRtcServer {
 
   #closeRetired(): void {
     for (const door of this.#retired) {
-      if ([...this.#sessions.values()].some((session) => session.door === door)) continue;
+      if (this.#all.some(({ peer }) => peer.door === door)) continue;
       this.#retired.delete(door);
       void door.close();
     }
   }
-}
-
-function methodNotAllowed(response: ServerResponse, methods: string): NamedError {
-  response.setHeader('allow', methods);
-  return new NamedError('METHOD_NOT_ALLOWED', `Only ${methods} can be asked for here.`, 405);
 }

@@ -17,6 +17,8 @@ export interface RtmpSourceOptions {
   readonly url: string;
   /** How the certificate of an `rtmps://` server is judged. */
   readonly trust?: ServerTrust | undefined;
+  /** It may not lead to this machine, its cable or its cloud. */
+  readonly restricted?: boolean | undefined;
   readonly onState: (status: SourceTask['status']) => void;
   readonly clock?: Clock;
   /** Random numbers in [0, 1) of the back-off; a test gives its own. */
@@ -33,10 +35,10 @@ export class RtmpSource extends Attempts {
 
 /**
  * One attempt: what the server plays becomes the stream.
- * @throws NamedError RTMP_ADDRESS_INVALID
+ * @throws NamedError RTMP_ADDRESS_INVALID, SOURCE_FORBIDDEN
  */
 function open(options: RtmpSourceOptions, attempt: number, events: AttemptEvents): Attempt {
-  const { hub, stream, url, trust, clock = systemClock } = options;
+  const { hub, stream, url, trust, restricted: guarded, clock = systemClock } = options;
   const publisher = { id: `${stream}#${attempt}`, door: 'source', remote: maskAddress(url) };
   const ingest = new FlvIngest({
     clock,
@@ -56,7 +58,7 @@ function open(options: RtmpSourceOptions, attempt: number, events: AttemptEvents
       media: (message) => ingest.receive(message),
       failed: (error) => events.failed(error),
     },
-    { purpose: 'play', clock, trust },
+    { purpose: 'play', clock, trust, guarded },
   );
   return {
     close: (reason) => {

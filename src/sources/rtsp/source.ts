@@ -29,6 +29,8 @@ export interface RtspSourceOptions {
   readonly working?: WorkingTransports;
   /** How the certificate of an `rtsps://` server is judged. */
   readonly trust?: ServerTrust | undefined;
+  /** It may not lead to this machine, its cable or its cloud, also by a redirect. */
+  readonly restricted?: boolean | undefined;
   readonly onState: (status: SourceTask['status']) => void;
   readonly clock?: Clock;
   /** Random numbers in [0, 1) of the back-off; a test gives its own. */
@@ -87,7 +89,7 @@ class TransportChoice {
 
 /**
  * One attempt: what the server describes and plays becomes the stream.
- * @throws NamedError RTSP_ADDRESS_INVALID
+ * @throws NamedError RTSP_ADDRESS_INVALID, SOURCE_FORBIDDEN
  */
 function open(
   options: RtspSourceOptions,
@@ -95,7 +97,7 @@ function open(
   attempt: number,
   events: AttemptEvents,
 ): Attempt {
-  const { hub, stream, url, trust, clock = systemClock } = options;
+  const { hub, stream, url, trust, restricted: guarded, clock = systemClock } = options;
   const transport = choice.next();
   const shown = maskAddress(url);
   let pulling: RtspPulling | undefined;
@@ -139,6 +141,7 @@ function open(
     {
       clock,
       trust,
+      guarded,
       firstMediaMs: choice.isFree && transport === 'udp' ? UDP_SILENCE_MS : undefined,
     },
   );

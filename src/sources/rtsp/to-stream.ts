@@ -119,7 +119,9 @@ export class RtspPulling {
           this.#closed = true;
           onRefused(new NamedError('PUBLICATION_ENDED', reason, 409));
         },
-        requestKeyframe: () => this.#reports?.requestKeyframe(),
+        ...(this.#active.some(({ understandsPli }) => understandsPli) && {
+          requestKeyframe: () => this.#reports?.requestKeyframe(),
+        }),
         reception: () => this.#reception(),
         clocks: () => this.#active.map(({ receiver }) => ({ track: receiver.track.id, ...receiver.clock })),
       });

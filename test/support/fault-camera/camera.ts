@@ -1,7 +1,7 @@
 import type { AccessUnit } from '../../../src/media/access-unit.ts';
-import { rescale } from '../../../src/media/timestamps.ts';
+import { rescale, rtpTimestamp } from '../../../src/media/timestamps.ts';
 import { isVideo, type Track } from '../../../src/media/track.ts';
-import { RtpTrackSender, rtpTimestamp } from '../../../src/protocols/rtp/track-sender.ts';
+import { RtpTrackSender } from '../../../src/protocols/rtp/track-sender.ts';
 import { buildSdp, payloadTypeOf } from '../../../src/protocols/sdp/build.ts';
 import { type CameraClip, withNumber } from './clip.ts';
 import type { CameraTrack, FaultCameraOptions } from './options.ts';

@@ -6,7 +6,8 @@ import type { AlgorithmInfo, Health, StreamInfo } from './types.ts';
 /** The server asks who we are. */
 export class LoginNeeded extends Error {}
 
-async function get<T>(path: string, signal: AbortSignal): Promise<T> {
+/** @throws LoginNeeded */
+export async function fetchJson<T>(path: string, signal: AbortSignal): Promise<T> {
   const response = await fetch(path, { signal, headers: { accept: 'application/json' } });
   if (response.status === 401) throw new LoginNeeded();
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
@@ -35,11 +36,11 @@ export async function logOut(): Promise<void> {
   location.reload();
 }
 
-/** Who we are; `user` is absent where nobody is asked. */
-export function useSession(): UseQueryResult<{ readonly user?: string }> {
+/** Who we are; `user` is absent where nobody is asked. `manage`: we may change the server. */
+export function useSession(): UseQueryResult<{ readonly user?: string; readonly manage?: boolean }> {
   return useQuery({
     queryKey: ['session'],
-    queryFn: ({ signal }) => get<{ user?: string }>('/api/session', signal),
+    queryFn: ({ signal }) => fetchJson<{ user?: string; manage?: boolean }>('/api/session', signal),
     staleTime: 60_000,
   });
 }
@@ -49,7 +50,7 @@ export function useStreams(): UseQueryResult<readonly StreamInfo[]> {
   return useQuery({
     queryKey: ['streams'],
     queryFn: async ({ signal }) =>
-      (await get<{ streams: readonly StreamInfo[] }>('/api/streams', signal)).streams,
+      (await fetchJson<{ streams: readonly StreamInfo[] }>('/api/streams', signal)).streams,
     refetchInterval: 2_500,
   });
 }
@@ -58,13 +59,16 @@ export function useAlgorithms(): UseQueryResult<readonly AlgorithmInfo[]> {
   return useQuery({
     queryKey: ['algorithms'],
     queryFn: async ({ signal }) =>
-      (await get<{ algorithms: readonly AlgorithmInfo[] }>('/api/algorithms', signal)).algorithms,
+      (await fetchJson<{ algorithms: readonly AlgorithmInfo[] }>('/api/algorithms', signal)).algorithms,
     staleTime: 60_000,
   });
 }
 
 export function useHealth(): UseQueryResult<Health> {
-  return useQuery({ queryKey: ['health'], queryFn: ({ signal }) => get<Health>('/api/health', signal) });
+  return useQuery({
+    queryKey: ['health'],
+    queryFn: ({ signal }) => fetchJson<Health>('/api/health', signal),
+  });
 }
 
 /** Follows the server's hints, so that what changed is asked for at once. @returns whether the server is reachable. */

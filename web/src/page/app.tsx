@@ -4,6 +4,7 @@ import { Empty } from './empty.tsx';
 import { useKeys } from './keys.ts';
 import { Login } from './login.tsx';
 import { Rail } from './rail.tsx';
+import { StreamsPage } from './streams-page.tsx';
 import { useUrlState } from './url-state.ts';
 import { View } from './view.tsx';
 
@@ -11,14 +12,14 @@ import { View } from './view.tsx';
 const FIRST_CHOICE = 'demo';
 
 export function App(): ReactNode {
-  const [{ stream: asked, mode, via }, change] = useUrlState();
+  const [{ stream: asked, mode, via, view }, change] = useUrlState();
   const connected = useServerEvents();
   const streams = useStreams();
   const list = streams.data ?? [];
   const chosen = asked ?? (list.find((stream) => stream.name === FIRST_CHOICE) ?? list[0])?.name;
   useKeys(
     Object.fromEntries(
-      list.slice(0, 9).map((stream, i) => [String(i + 1), () => change({ stream: stream.name })]),
+      list.slice(0, 9).map(({ name }, i) => [String(i + 1), () => change({ stream: name, view: undefined })]),
     ),
   );
   if (streams.error instanceof LoginNeeded) return <Login />;
@@ -26,12 +27,16 @@ export function App(): ReactNode {
     <div className="app">
       <Rail
         streams={list}
-        chosen={chosen}
+        chosen={view ? undefined : chosen}
         connected={connected}
         loaded={streams.isSuccess}
-        onChoose={(stream) => change({ stream })}
+        onChoose={(stream) => change({ stream, view: undefined })}
+        inSetup={view === 'streams'}
+        onSetup={() => change({ view: 'streams' })}
       />
-      {chosen === undefined ? (
+      {view === 'streams' ? (
+        <StreamsPage streams={list} />
+      ) : chosen === undefined ? (
         <Empty loaded={streams.isSuccess} />
       ) : (
         <View

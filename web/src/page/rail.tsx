@@ -1,13 +1,15 @@
 import { type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useConfigured } from '../api/configured.ts';
 import { logOut, useHealth, useSession } from '../api/queries.ts';
 import type { StreamInfo } from '../api/types.ts';
 import { type Language, setLanguage } from '../language.ts';
 import { codecName } from '../player/codec-support.ts';
 import { currentTheme, setTheme, type Theme } from '../theme.ts';
-import { Gate, Moon, Sun } from './icons.tsx';
+import { Gate, Moon, Sliders, Sun } from './icons.tsx';
 import { KeysHelp } from './keys-help.tsx';
 import { reasonWords } from './reason.ts';
+import { toneOf } from './tone.ts';
 
 interface RailProps {
   readonly streams: readonly StreamInfo[];
@@ -15,10 +17,14 @@ interface RailProps {
   readonly connected: boolean;
   readonly loaded: boolean;
   readonly onChoose: (stream: string) => void;
+  /** The streams of the configuration are shown. */
+  readonly inSetup: boolean;
+  readonly onSetup: () => void;
 }
 
 /** The left rail: what can be watched, and the few settings of the page. */
-export function Rail({ streams, chosen, connected, loaded, onChoose }: RailProps): ReactNode {
+export function Rail(props: RailProps): ReactNode {
+  const { streams, chosen, connected, loaded, onChoose, inSetup, onSetup } = props;
   const { t } = useTranslation();
   return (
     <nav className="rail" aria-label={t('rail.label')}>
@@ -44,6 +50,7 @@ export function Rail({ streams, chosen, connected, loaded, onChoose }: RailProps
         ))}
         {loaded && streams.length === 0 && <li className="hint">{t('rail.none')}</li>}
       </ul>
+      <SetupLink shown={inSetup} onSetup={onSetup} />
       {!connected && (
         <p className="offline" role="status" data-testid="offline">
           {t('rail.offline')}
@@ -51,6 +58,30 @@ export function Rail({ streams, chosen, connected, loaded, onChoose }: RailProps
       )}
       <RailFoot />
     </nav>
+  );
+}
+
+/** For who may change at least one stream of the configuration, or add one. */
+function SetupLink({ shown, onSetup }: { readonly shown: boolean; readonly onSetup: () => void }): ReactNode {
+  const { t } = useTranslation();
+  const manages = useSession().data?.manage === true;
+  const some = (useConfigured().data ?? []).length > 0;
+  if (!manages && !some) return null;
+  return (
+    <a
+      className="stream setup-link"
+      href="/?view=streams"
+      aria-current={shown ? 'page' : undefined}
+      data-testid="open-setup"
+      onClick={(event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+        event.preventDefault();
+        onSetup();
+      }}
+    >
+      <Sliders />
+      <span className="stream-name">{t('setup.open')}</span>
+    </a>
   );
 }
 
@@ -91,12 +122,6 @@ function StreamItem({ stream, index, chosen, onChoose }: StreamItemProps): React
       </a>
     </li>
   );
-}
-
-function toneOf(state: string): string {
-  if (state === 'live') return 'good';
-  if (state === 'failed') return 'bad';
-  return state === 'held' || state === 'standby' || state === 'waiting' ? 'warning' : 'off';
 }
 
 /** `H.264 576p`; the sound's codec where there is no picture. */

@@ -6,6 +6,8 @@ import type { PlayMode } from '../player/overlay.ts';
 export interface UrlState {
   readonly stream: string | undefined;
   readonly mode: PlayMode;
+  /** `streams`: those of the configuration; absent: one stream is watched. */
+  readonly view?: 'streams' | undefined;
   /** The way in which the stream is to come; undefined: as this browser did it last, else the best that works. */
   readonly via: Via | undefined;
 }
@@ -14,13 +16,15 @@ export function parseUrl(search: string): UrlState {
   const parameters = new URLSearchParams(search);
   const mode = parameters.get('mode') === 'live' ? 'live' : 'in-step';
   const via = (['auto', ...RUNGS] as const).find((one) => one === parameters.get('via'));
-  return { stream: parameters.get('stream') || undefined, mode, via };
+  const view = parameters.get('view') === 'streams' ? 'streams' : undefined;
+  return { stream: parameters.get('stream') || undefined, mode, via, view };
 }
 
 /** Slashes of stream names stay readable; what is as by default is left out. */
 export function formatUrl(state: UrlState): string {
   const parts: string[] = [];
   if (state.stream) parts.push(`stream=${encodeURIComponent(state.stream).replaceAll('%2F', '/')}`);
+  if (state.view) parts.push(`view=${state.view}`);
   if (state.mode !== 'in-step') parts.push(`mode=${state.mode}`);
   if (state.via !== undefined) parts.push(`via=${state.via}`);
   return parts.length > 0 ? `/?${parts.join('&')}` : '/';

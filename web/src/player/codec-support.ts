@@ -37,6 +37,7 @@ const families: readonly (readonly [prefix: string, codec: string])[] = [
   ['vp09', 'vp9'],
   ['mp4a.40', 'aac'],
   ['opus', 'opus'],
+  ['ac-3', 'ac3'],
 ];
 
 /** The codec of an RFC 6381 name, by the word the API has for it. */

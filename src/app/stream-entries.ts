@@ -1,0 +1,128 @@
+import { dirname, resolve } from 'node:path';
+import { editStream } from '#config/edit-streams.ts';
+import { type EntryWish, wishedEntry } from '#config/entry-change.ts';
+import type { Config } from '#config/schema.ts';
+import { sourceKind } from '#config/source.ts';
+import { isStreamPattern, patternTrouble } from '#config/stream-pattern.ts';
+import type { StreamEntry } from '#config/stream-schema.ts';
+import { parseStreamName } from '#hub/name.ts';
+import { NamedError } from '#util/named-error.ts';
+import type { ConfigurationFile } from './configuration-file.ts';
+import { checkRestricted } from './source-policy.ts';
+
+/** What a file begins with that is made because a stream was added. */
+const NEW_FILE =
+  '# Made by Sluice when a stream was added over the API. docs/configuration.md lists all keys.\n';
+
+export interface StreamEntriesOptions {
+  /** Undefined where the configuration comes from no file. */
+  readonly file: () => Pick<ConfigurationFile, 'edit' | 'state'> | undefined;
+  /** The configuration at work. */
+  readonly config: () => Config;
+  readonly check?: typeof checkRestricted;
+}
+
+/** The entries of `streams`, as the API reads and writes them. */
+export class StreamEntries {
+  readonly #options: StreamEntriesOptions;
+
+  constructor(options: StreamEntriesOptions) {
+    this.#options = options;
+  }
+
+  /** In the order of the file. */
+  list(): ReadonlyMap<string, StreamEntry> {
+    return new Map(Object.entries(this.#options.config().streams));
+  }
+
+  /**
+   * Sets an entry, and has the file say so.
+   * @param wish `whole`: the keys that it does not have are as by default. `fresh`: there must be none yet
+   * @returns whether there was none
+   * @throws NamedError STREAM_NAME_INVALID, REQUEST_INVALID, SECRET_MISSING, SOURCE_FORBIDDEN, STREAM_CONFIGURED (412),
+   *   STREAM_NOT_CONFIGURED, and what `ConfigurationFile.edit` throws
+   */
+  async set(
+    key: string,
+    wish: { readonly keys: EntryWish; readonly whole: boolean; readonly fresh?: boolean },
+  ): Promise<boolean> {
+    const name = checkedKey(key);
+    let created = false;
+    await this.#edit(async (text, config, file) => {
+      const before = entryOf(config, name);
+      created = before === undefined;
+      if (before && wish.fresh) throw configured(name);
+      if (!before && !wish.whole) throw notConfigured(name);
+      const after = wishedEntry(name, before, withAbsolutePath(wish.keys, file), wish.whole);
+      const trouble = isStreamPattern(name) ? patternTrouble(name, after) : undefined;
+      if (trouble !== undefined) throw new NamedError('REQUEST_INVALID', trouble);
+      const { check = checkRestricted } = this.#options;
+      if (after.source !== undefined && after.source !== before?.source) await check(after.source, config);
+      return editStream(text === '' ? NEW_FILE : text, name, before, after);
+    });
+    return created;
+  }
+
+  /**
+   * Takes an entry out of the file.
+   * @throws NamedError STREAM_NOT_CONFIGURED, and what `ConfigurationFile.edit` throws
+   */
+  async remove(key: string): Promise<void> {
+    await this.#edit((text, config) => {
+      const before = entryOf(config, key);
+      if (!before) throw notConfigured(key);
+      return editStream(text, key, before, undefined);
+    });
+  }
+
+  async #edit(
+    change: (text: string, config: Config, file: string) => string | Promise<string>,
+  ): Promise<void> {
+    const file = this.#options.file();
+    if (!file) {
+      const sentence =
+        'This server was started without a configuration file, so nothing can be saved. Start it by "sluice serve", with --config or in a folder for its sluice.yml.';
+      throw new NamedError('CONFIG_NO_FILE', sentence, 409);
+    }
+    await file.edit((text, config) => change(text, config, file.state.file));
+  }
+}
+
+/** A path is relative to the configuration file, as those in it are. */
+function withAbsolutePath(keys: EntryWish, file: string): EntryWish {
+  const { source } = keys;
+  const isPath = typeof source === 'string' && source !== '' && sourceKind(source) === 'path';
+  return isPath ? { ...keys, source: resolve(dirname(file), source) } : keys;
+}
+
+function entryOf({ streams }: Config, name: string): StreamEntry | undefined {
+  return Object.hasOwn(streams, name) ? streams[name] : undefined;
+}
+
+/** The key of an entry: a name as streams have them, or a pattern. */
+function checkedKey(key: string): string {
+  if (isStreamPattern(key)) {
+    if (key.length <= 255) return key;
+    throw new NamedError('STREAM_NAME_INVALID', 'A pattern of stream names has 255 characters at most.');
+  }
+  const name = parseStreamName(key);
+  // Of all names this one is none in a map of JavaScript.
+  if (name !== '__proto__') return name;
+  throw new NamedError('STREAM_NAME_INVALID', 'No stream of the configuration can be named "__proto__".');
+}
+
+function configured(name: string): NamedError {
+  return new NamedError(
+    'STREAM_CONFIGURED',
+    `The configuration has a stream "${name}" already. Choose another name, or change that one.`,
+    412,
+  );
+}
+
+function notConfigured(name: string): NamedError {
+  return new NamedError(
+    'STREAM_NOT_CONFIGURED',
+    `The configuration has no stream "${name}". GET /api/config/streams lists those that it has; PUT makes one.`,
+    404,
+  );
+}

@@ -1,0 +1,75 @@
+import { lookup } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+import { type ForbiddenAddress, outerAddress } from '#util/guarded-lookup.ts';
+import { maskAddress } from '#util/mask-address.ts';
+import { messageOf, NamedError } from '#util/named-error.ts';
+import { forbidListening, hostOf, withHost } from '#util/outward-address.ts';
+import { HttpGuard, type HttpGuardOptions } from './http-guard.ts';
+
+/** How FFmpeg gets to a network source: the address that it is told, and its options. */
+interface NetworkWay extends AsyncDisposable {
+  readonly url: string;
+  readonly options: Readonly<Record<string, string>>;
+  /** Something on the way must not be reached. */
+  readonly refusal?: ForbiddenAddress | undefined;
+}
+
+/** What FFmpeg may open below an address of each kind: a playlist of HLS may never name a file of this machine. */
+const PROTOCOLS: Readonly<Record<string, string>> = {
+  http: 'http,https,tcp,tls,crypto',
+  https: 'http,https,tcp,tls,crypto',
+  srt: 'srt',
+  udp: 'udp',
+};
+
+/** Behind a guard: containers that name no others, and playlists of HLS, whose addresses the guard sees. */
+const FORMATS = 'hls,flv,live_flv,mpegts,mov,mp4,aac,mp3,matroska,webm,webvtt,mpjpeg,mjpeg';
+
+/** The way to an address that may lead anywhere. */
+export function openWay(url: string): NetworkWay {
+  const scheme = schemeOf(url);
+  const options = { protocol_whitelist: PROTOCOLS[scheme] ?? scheme };
+  return { url, options, async [Symbol.asyncDispose]() {} };
+}
+
+/**
+ * The way to an address that may not lead to this machine, its cable or its cloud, wherever it redirects to.
+ * @param options of the guard of `http` and `https`
+ * @throws ForbiddenAddress; NamedError INPUT_UNREACHABLE where its name cannot be looked up
+ */
+export async function guardedWay(url: string, options: HttpGuardOptions): Promise<NetworkWay> {
+  const shown = maskAddress(url);
+  const scheme = schemeOf(url);
+  if (scheme === 'http' || scheme === 'https') {
+    // FFmpeg would go past the guard to whatever this names, for the rest of this process' life.
+    delete process.env['no_proxy'];
+    const guard = await HttpGuard.open(options);
+    const ffmpeg = {
+      http_proxy: guard.proxy,
+      protocol_whitelist: 'http,tcp,crypto',
+      format_whitelist: FORMATS,
+    };
+    return {
+      url: guard.inward(url),
+      options: ffmpeg,
+      get refusal() {
+        return guard.refusal;
+      },
+      [Symbol.asyncDispose]: () => guard[Symbol.asyncDispose](),
+    };
+  }
+  forbidListening(url, shown);
+  const way = openWay(url);
+  if (scheme === 'udp') return { ...way, options: { ...way.options, format_whitelist: 'mpegts' } };
+  // SRT tells the server nothing of the name, so the address that was judged can stand for it.
+  const address = await outerAddress(hostOf(url), lookup as LookupFunction, shown).catch((error: unknown) => {
+    if (error instanceof NamedError) throw error;
+    const sentence = `${shown} cannot be taken in: its name has no address (${messageOf(error)}). Check the address.`;
+    throw new NamedError('INPUT_UNREACHABLE', sentence, 502, { cause: error });
+  });
+  return { ...way, url: withHost(url, address), options: { ...way.options, format_whitelist: 'mpegts' } };
+}
+
+function schemeOf(url: string): string {
+  return url.slice(0, url.indexOf(':')).toLowerCase();
+}

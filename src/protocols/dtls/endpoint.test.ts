@@ -1,0 +1,150 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { DtlsClient } from 'werift';
+import type { MasterKey } from '../srtp/keys.ts';
+import { DtlsEndpoint, type DtlsIdentity, type DtlsRole, makeIdentity } from './endpoint.ts';
+
+let ours: DtlsIdentity;
+let theirs: DtlsIdentity;
+
+beforeAll(async () => {
+  ours = await makeIdentity();
+  theirs = await makeIdentity();
+});
+
+type Outcome = { readonly local: MasterKey; readonly remote: MasterKey } | { readonly reason: string };
+
+const plain = (fingerprint: string) => fingerprint.replaceAll(':', '').toLowerCase();
+
+/** A client of the library shakes hands with us; gives what we say of it, and its own keys. */
+async function shakeHands(client: { cert: string; key: string; profiles: (1 | 7)[] }, fingerprint: string) {
+  const done = Promise.withResolvers<Outcome>();
+  let toClient: (bytes: Buffer) => void = () => {};
+  const endpoint = await DtlsEndpoint.open({
+    identity: ours,
+    role: 'server',
+    fingerprint: plain(fingerprint),
+    send: (bytes) => toClient(bytes),
+    onKeys: (local, remote) => done.resolve({ local, remote }),
+    onClose: (reason) => done.resolve({ reason }),
+  });
+  const dtls = new DtlsClient({
+    transport: {
+      type: 'udp',
+      onData: () => {},
+      send: async (bytes: Buffer) => endpoint.receive(bytes),
+    } as unknown as ConstructorParameters<typeof DtlsClient>[0]['transport'],
+    srtpProfiles: client.profiles,
+    cert: client.cert,
+    key: client.key,
+    signatureHash: theirs.signatureHash,
+    extendedMasterSecret: true,
+  });
+  toClient = (bytes) => dtls.transport.socket.onData(bytes, ['', 0]);
+  await dtls.connect();
+  const outcome = await done.promise;
+  endpoint.close();
+  return { outcome, dtls };
+}
+
+/** Two endpoints of ours; gives what each side says. */
+async function together(identity: DtlsIdentity, expected = identity.fingerprint) {
+  const outcomes = { server: Promise.withResolvers<Outcome>(), client: Promise.withResolvers<Outcome>() };
+  const ends: { server?: DtlsEndpoint; client?: DtlsEndpoint } = {};
+  const open = (role: DtlsRole, own: DtlsIdentity, fingerprint: string, send: (bytes: Buffer) => void) =>
+    DtlsEndpoint.open({
+      ...{ identity: own, role, send },
+      fingerprint: plain(fingerprint),
+      onKeys: (local, remote) => outcomes[role].resolve({ local, remote }),
+      onClose: (reason) => outcomes[role].resolve({ reason }),
+    });
+  ends.server = await open('server', identity, ours.fingerprint, (bytes) => ends.client?.receive(bytes));
+  ends.client = await open('client', ours, expected, (bytes) => ends.server?.receive(bytes));
+  ends.client.begin();
+  const client = await outcomes.client.promise;
+  // A client that breaks off says nothing.
+  const server = 'reason' in client ? undefined : await outcomes.server.promise;
+  ends.client.close();
+  ends.server.close();
+  return { client, server };
+}
+
+describe('a DTLS handshake', () => {
+  it.each([
+    ['aead-aes-128-gcm', [7, 1], 12],
+    ['aes128-cm-sha1-80', [1], 14],
+  ] as const)('gives both sides the same keys for %s', async (profile, profiles, saltSize) => {
+    const client = { cert: theirs.cert, key: theirs.key, profiles: [...profiles] };
+    const { outcome, dtls } = await shakeHands(client, theirs.fingerprint);
+    const keys = dtls.extractSessionKeys(16, saltSize);
+    expect(outcome).toEqual({
+      local: { profile, key: keys.remoteKey, salt: keys.remoteSalt },
+      remote: { profile, key: keys.localKey, salt: keys.localSalt },
+    });
+  });
+
+  it('ends with another certificate than that of the offer', async () => {
+    const client = { cert: theirs.cert, key: theirs.key, profiles: [7 as const] };
+    const { outcome } = await shakeHands(client, ours.fingerprint);
+    expect(outcome).toEqual({ reason: expect.stringContaining('not the one of its description') });
+  });
+
+  it('ends with the certificate of the offer and another key', async () => {
+    const client = { cert: theirs.cert, key: ours.key, profiles: [7 as const] };
+    const { outcome } = await shakeHands(client, theirs.fingerprint);
+    expect(outcome).toEqual({ reason: expect.stringContaining('does not have the key') });
+  });
+});
+
+describe('a DTLS handshake that we begin', () => {
+  it('gives both sides the same keys', async () => {
+    const { client, server } = await together(theirs);
+    const { local, remote } = server as { local: MasterKey; remote: MasterKey };
+    expect(client).toEqual({ local: remote, remote: local });
+  });
+
+  it('ends with another certificate than that of the answer', async () => {
+    const { client } = await together(theirs, ours.fingerprint);
+    expect(client).toEqual({ reason: expect.stringContaining('not the one of its description') });
+  });
+
+  it('ends with the certificate of the answer and another key', async () => {
+    const { client } = await together({ ...theirs, key: ours.key });
+    expect(client).toEqual({ reason: expect.stringContaining('does not have the key') });
+  });
+});
+
+describe('a DTLS connection', () => {
+  it('carries data both ways once the keys are there, tells its end, and lets what is cut short go by', async () => {
+    const heard: string[] = [];
+    const keys = { server: Promise.withResolvers<void>(), client: Promise.withResolvers<void>() };
+    const ends: { server?: DtlsEndpoint; client?: DtlsEndpoint } = {};
+    const open = (
+      role: DtlsRole,
+      identity: DtlsIdentity,
+      fingerprint: string,
+      send: (bytes: Buffer) => void,
+    ) =>
+      DtlsEndpoint.open({
+        ...{ identity, role, send },
+        fingerprint: plain(fingerprint),
+        onKeys: () => keys[role].resolve(),
+        onData: (bytes) => heard.push(`${role} ${bytes.toString()}`),
+        onClose: (reason) => heard.push(`${role} ${reason}`),
+      });
+    ends.server = await open('server', ours, theirs.fingerprint, (bytes) => ends.client?.receive(bytes));
+    ends.client = await open('client', theirs, ours.fingerprint, (bytes) => ends.server?.receive(bytes));
+    ends.client.sendData(Buffer.from('too early'));
+    ends.client.begin();
+    await Promise.all([keys.server.promise, keys.client.promise]);
+    for (const text of ['one', 'two']) {
+      ends.client.sendData(Buffer.from(text));
+      ends.server.sendData(Buffer.from(text));
+    }
+    ends.server.receive(Buffer.from([23, 254, 253, 0, 1]));
+    ends.server.close();
+    expect(heard).toEqual([
+      ...['server one', 'client one', 'server two', 'client two'],
+      'client The other side closed the connection.',
+    ]);
+  });
+});
