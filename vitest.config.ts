@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 // Unit tests stand beside their file and run on bytes and virtual time. The others start real programs on free ports:
-// media tests mostly wait for pictures to come in real time, so two files run at a time; interop and browser tests
+// media tests mostly wait for pictures to come in real time, so three files run at a time; interop and browser tests
 // judge how fast or how smoothly something happens, so they have the machine to themselves.
 export default defineConfig({
   test: {
@@ -23,7 +23,7 @@ export default defineConfig({
         test: {
           name: 'media',
           include: ['test/media/**/*.test.ts'],
-          maxWorkers: 2,
+          maxWorkers: 3,
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },
