@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pageBuilt, publish, settled } from '../browser/support.ts';
 import { TestBrowser } from '../support/browser.ts';
 import { barcodeClip } from '../support/media.ts';
 import { sluice, type TestSluice } from '../support/sluice.ts';
-import { pageBuilt, publish, settled } from './support.ts';
 
 const street = fileURLToPath(new URL('../../media/people.mp4', import.meta.url));
 

@@ -1,9 +1,9 @@
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { figures, pageBuilt, publish, settled, testAlgorithms } from '../browser/support.ts';
 import { TestBrowser } from '../support/browser.ts';
 import { barcodeClip } from '../support/media.ts';
 import { sluice, type TestSluice } from '../support/sluice.ts';
-import { figures, pageBuilt, publish, settled, testAlgorithms } from './support.ts';
 
 /** Of the frame probe's summary; see web/probes/frames.ts. */
 interface Summary {
