@@ -9,7 +9,7 @@ export class ForbiddenAddress extends NamedError {
   constructor(shown: string, where: string) {
     super(
       'SOURCE_FORBIDDEN',
-      `${shown} leads to ${where}, where sources that were given over the API may not. Write it into the configuration file itself, or set "sources.allowLocal: true" there.`,
+      `${shown} leads to ${where}, where nothing that was given over the API may lead. Write it into the configuration file itself, or set "sources.allowLocal: true" there.`,
       403,
     );
   }
