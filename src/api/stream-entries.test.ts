@@ -87,7 +87,11 @@ describe('entries of streams over the API', () => {
       { 'if-none-match': '*' },
     );
     expect(made).toMatchObject({ status: 201, headers: { location: '/api/config/streams/hall%2Fa' } });
-    expect(made.body).toMatchObject({ name: 'hall/a', restricted: ['source'], settings: { onDemand: false } });
+    expect(made.body).toMatchObject({
+      name: 'hall/a',
+      restricted: ['source'],
+      settings: { onDemand: false },
+    });
     expect(wishes[0]).toMatchObject({ key: 'hall/a', whole: true, fresh: true });
     const { settings } = (await ask('GET', '/yard/gate')).body as { settings: object };
     expect(await ask('PUT', '/yard/gate', settings)).toMatchObject({

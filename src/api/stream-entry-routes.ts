@@ -154,8 +154,12 @@ function entryView(name: string, value: StreamEntry): z.output<typeof entry> {
       ...settings,
       ...(source === undefined ? {} : { source: showAddress(source) }),
       ...(fill === undefined ? {} : { fill: showAddress(fill) }),
-      forward: value.forward.map(({ restricted, url, ...trust }) => ({ url: showAddress(url), ...trust })),
+      forward: value.forward.map(shownForward),
       detect: value.detect.map((wish) => ({ ...wish })),
     },
   };
+}
+
+function shownForward({ url, fingerprint, insecure }: StreamEntry['forward'][number]) {
+  return { url: showAddress(url), ...(fingerprint === undefined ? {} : { fingerprint }), insecure };
 }

@@ -109,7 +109,10 @@ sources: ${sources}
     const { source } = byPattern(patterns, 'x/1') ?? {};
     expect(source).toMatchObject({ fill: { restricted: true }, standby: { within: ['/etc/films'] } });
     expect(source).not.toHaveProperty('restricted');
-    expect(byPattern(patterns, 'y/1')?.forwards.map(({ restricted = false }) => restricted)).toEqual([true, false]);
+    expect(byPattern(patterns, 'y/1')?.forwards.map(({ restricted = false }) => restricted)).toEqual([
+      true,
+      false,
+    ]);
     const open = config(text('{ allowLocal: true }'));
     const all = JSON.stringify([
       ...configuredStreams(open),

@@ -37,6 +37,7 @@ describe('a source that is given over the API', () => {
     'http://[::ffff:169.254.169.254]/',
     'https://sly/index.m3u8',
     'srt://sly:9000',
+    'srt://:9000',
     'rtmp://sly/live/a',
     'rtmps://127.0.0.1/live/a',
     'wheps://sly/a/whep',
@@ -72,7 +73,13 @@ describe('a source that is given over the API', () => {
   it('is held to the same as a second one, and a stand-by to the folders', async () => {
     const refused = { code: 'SOURCE_FORBIDDEN' };
     const source = 'rtsp://cam/live';
-    for (const fill of ['rtsp://sly/a', 'http://127.0.0.1/a.ts', 'srt://[::1]:1', 'udp://10.0.0.1:1', '/etc/a.mp4'])
+    for (const fill of [
+      'rtsp://sly/a',
+      'http://127.0.0.1/a.ts',
+      'srt://[::1]:1',
+      'udp://10.0.0.1:1',
+      '/etc/a.mp4',
+    ])
       await expect(checkEntry({ source, fill }), fill).rejects.toMatchObject(refused);
     await expect(checkEntry({ source, standby: '/etc/card.png' })).rejects.toMatchObject(refused);
     const fine = { source, fill: '/films/a.mp4', standby: '/films/card.png' };
@@ -80,7 +87,12 @@ describe('a source that is given over the API', () => {
   });
 
   it('is not judged again where it was there before', async () => {
-    const hand = { source: 'rtsp://sly/a', fill: '/etc/a.mp4', standby: '/etc/b.png', forward: ['srt://sly:1'] };
+    const hand = {
+      source: 'rtsp://sly/a',
+      fill: '/etc/a.mp4',
+      standby: '/etc/b.png',
+      forward: ['srt://sly:1'],
+    };
     await expect(checkEntry({ ...hand, loop: false }, {}, hand)).resolves.toBeUndefined();
     const more = { ...hand, forward: [...hand.forward, 'srt://sly:2'] };
     await expect(checkEntry(more, {}, hand)).rejects.toMatchObject({ code: 'SOURCE_FORBIDDEN' });
@@ -98,6 +110,7 @@ describe('an address to forward to that is given over the API', () => {
     'https://169.254.169.254/a/whip',
     'srt://sly:9000',
     'srt://2130706433:9000',
+    'srt://:9000',
     'srt://cam:9000?mode=listener',
     'udp://sly:5000',
     'udp://0.0.0.0:5000',

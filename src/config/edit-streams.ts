@@ -143,7 +143,8 @@ function change(document: Document, map: YAMLMap, before: StreamEntry, after: St
     const pair = pairOf(map, key);
     if (value === undefined) map.items = map.items.filter((one) => one !== pair);
     else if (pair && isScalar(pair.value) && !(value instanceof Object)) pair.value.value = value;
-    else if (pair && key === 'forward' && isSeq(pair.value)) changeForward(document, pair.value, before, after);
+    else if (pair && key === 'forward' && isSeq(pair.value))
+      changeForward(document, pair.value, before, after);
     else if (pair) pair.value = document.createNode(value);
     else map.items.push(document.createPair(key, value));
   }
@@ -162,8 +163,8 @@ function changeForward(document: Document, seq: YAMLSeq, before: StreamEntry, af
 function explain(map: YAMLMap): void {
   if (map.flow) return;
   const { value } = pairOf(map, 'restricted') ?? {};
-  if (value instanceof Scalar) value.comment ??= RESTRICTED.source;
-  if (isSeq(value)) {
+  if (value instanceof Scalar && value.value === true) value.comment ??= RESTRICTED.source;
+  if (isSeq(value) && value.items.length > 0) {
     value.flow = true;
     value.comment ??= RESTRICTED.keys;
   }

@@ -34,8 +34,7 @@ describe('an entry that is changed over the API', () => {
       standby: '/cards/back-soon.png',
       forward: ['rtsp://feeder:secret@127.0.0.1/copy', { url: 'srt://127.0.0.1:9000', insecure: true }],
     });
-    const change = (wish: EntryWish, before = hand, whole = false) =>
-      wishedEntry('a', before, wish, whole);
+    const change = (wish: EntryWish, before = hand, whole = false) => wishedEntry('a', before, wish, whole);
     expect(restrictedParts(change({ onDemand: true }))).toEqual([]);
     expect(restrictedParts(change({ fill: 'rtsp://mic/sound' }))).toEqual(['fill']);
     expect(restrictedParts(change({ standby: '/films/a.mp4' }))).toEqual(['standby']);

@@ -73,7 +73,9 @@ function withSecrets(wish: EntryWish, before: StreamEntry | undefined): EntryWis
 }
 
 function withForwardSecrets(wishes: readonly unknown[], before: StreamEntry['forward']): unknown[] {
-  const items = wishes.map((one) => (typeof one === 'string' ? { url: one } : one) as { url?: unknown } | null);
+  const items = wishes.map(
+    (one) => (typeof one === 'string' ? { url: one } : one) as { url?: unknown } | null,
+  );
   const given = items.map((item) => (typeof item?.url === 'string' ? item.url : ''));
   const stored = before.map(({ url }) => url);
   const meant = meantAddresses(given, stored, 'forward');

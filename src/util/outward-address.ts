@@ -52,7 +52,9 @@ export function forbidListening(url: string, shown: string): void {
  */
 export function isGroup(host: string): boolean {
   if (innerPlace(host) !== 'a multicast group') return false;
-  return /^(?:2(?:2[4-9]|3\d)\.|ff[0-9a-f]{2}:)[^%]*$/i.test(host) && !/^(?:224\.0\.0\.|ff.[0-2]:)/i.test(host);
+  return (
+    /^(?:2(?:2[4-9]|3\d)\.|ff[0-9a-f]{2}:)[^%]*$/i.test(host) && !/^(?:224\.0\.0\.|ff.[0-2]:)/i.test(host)
+  );
 }
 
 /**

@@ -70,8 +70,11 @@ interface Seen {
   readonly source?: Part & { readonly fill?: Part; readonly standby?: Part };
 }
 const forwards = async () =>
-  (await server.get<{ forwards: (Part & { readonly stream: string; readonly url: string })[] }>('/api/forwards'))
-    .forwards;
+  (
+    await server.get<{ forwards: (Part & { readonly stream: string; readonly url: string })[] }>(
+      '/api/forwards',
+    )
+  ).forwards;
 const seen = async (name: string) =>
   (await server.get<{ streams: Seen[] }>('/api/streams')).streams.find((one) => one.name === name);
 
@@ -262,7 +265,9 @@ describe('what else of a stream came over the API', () => {
       status: 200,
       restricted: ['forward[1]'],
     });
-    expect(await text()).toContain(`      - ${rtsp} # by hand\n      - url: ${outer}\n        restricted: true #`);
+    expect(await text()).toContain(
+      `      - ${rtsp} # by hand\n      - url: ${outer}\n        restricted: true #`,
+    );
     const state = async (url: string) => (await forwards()).find((one) => one.url === url)?.state;
     expect(await state(rtsp ?? '')).toBe('running');
     expect(await ask('PATCH', 'mixed', { forward: [rtsp, rtmp] })).toMatchObject({ status: 403 });
@@ -271,7 +276,9 @@ describe('what else of a stream came over the API', () => {
     await eventually(async () => (await ask('PATCH', 'mixed', { forward: [rtsp, rtmp] })).status === 200);
     await server.live('copies/rtmp');
     await byHand((before) => before.replace(', allowLocal: true', ''));
-    await eventually(async () => (await forwards()).find(({ url }) => url === rtmp)?.code === 'SOURCE_FORBIDDEN');
+    await eventually(
+      async () => (await forwards()).find(({ url }) => url === rtmp)?.code === 'SOURCE_FORBIDDEN',
+    );
     expect(await state(rtsp ?? '')).toBe('running');
     await ask('DELETE', 'mixed');
   });
