@@ -2,13 +2,14 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { madeUpClip } from '../test/support/fault-camera/clip.ts';
 import { FaultPublisher } from '../test/support/fault-camera/publisher.ts';
+import { percentiles } from './percentiles.ts';
 import { cpuBetween, processTree } from './process-tree.ts';
 import type { Report } from './readers.ts';
 import { type BenchServer, sleep, stop, until } from './server.ts';
 
 const READERS = fileURLToPath(new URL('./readers.ts', import.meta.url));
 
-export type BenchDoor = 'rtsp' | 'mse' | 'rtmp' | 'flv' | 'hls';
+export type BenchDoor = 'rtsp' | 'mse' | 'rtmp' | 'flv' | 'hls' | 'webrtc';
 
 export interface FanOutFigures {
   readonly door: string;
@@ -26,18 +27,22 @@ export interface FanOutFigures {
   readonly firstKeyframe: { readonly p50: number; readonly p95: number };
 }
 
-/** A stream of 2 Mbit/s: 25 pictures a second of 10 kB, a keyframe every 2 s, and 47 AAC frames. */
+/** A stream of 2 Mbit/s: 25 pictures a second of 10 kB, a keyframe every 2 s, and sound. */
 export interface BenchStream extends AsyncDisposable {
   /** When picture 0 was taken, ms since 1970. */
   readonly startedAt: number;
 }
 
-/** Publishes numbered pictures into the server. */
-export async function publishNumbered(server: BenchServer, stream: string): Promise<BenchStream> {
+/** Publishes numbered pictures into the server, with 47 frames of AAC a second, or 50 of G.711, which is no sound either. */
+export async function publishNumbered(
+  server: BenchServer,
+  stream: string,
+  audio: 'aac' | 'pcma' = 'aac',
+): Promise<BenchStream> {
   const startedAt = performance.timeOrigin + performance.now();
   const publisher = await FaultPublisher.start({
     url: `${server.rtsp}/${stream}`,
-    camera: { clip: madeUpClip({ pictureSize: 10_000 }), startedAt },
+    camera: { clip: madeUpClip({ pictureSize: 10_000, audio }), startedAt },
   });
   await until(async () => (await fetch(`${server.http}/api/streams/${stream}`)).ok);
   return { startedAt, [Symbol.asyncDispose]: () => publisher[Symbol.asyncDispose]() };
@@ -58,6 +63,7 @@ export async function measureFanOut(
     rtmp: `${server.rtmp}/${stream}`,
     flv: `${server.http}/${stream}/live.flv`,
     hls: `${server.http}/${stream}/index.m3u8`,
+    webrtc: `${server.http.replace('http', 'whep')}/${stream}/whep`,
   }[door];
   const rssBefore = processTree(server.pid)[0]!.rssMb;
   const child = fork(READERS, [door, address, String(count), String(startedAt)], {
@@ -86,11 +92,4 @@ export async function measureFanOut(
     age: percentiles(window.flatMap(({ ages }) => ages)),
     firstKeyframe: percentiles(reports.flatMap(({ firstKeyframes }) => firstKeyframes)),
   };
-}
-
-function percentiles(values: readonly number[]): { p50: number; p95: number } {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number) =>
-    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-  return { p50: at(0.5), p95: at(0.95) };
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --seconds 15 --only start,demo,detection,capacity,fan-out]`: starts the real server and measures
+ * `npm run bench [-- --seconds 15 --only start,demo,detection,fan-out,page,capacity]`: starts the real server and measures
  * what it costs. CPU is user and system time of all threads, read from /proc; on shared machines compare the figures of
  * one run with each other. Prints the tables of docs/performance.md.
  */
@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { measureDemonstration } from './demonstration.ts';
 import { measureCapacity, measureDetection, measurePassThrough } from './detection.ts';
 import { measureFanOut, publishNumbered } from './fan-out.ts';
+import { measurePage } from './page-latency.ts';
 import { startServer } from './server.ts';
 import { measureStart } from './start.ts';
 
@@ -130,6 +131,11 @@ async function fanOut(): Promise<void> {
   for (const door of ['mse', 'rtmp', 'flv', 'hls'] as const) {
     for (const count of [100, 500]) figures.push(await measureFanOut(server, stream, door, count, seconds));
   }
+  await using plain = await publishNumbered(server, 'plain', 'pcma');
+  for (const count of [20, 100])
+    figures.push(
+      await measureFanOut(server, { stream: 'plain', startedAt: plain.startedAt }, 'webrtc', count, seconds),
+    );
   const base = figures[0]!.age.p50;
   console.log(
     '## Fan-out over loopback: one publisher (RTSP over TCP, 2 Mbit/s), readers in another process\n',
@@ -165,12 +171,25 @@ async function fanOut(): Promise<void> {
   );
 }
 
+async function page(): Promise<void> {
+  console.log('## The page at the live edge: from the camera to the canvas\n');
+  table(
+    ['way', 'pictures', 'latency p50', 'p95', 'first picture after a click, median', 'most'],
+    (await measurePage(seconds)).map(({ via, pictures, latency, firstPicture }) => [
+      via,
+      String(pictures),
+      ...[latency.p50, latency.p95, firstPicture[firstPicture.length >> 1]!, firstPicture.at(-1)!].map(ms),
+    ]),
+  );
+}
+
 machine();
 for (const [name, measure] of Object.entries({
   start,
   demo: demonstration,
   detection,
   'fan-out': fanOut,
+  page,
   capacity,
 })) {
   if (!only || only.has(name)) await measure();

@@ -1,5 +1,5 @@
 /**
- * A child process that reads one stream many times: `node bench/readers.ts rtsp|mse|rtmp|flv|hls <url> <count> <startedAt>`. It
+ * A child process that reads one stream many times: `node bench/readers.ts rtsp|mse|rtmp|flv|hls|webrtc <url> <count> <startedAt>`. It
  * speaks just enough of the protocol, throws the media away, and sends its parent a `Report` a second.
  *
  * The pictures come from a camera that numbers them (test/support/fault-camera) and takes picture n exactly 40 n ms
@@ -9,6 +9,8 @@ import { connect } from 'node:net';
 import { WebSocket } from 'ws';
 import { ChunkReader } from '../src/protocols/rtmp/chunk-reader.ts';
 import { commandMessage, MessageType } from '../src/protocols/rtmp/message.ts';
+import { WhepConnection } from '../src/sources/whep/connection.ts';
+import { systemClock } from '../src/util/clock.ts';
 import { numberOf } from '../test/support/fault-camera/clip.ts';
 import { readHls } from './hls-reader.ts';
 
@@ -212,11 +214,34 @@ function readRtmp(index: number): void {
   );
 }
 
+/** WebRTC: our own client, as a WHEP source is; the last packet of a picture has the marker. */
+function readWebRtc(index: number): void {
+  const tally = new Tally(index);
+  let video = -1;
+  new WhepConnection(
+    { url: address!, trust: {}, clock: systemClock },
+    {
+      onTracks: (tracks) => {
+        video = tracks.find(({ track }) => track.format.kind === 'video')!.format.payloadType;
+      },
+      onRtp: (packet) => {
+        tally.got(packet.length);
+        if (packet[1] === (video | 0x80)) tally.picture(packet);
+      },
+      onRtcp: () => {},
+      onFailed: (error) => {
+        throw error;
+      },
+    },
+  );
+}
+
 const read = {
   rtsp: readRtsp,
   mse: readMse,
   rtmp: readRtmp,
   flv: readFlv,
+  webrtc: readWebRtc,
   hls: (index: number) => void readHls(address!, new Tally(index)),
 }[kind!]!;
 for (let index = 0; index < count; index++) setTimeout(() => read(index), index * 4);

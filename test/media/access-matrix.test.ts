@@ -135,6 +135,17 @@ const doors: readonly Door[] = [
   rest('/api/session', 'nothing', 'DELETE'),
   rest('/api/openapi.json', 'somebody'),
   rest('/metrics', 'manage-server'),
+  rest('/api/config/streams', 'somebody'),
+  ...(
+    [
+      ['PUT', { source: 'testsrc', onDemand: true }],
+      ['GET', undefined],
+      ['PATCH', { onDemandCloseSeconds: 5 }],
+      ['DELETE', undefined],
+    ] as const
+  ).map(([method, body]) =>
+    rest('/api/config/streams/{name}', 'manage', method, `/api/config/streams/${STREAM}`, body),
+  ),
   rest('/', 'nothing'),
 ];
 

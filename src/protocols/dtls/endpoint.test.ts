@@ -46,8 +46,15 @@ async function shakeHands(client: { cert: string; key: string; profiles: (1 | 7)
   return { outcome, dtls };
 }
 
+/** What the network does to a datagram: how often it arrives. */
+type Network = (bytes: Buffer) => number;
+
 /** Two endpoints of ours; gives what each side says. */
-async function together(identity: DtlsIdentity, expected = identity.fingerprint) {
+async function together(
+  identity: DtlsIdentity,
+  expected = identity.fingerprint,
+  { toServer = () => 1, toClient = () => 1 }: { toServer?: Network; toClient?: Network } = {},
+) {
   const outcomes = { server: Promise.withResolvers<Outcome>(), client: Promise.withResolvers<Outcome>() };
   const ends: { server?: DtlsEndpoint; client?: DtlsEndpoint } = {};
   const open = (role: DtlsRole, own: DtlsIdentity, fingerprint: string, send: (bytes: Buffer) => void) =>
@@ -57,8 +64,11 @@ async function together(identity: DtlsIdentity, expected = identity.fingerprint)
       onKeys: (local, remote) => outcomes[role].resolve({ local, remote }),
       onClose: (reason) => outcomes[role].resolve({ reason }),
     });
-  ends.server = await open('server', identity, ours.fingerprint, (bytes) => ends.client?.receive(bytes));
-  ends.client = await open('client', ours, expected, (bytes) => ends.server?.receive(bytes));
+  const carry = (to: 'server' | 'client', network: Network) => (bytes: Buffer) => {
+    for (let left = network(bytes); left > 0; left--) ends[to]?.receive(Buffer.from(bytes));
+  };
+  ends.server = await open('server', identity, ours.fingerprint, carry('client', toClient));
+  ends.client = await open('client', ours, expected, carry('server', toServer));
   ends.client.begin();
   const client = await outcomes.client.promise;
   // A client that breaks off says nothing.
@@ -100,6 +110,24 @@ describe('a DTLS handshake that we begin', () => {
     const { client, server } = await together(theirs);
     const { local, remote } = server as { local: MasterKey; remote: MasterKey };
     expect(client).toEqual({ local: remote, remote: local });
+  });
+
+  it('bears that everything comes twice, as from a client that is impatient with a busy server', async () => {
+    const { client, server } = await together(theirs, undefined, { toServer: () => 2, toClient: () => 2 });
+    const { local, remote } = server as { local: MasterKey; remote: MasterKey };
+    expect(client).toEqual({ local: remote, remote: local });
+  });
+
+  it('goes on when the last word of the server was lost', async () => {
+    let lost = 0;
+    // Encrypted, so of the second epoch: what ends the handshake.
+    const isLast = (bytes: Buffer) => bytes[0] === 22 && bytes.readUInt16BE(3) === 1;
+    const { client, server } = await together(theirs, undefined, {
+      toClient: (bytes) => (isLast(bytes) && lost++ === 0 ? 0 : 1),
+    });
+    const { local, remote } = server as { local: MasterKey; remote: MasterKey };
+    expect(client).toEqual({ local: remote, remote: local });
+    expect(lost).toBeGreaterThan(1);
   });
 
   it('ends with another certificate than that of the answer', async () => {

@@ -28,6 +28,19 @@ export async function makeIdentity(): Promise<DtlsIdentity> {
   };
 }
 
+const HANDSHAKE = 22;
+/**
+ * Messages that count once, the first time: all but the hello of a client, which comes again with a cookie.
+ * A side that waits too long for an answer sends its last ones again, and Chromium waits 50 ms: the library would take a
+ * second key exchange for a new one, and both sides would end with different keys.
+ */
+const ONCE: ReadonlySet<number> = new Set([2, 3, 11, 12, 13, 14, 15, 16, 20]);
+const CLIENT_HELLO = 1;
+/** As the library numbers the flights (RFC 6347 section 4.2.4): ServerHello to ServerHelloDone. */
+const FLIGHT_4 = 4;
+/** How often what was said last is said again. */
+const MAX_REPEATS = 32;
+
 /** Messages of the handshake whose signatures are checked. */
 const SERVER_KEY_EXCHANGE = 12;
 const CERTIFICATE_VERIFY = 15;
@@ -81,11 +94,16 @@ export class DtlsEndpoint {
   #begun = false;
   #isDone = false;
   #isClosed = false;
+  readonly #taken = new Set<number>();
+  #repeats = 0;
   #nextRecord = FIRST_RECORD;
 
   private constructor(socket: DtlsServer | DtlsClient, options: DtlsOptions) {
     this.#socket = socket;
     this.#options = options;
+    const handle = socket.onHandleHandshakes;
+    socket.onHandleHandshakes = (messages) =>
+      handle(messages.filter(({ msg_type }) => this.#isNew(msg_type)));
     socket.onConnect.subscribe(() => this.#connected());
     socket.onClose.subscribe(() => this.#end('The other side closed the connection.'));
     socket.onData.subscribe((bytes) => {
@@ -137,8 +155,10 @@ export class DtlsEndpoint {
   }
 
   receive(bytes: Buffer): void {
-    // A second handshake on the same connection is nothing that browsers do.
-    if (this.#isClosed || (this.#isDone && bytes[0] === 22)) return;
+    if (this.#isClosed) return;
+    // A second handshake on the same connection is nothing that browsers do: the other side has not heard the end of the
+    // first one (RFC 6347 section 4.2.4).
+    if (this.#isDone && bytes[0] === HANDSHAKE) return this.#repeat();
     try {
       this.#socket.transport.socket.onData(bytes, ['', 0]);
     } catch {
@@ -176,6 +196,23 @@ export class DtlsEndpoint {
     record.writeUInt16BE(sealed.length, 11);
     sealed.copy(record, RECORD_HEADER);
     return record;
+  }
+
+  #isNew(type: number): boolean {
+    if (this.#taken.has(type)) return false;
+    // A late copy of the first hello would begin everything anew.
+    if (type === CLIENT_HELLO && this.#socket.dtls.flight >= FLIGHT_4) {
+      this.#repeat();
+      return false;
+    }
+    if (ONCE.has(type)) this.#taken.add(type);
+    return true;
+  }
+
+  /** What the server said last was not heard. Once it has had the last word, nobody else would say it again. */
+  #repeat(): void {
+    if (this.#options.role !== 'server' || this.#repeats++ >= MAX_REPEATS) return;
+    for (const message of this.#socket.dtls.lastMessage) this.#options.send(message);
   }
 
   #end(reason: string): void {

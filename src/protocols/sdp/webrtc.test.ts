@@ -58,7 +58,7 @@ a=rtcp-mux
 `;
 
 /** The other codecs of Chromium. */
-const OTHERS = OFFER.replace('SAVPF 96 97 102 106', 'SAVPF 96 98 100 45').replace(
+const OTHERS = OFFER.replace('SAVPF 96 97 102 103 106', 'SAVPF 96 98 100 45').replace(
   'a=rtpmap:96 VP8/90000\n',
   `a=rtpmap:96 VP8/90000
 a=rtpmap:98 VP9/90000
@@ -144,7 +144,7 @@ describe('what a browser is sent', () => {
     },
   );
 
-  it('is nothing where the profile is not offered', () => {
+  it('is nothing where neither the profile nor H.264 is offered', () => {
     const offer = parseWebRtcOffer(OTHERS);
     const of = (track: Track, codecString: string) =>
       matchTracks(offer, [{ ...track, format: { ...track.format, codecString } } as Track], inOrder);

@@ -32,7 +32,9 @@ describe('unplayable', () => {
 
 describe('codecOf', () => {
   it('knows codecs by their RFC 6381 names, and leaves others as they are', () => {
-    const known = ['avc1.42c01e', 'hev1.1.6.L93.B0', 'mp4a.40.2', 'Opus', 'av01.0.04M.08', 'ac-3'].map(codecOf);
+    const known = ['avc1.42c01e', 'hev1.1.6.L93.B0', 'mp4a.40.2', 'Opus', 'av01.0.04M.08', 'ac-3'].map(
+      codecOf,
+    );
     expect(known).toEqual(['h264', 'h265', 'aac', 'opus', 'av1', 'ac3']);
     expect(codecOf('dtsc')).toBe('dtsc');
   });
