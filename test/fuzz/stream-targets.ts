@@ -153,12 +153,19 @@ export const streamTargets: readonly FuzzTarget[] = [
       take(input) {
         const text = input.toString('utf8');
         const before = read(text);
-        const entry = streamSchema.parse({ source: 'rtsp://cam/live', restricted: true });
+        const forward = ['srt://archive:9000', { url: 'rtsp://cloud/a', restricted: true }];
+        const entry = streamSchema.parse({ source: 'rtsp://cam/live', restricted: true, forward });
         const added = editStream(text, 'fuzz/new', undefined, entry);
         const { streams, ...rest } = read(added);
         const { 'fuzz/new': own, ...others } = streams;
         const same = [{ ...rest, streams: others }, before.streams['fuzz/new'] ?? own];
         if (!isDeepStrictEqual(same, [before, entry])) throw new Error('Something else changed.');
+        if (before.streams['fuzz/new'] === undefined) {
+          const shorter = { ...entry, restricted: [], forward: entry.forward.slice(1) };
+          const changed = read(editStream(added, 'fuzz/new', entry, shorter)).streams;
+          if (!isDeepStrictEqual(changed, { ...others, 'fuzz/new': shorter }))
+            throw new Error('It is another one.');
+        }
         const removed = editStream(added, 'fuzz/new', entry, undefined);
         if (!isDeepStrictEqual(read(removed), before)) throw new Error('It is not as it was.');
       },

@@ -251,7 +251,7 @@ describe('what else of a stream came over the API', () => {
     await eventually(async () => (await seen('gone'))?.source?.standby?.code === 'SOURCE_FORBIDDEN', 30_000);
     expect((await seen('gone'))?.source?.code).toBe('RTSP_UNREACHABLE');
     await byHand((before) => before.replace(entries, ''));
-    await eventually(async () => (await forwards()).length === 0);
+    await eventually(async () => (await forwards()).length === 0, 30_000);
   });
 
   it('leaves what was written by hand beside it trusted', async () => {
@@ -260,7 +260,7 @@ describe('what else of a stream came over the API', () => {
     await byHand((before) => before.replace('streams:\n', `streams:\n${entry}`));
     await server.live('copies/rtsp');
     // Nobody is at this address, which is one for documentation (RFC 5737).
-    const outer = 'rtsp://192.0.2.1/copy';
+    const outer = 'rtsp://198.51.100.1/copy';
     expect(await ask('PATCH', 'mixed', { forward: [rtsp, outer] })).toMatchObject({
       status: 200,
       restricted: ['forward[1]'],
@@ -273,11 +273,15 @@ describe('what else of a stream came over the API', () => {
     expect(await ask('PATCH', 'mixed', { forward: [rtsp, rtmp] })).toMatchObject({ status: 403 });
     // Whoever keeps the file may let the API lead anywhere.
     await byHand((before) => before.replace('folders: [films]', 'folders: [films], allowLocal: true'));
-    await eventually(async () => (await ask('PATCH', 'mixed', { forward: [rtsp, rtmp] })).status === 200);
+    await eventually(
+      async () => (await ask('PATCH', 'mixed', { forward: [rtsp, rtmp] })).status === 200,
+      30_000,
+    );
     await server.live('copies/rtmp');
     await byHand((before) => before.replace(', allowLocal: true', ''));
     await eventually(
       async () => (await forwards()).find(({ url }) => url === rtmp)?.code === 'SOURCE_FORBIDDEN',
+      30_000,
     );
     expect(await state(rtsp ?? '')).toBe('running');
     await ask('DELETE', 'mixed');
