@@ -25,7 +25,7 @@ export interface PlayerOptions {
 
 const TICK_MS = 250;
 /** What is to be held back must have become less than a source can by so much before that source is taken again, s. */
-const FAR_MARGIN_S = 0.5;
+const FAR_MARGIN_S = 0.3;
 /** No frame for so long while the server is away: the picture stands still. */
 const STILL_MS = 1_500;
 /** A hidden, silent player lets go of the stream after so long. */
