@@ -179,7 +179,8 @@ function readMedia(section: Section, mid: string): OfferedMedia {
 function readFormat(section: Section, payloadType: number): OfferedFormat | undefined {
   const own = (name: string) =>
     section.attributes.flatMap(([is, value]) => {
-      const match = is === name && /^(\d+|\*)\s+(.+)$/.exec(value);
+      // Where blanks end is said, or a line that has many would be tried at each of them.
+      const match = is === name && /^(\d+|\*)\s+(\S.*)$/s.exec(value);
       return match && (match[1] === '*' || Number(match[1]) === payloadType) ? [match[2] ?? ''] : [];
     });
   const fixed: Record<number, string> = { 0: 'PCMU/8000', 8: 'PCMA/8000' };
