@@ -75,7 +75,6 @@ export interface DtlsOptions {
 
 /** Types of records (RFC 5246 section 6.2.1), and the alert that says that no more will come. */
 const ALERT = 21;
-const HANDSHAKE = 22;
 const APPLICATION_DATA = 23;
 const CLOSE_NOTIFY = Buffer.from([1, 0]);
 const FATAL = 2;
@@ -193,11 +192,10 @@ export class DtlsEndpoint {
       const plain = this.#open(bytes.subarray(at, end));
       at = end;
       if (!plain) continue;
-      if (contentType === APPLICATION_DATA) this.#options.onData?.(plain);
       // Closing, or beyond repair; other warnings change nothing (RFC 5246 section 7.2).
-      else if (contentType === ALERT && (plain[0] === FATAL || plain[1] === CLOSE_NOTIFY[1])) {
-        this.#end('The other side closed the connection.');
-      }
+      const isEnd = plain[0] === FATAL || plain[1] === CLOSE_NOTIFY[1];
+      if (contentType === APPLICATION_DATA) this.#options.onData?.(plain);
+      else if (contentType === ALERT && isEnd) this.#end('The other side closed the connection.');
       // Whoever says the end of the handshake again has not heard ours (RFC 6347 section 4.2.4).
       else if (contentType === HANDSHAKE) this.#repeat();
     }
