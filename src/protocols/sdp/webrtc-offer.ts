@@ -49,6 +49,8 @@ const MAX_MEDIAS = 16;
 const MAX_FORMATS = 128;
 const MAX_CANDIDATES = 32;
 const MAX_SSRCS = 16;
+/** Of one section, each of which is looked at for each format: a browser's have some two hundred. */
+const MAX_ATTRIBUTES = 1024;
 
 interface Section {
   readonly line: string;
@@ -86,7 +88,9 @@ function readDescription(text: string, invalid: (what: string) => NamedError) {
     else if (raw.startsWith('a=')) {
       const colon = raw.indexOf(':');
       const name = (colon < 0 ? raw.slice(2) : raw.slice(2, colon)).trim().toLowerCase();
-      (sections.at(-1) ?? session).attributes.push([name, colon < 0 ? '' : raw.slice(colon + 1).trim()]);
+      const { attributes } = sections.at(-1) ?? session;
+      if (attributes.length >= MAX_ATTRIBUTES) continue;
+      attributes.push([name, colon < 0 ? '' : raw.slice(colon + 1).trim()]);
     }
   }
   if (!text.startsWith('v=0') || sections.length === 0) throw invalid('has no media section ("m=")');

@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -56,6 +57,26 @@ it('the address of a session is told to its client alone: whoever has it may end
   expect(webrtc.sessions).toBe(1);
   expect((await fetch(`${base}${location}`, { method: 'DELETE' })).status).toBe(200);
   expect(webrtc.sessions).toBe(0);
+  await close();
+});
+
+it('a session that is under way while the port changes keeps the port that it is told of', async () => {
+  const { webrtc, http, publish, close } = await setUp();
+  const asked = once(http, 'request');
+  const answered = publish();
+  await asked;
+  await new Promise(setImmediate);
+  const media = { port: 0, transports: ['udp'], addresses: [], iceServers: [] } as const;
+  // Another address of this machine, so another port.
+  webrtc.setMedia(await webrtc.prepareMedia(media, '127.0.0.2'));
+  const told = / (127\.0\.0\.1) (\d+) typ host/.exec(await (await answered).text());
+  const other = createSocket('udp4');
+  const outcome = await new Promise((resolve) => {
+    other.once('error', ({ message }) => resolve(message)).once('listening', () => resolve('It is free.'));
+    other.bind(Number(told?.[2]), told?.[1]);
+  });
+  other.close();
+  expect(outcome).toContain('EADDRINUSE');
   await close();
 });
 

@@ -172,6 +172,7 @@ export class WebRtcServer {
       return opened;
     } finally {
       this.#opening--;
+      this.#closeRetired();
     }
   }
 
@@ -266,6 +267,8 @@ export class WebRtcServer {
   }
 
   #closeRetired(): void {
+    // Sessions that are being made may have been told of it.
+    if (this.#opening > 0 && !this.#closed) return;
     for (const door of this.#retired) {
       if (this.#all.some(({ peer }) => peer.door === door)) continue;
       this.#retired.delete(door);
