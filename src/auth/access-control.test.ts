@@ -109,6 +109,18 @@ describe('access', () => {
     expect(await guess()).toBe('ACCESS_UNAUTHENTICATED');
   });
 
+  it('slows down who guesses what is not theirs between right passwords and links of their own', async () => {
+    const { access, outcome, clock } = room();
+    const link = access.link('a', ['read'], clock.now() + 60_000, 'root');
+    const guesses: string[] = [];
+    for (let i = 0; i < 4; i++) {
+      guesses.push(await outcome(password('root', `guess ${i}`), 'manage', ''));
+      await outcome(password('anna', 'plain'), 'read', 'yard/a');
+      await outcome({ kind: 'token', token: link }, 'read', 'a');
+    }
+    expect(guesses.at(-1)).toBe('ACCESS_THROTTLED');
+  });
+
   it('checks digests against challenges of its own, for the address that got them', async () => {
     const { check, outcome, clock } = room();
     const challenge = async () => {
@@ -199,5 +211,28 @@ describe('access', () => {
     expect(told).toEqual(['anna', 'anybody']);
     access.configure({ users: [], tokens: [] });
     expect(told).toEqual(['anna', 'anybody']);
+  });
+
+  it('tells also who was let in before the change and only then begins', async () => {
+    const { access, check } = room();
+    const told: string[] = [];
+    const identity = await check(password('anna', 'plain'), 'read', 'yard/a');
+    const other = await check(password('anna', 'plain'), 'read', 'yard/a');
+    access.configure({ ...settings, users: [] });
+    identity.onRevoked(() => told.push('anna'));
+    other.onRevoked(() => told.push('gone'))();
+    await Promise.resolve();
+    expect(told).toEqual(['anna']);
+  });
+
+  it('tells who came while there were no users, once there are some that leave them out', async () => {
+    const access = new AccessControl({ users: [], tokens: [] }, new VirtualClock());
+    const told: string[] = [];
+    for (const stream of ['lobby', 'yard/a']) {
+      const request = { action: 'read', stream, door: 'webrtc', remote: 'x', credentials: none } as const;
+      (await access.check(request)).onRevoked(() => told.push(stream));
+    }
+    access.configure(settings);
+    expect(told).toEqual(['yard/a']);
   });
 });

@@ -15,6 +15,8 @@ import type { AccessRequest, Action, Credentials, Principal } from './words.ts';
 const NOBODY =
   '$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
 
+const REVOKED = 'The users of the server changed, and this is not allowed any more.';
+
 /** Somebody was let in, and is watched for as long as they stay. */
 interface Grant {
   /** Whether they would be let in now, as the same. */
@@ -72,17 +74,17 @@ export class AccessControl {
     for (const grant of this.#grants) {
       if (grant.holds()) continue;
       this.#grants.delete(grant);
-      grant.revoke('The users of the server changed, and this is not allowed any more.');
+      grant.revoke(REVOKED);
     }
   }
 
   /** @throws AccessRefusal ACCESS_UNAUTHENTICATED, ACCESS_FORBIDDEN, ACCESS_THROTTLED, ACCESS_UNDECIDED */
   async check(request: AccessRequest): Promise<Identity> {
-    if (!this.enabled) return this.#admit(undefined, () => true);
     const { action, stream } = request;
     const anybody = () => this.#identities.anybody?.permits(action, stream) === true;
+    if (!this.enabled) return this.#admit(undefined, () => !this.enabled || anybody());
     if (request.credentials.kind === 'none') {
-      if (anybody()) return this.#admit(undefined, anybody);
+      if (anybody()) return this.#admit(undefined, () => !this.enabled || anybody());
       throw this.#unauthenticated(request, 'wrong');
     }
     const known = await this.#identify(request);
@@ -144,6 +146,11 @@ export class AccessControl {
       onRevoked: (callback) => {
         const grant: Grant = { holds, revoke: callback };
         this.#grants.add(grant);
+        // Since they were let in, a slow body was read, or a stream waited for: the users may have changed meanwhile. Later,
+        // so that who asks has what they need to end it.
+        queueMicrotask(() => {
+          if (!holds() && this.#grants.delete(grant)) callback(REVOKED);
+        });
         return () => this.#grants.delete(grant);
       },
     };
@@ -160,8 +167,9 @@ export class AccessControl {
     } catch (error) {
       throw undecided(error);
     }
-    if (verdict === 'wrong') this.#throttle.failed(remote);
-    else if (typeof verdict !== 'string') this.#throttle.succeeded(remote);
+    const who = 'user' in credentials ? credentials.user : undefined;
+    if (verdict === 'wrong') this.#throttle.failed(remote, who);
+    else if (typeof verdict !== 'string' && who !== undefined) this.#throttle.succeeded(remote, who);
     return verdict;
   }
 

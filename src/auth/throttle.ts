@@ -10,13 +10,16 @@ const FORGET_MS = 600_000;
 const MAX_ADDRESSES = 10_000;
 
 interface Failures {
-  count: number;
-  last: number;
+  readonly count: number;
+  readonly last: number;
+  /** The user that all of them were about; undefined where that is not one. */
+  readonly who: string | undefined;
 }
 
 /**
  * Slows down who guesses: after three wrong credentials an address waits one second, then two, four, up to sixty. Right
- * ones make it good. Bounded: where too many addresses guess, those that were quiet for longest are forgotten.
+ * ones of the same user make it good; not those of another one, or whoever has some of their own could guess others'
+ * between them. Bounded: where too many addresses guess, those that were quiet for longest are forgotten.
  */
 export class Throttle {
   readonly #clock: Clock;
@@ -40,22 +43,28 @@ export class Throttle {
     return Math.max(0, failures.last + wait - this.#clock.now());
   }
 
-  /** Something from there was wrong. */
-  failed(address: string): void {
+  /** Something from there was wrong; `who`: the user whom it was to prove, where it names one. */
+  failed(address: string, who?: string): void {
     const key = network(address);
     const now = this.#clock.now();
     const before = this.#failures.get(key);
-    const count = before && now - before.last < FORGET_MS ? before.count + 1 : 1;
+    const goesOn = before !== undefined && now - before.last < FORGET_MS;
     this.#failures.delete(key);
-    this.#failures.set(key, { count, last: now });
+    this.#failures.set(key, {
+      count: goesOn ? before.count + 1 : 1,
+      last: now,
+      who: goesOn && before.who !== who ? undefined : who,
+    });
     for (const [oldest, { last }] of this.#failures) {
       if (this.#failures.size <= MAX_ADDRESSES && now - last < FORGET_MS) break;
       this.#failures.delete(oldest);
     }
   }
 
-  succeeded(address: string): void {
-    this.#failures.delete(network(address));
+  /** That user was proved from there. */
+  succeeded(address: string, who: string): void {
+    const key = network(address);
+    if (this.#failures.get(key)?.who === who) this.#failures.delete(key);
   }
 }
 

@@ -100,6 +100,11 @@ describe('a stream of another server', () => {
       expect(seen.skew).toBeLessThanOrEqual(40);
       expect(seen.backward).toEqual([]);
     }
+    // Whoever may read sees who else reads, and must not be able to end that.
+    const { readers } = await server.get<{ readers: { id: string; door: string }[] }>('/api/streams/orig');
+    const viewer = readers.find(({ door }) => door === 'webrtc')?.id;
+    expect(viewer).toBeDefined();
+    expect((await fetch(`${source}/${viewer}`, { method: 'DELETE' })).status).toBe(404);
     expect(await server.get('/api/streams/pulled')).toMatchObject({ source: { address: source } });
     const { forwards } = await server.get<{ forwards: object[] }>('/api/forwards');
     expect(forwards).toMatchObject([{ stream: 'pulled', url: `whip://${host}/copy/whip`, state: 'running' }]);

@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { ForbiddenAddress } from '#util/guarded-lookup.ts';
 import { innerPlace } from '#util/inner-address.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { openSocket, type ServerTrust } from '../socket.ts';
@@ -53,15 +54,23 @@ export class HttpSession {
   ): Promise<HttpSession> {
     let asked = target;
     let answer = await ask(asked, { ...options, method: 'POST', body: offer, ms: ANSWER_MS });
+    // A server outside leads nowhere inside, where a request of ours may do what nobody else's does.
+    const way = {
+      trust: options.trust,
+      guarded: options.guarded ?? (isInner(answer.from) ? undefined : target.shown),
+    };
     if (answer.status === 307 || answer.status === 308) {
       asked = redirected(target, answer);
-      const from = answer.from;
-      answer = await ask(asked, { ...options, method: 'POST', body: offer, ms: ANSWER_MS });
-      if (isInner(answer.from) && !isInner(from)) throw refusedRedirect(target);
+      answer = await ask(asked, { ...options, ...way, method: 'POST', body: offer, ms: ANSWER_MS }).catch(
+        (error: unknown) => {
+          const isLed = error instanceof ForbiddenAddress && options.guarded === undefined;
+          throw isLed ? refusedRedirect(target) : error;
+        },
+      );
     }
     if (answer.status !== 201 && answer.status !== 200) throw refusal(target, answer);
     const location = resolve(asked, answer.headers.location ?? '');
-    return new HttpSession(answer.body, location, options);
+    return new HttpSession(answer.body, location, way);
   }
 
   /** Tells the server that we have gone; resolves in any case. Idempotent. */
@@ -205,7 +214,7 @@ function saidBy(body: string): string {
     // No JSON: as it is.
   }
   return text
-    .replace(/<[^>]*>|[\p{Cc}\s]+/gu, ' ')
+    .replace(/<[^<>]*>|[\p{Cc}\s]+/gu, ' ')
     .trim()
     .slice(0, MAX_REASON);
 }

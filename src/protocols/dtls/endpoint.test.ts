@@ -175,4 +175,63 @@ describe('a DTLS connection', () => {
       'client The other side closed the connection.',
     ]);
   });
+
+  /** Two that are connected, and what they hear. */
+  async function connected() {
+    const heard: string[] = [];
+    const keys = { server: Promise.withResolvers<void>(), client: Promise.withResolvers<void>() };
+    const ends: { server?: DtlsEndpoint; client?: DtlsEndpoint } = {};
+    const open = (role: DtlsRole, identity: DtlsIdentity, other: DtlsIdentity, to: DtlsRole) =>
+      DtlsEndpoint.open({
+        ...{ identity, role },
+        fingerprint: plain(other.fingerprint),
+        send: (bytes) => ends[to]?.receive(bytes),
+        onKeys: () => keys[role].resolve(),
+        onData: (bytes) => heard.push(`${role} ${bytes.toString()}`),
+        onClose: (reason) => heard.push(`${role} ${reason}`),
+      });
+    ends.server = await open('server', ours, theirs, 'client');
+    ends.client = await open('client', theirs, ours, 'server');
+    ends.client.begin();
+    await Promise.all([keys.server.promise, keys.client.promise]);
+    return { heard, server: ends.server, client: ends.client };
+  }
+
+  const record = (type: number, epoch: number, body: Buffer) => {
+    const bytes = Buffer.alloc(13 + body.length);
+    bytes.set([type, 254, 253]);
+    bytes.writeUInt16BE(epoch, 3);
+    bytes.writeUInt16BE(body.length, 11);
+    body.copy(bytes, 13);
+    return bytes;
+  };
+
+  it('is not shaken by what anybody could send: handshakes and alerts in clear, and unknown records', async () => {
+    const { heard, server, client } = await connected();
+    // ClientHello without a session, a cookie and extensions, which a fresh connection would answer.
+    const hello = Buffer.concat([
+      Buffer.from([254, 253]),
+      Buffer.alloc(32),
+      Buffer.from([0, 0, 0, 2, 0xc0, 0x2b, 1, 0]),
+    ]);
+    const head = Buffer.from([1, 0, 0, hello.length, 0, 0, 0, 0, 0, 0, 0, hello.length]);
+    const forged = [
+      Buffer.concat([record(20, 0, Buffer.from([1])), record(22, 0, Buffer.concat([head, hello]))]),
+      record(21, 0, Buffer.from([2, 40])),
+      record(21, 0, Buffer.from([1, 0])),
+      record(21, 1, Buffer.from([1, 0])),
+      record(40, 0, Buffer.from([1])),
+      Buffer.concat([record(23, 1, Buffer.alloc(40)), record(22, 0, Buffer.concat([head, hello]))]),
+    ];
+    for (const bytes of forged) {
+      server.receive(bytes);
+      client.receive(bytes);
+    }
+    await new Promise(setImmediate);
+    server.sendData(Buffer.from('still'));
+    client.sendData(Buffer.from('there'));
+    expect(heard).toEqual(['client still', 'server there']);
+    server.close();
+    client.close();
+  });
 });

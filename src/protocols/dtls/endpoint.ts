@@ -77,7 +77,10 @@ export interface DtlsOptions {
 const ALERT = 21;
 const APPLICATION_DATA = 23;
 const CLOSE_NOTIFY = Buffer.from([1, 0]);
+const FATAL = 2;
 const RECORD_HEADER = 13;
+/** Bytes that are looked at before there are keys, some twenty times a handshake: the library keeps all fragments. */
+const MAX_HANDSHAKE = 128 << 10;
 /**
  * The library numbers its encrypted records from the handshake's count on, and then begins anew: a number must never be
  * used twice with one key, so ours begin beyond any that it may have used.
@@ -96,6 +99,8 @@ export class DtlsEndpoint {
   #isClosed = false;
   readonly #taken = new Set<number>();
   #repeats = 0;
+  /** Bytes that came before there were keys. */
+  #shaken = 0;
   #nextRecord = FIRST_RECORD;
 
   private constructor(socket: DtlsServer | DtlsClient, options: DtlsOptions) {
@@ -106,9 +111,6 @@ export class DtlsEndpoint {
       handle(messages.filter(({ msg_type }) => this.#isNew(msg_type)));
     socket.onConnect.subscribe(() => this.#connected());
     socket.onClose.subscribe(() => this.#end('The other side closed the connection.'));
-    socket.onData.subscribe((bytes) => {
-      if (this.#isDone && !this.#isClosed) options.onData?.(bytes);
-    });
     socket.onError.subscribe((error) => this.#end(`The DTLS handshake failed: ${error.message}`));
   }
 
@@ -156,9 +158,9 @@ export class DtlsEndpoint {
 
   receive(bytes: Buffer): void {
     if (this.#isClosed) return;
-    // A second handshake on the same connection is nothing that browsers do: the other side has not heard the end of the
-    // first one (RFC 6347 section 4.2.4).
-    if (this.#isDone && bytes[0] === HANDSHAKE) return this.#repeat();
+    if (this.#isDone) return this.#receiveRecords(bytes);
+    this.#shaken += bytes.length;
+    if (this.#shaken > MAX_HANDSHAKE) return;
     try {
       this.#socket.transport.socket.onData(bytes, ['', 0]);
     } catch {
@@ -175,6 +177,48 @@ export class DtlsEndpoint {
   close(): void {
     if (this.#isDone && !this.#isClosed) this.#options.send(this.#record(ALERT, CLOSE_NOTIFY));
     this.#isClosed = true;
+  }
+
+  /**
+   * Records of a connection that stands. The library would take a handshake in clear, and lose its keys over it, and end
+   * at an alert in clear, which anybody can send from the other side's address: what nobody with the keys made is let go
+   * by (RFC 6347 section 4.1.2.7).
+   */
+  #receiveRecords(bytes: Buffer): void {
+    for (let at = 0; at + RECORD_HEADER <= bytes.length && !this.#isClosed; ) {
+      const end = at + RECORD_HEADER + bytes.readUInt16BE(at + 11);
+      if (end > bytes.length) return;
+      const contentType = bytes[at] ?? 0;
+      const plain = this.#open(bytes.subarray(at, end));
+      at = end;
+      if (!plain) continue;
+      // Closing, or beyond repair; other warnings change nothing (RFC 5246 section 7.2).
+      const isEnd = plain[0] === FATAL || plain[1] === CLOSE_NOTIFY[1];
+      if (contentType === APPLICATION_DATA) this.#options.onData?.(plain);
+      else if (contentType === ALERT && isEnd) this.#end('The other side closed the connection.');
+      // Whoever says the end of the handshake again has not heard ours (RFC 6347 section 4.2.4).
+      else if (contentType === HANDSHAKE) this.#repeat();
+    }
+  }
+
+  /** What stands in an encrypted record; undefined where that is not of who has the keys. */
+  #open(record: Buffer): Buffer | undefined {
+    const { cipher, dtls } = this.#socket;
+    const epoch = record.readUInt16BE(3);
+    if (epoch !== dtls.epoch) return undefined;
+    const recordLayerHeader = {
+      contentType: record[0] ?? 0,
+      protocolVersion: { major: record[1] ?? 0, minor: record[2] ?? 0 },
+      epoch,
+      sequenceNumber: record.readUIntBE(5, 6),
+      contentLen: record.length - RECORD_HEADER,
+    };
+    const sealed = { recordLayerHeader, fragment: record.subarray(RECORD_HEADER) };
+    try {
+      return cipher.decryptPacket(sealed as Parameters<typeof cipher.decryptPacket>[0]);
+    } catch {
+      return undefined;
+    }
   }
 
   /** An encrypted record as it goes out (RFC 6347 section 4.1). */

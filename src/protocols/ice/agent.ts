@@ -20,3 +20,8 @@ export function localFragment(username: string): string {
   const colon = username.indexOf(':');
   return colon < 0 ? username : username.slice(0, colon);
 }
+
+/** Whether two transport addresses are one. */
+export function isSameRemote(a: IceRemote, b: IceRemote): boolean {
+  return a.port === b.port && a.address === b.address && a.protocol === b.protocol;
+}

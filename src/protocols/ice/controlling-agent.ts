@@ -9,7 +9,7 @@ import {
   stunKey,
   xorMappedAddress,
 } from '../stun/message.ts';
-import { CONSENT_MS, type IceCredentials, type IceRemote, localFragment } from './agent.ts';
+import { CONSENT_MS, type IceCredentials, type IceRemote, isSameRemote, localFragment } from './agent.ts';
 import type { OfferedCandidate } from './candidate.ts';
 
 /** Between two checks of different pairs (Ta, RFC 8445 section 14.2). */
@@ -119,7 +119,7 @@ export class ControllingAgent {
     const id = message.transaction.toString('hex');
     const pair = this.#pairs.find(({ transactions }) => transactions.has(id));
     // The answer has to come from where the check went (RFC 8445 section 7.2.5.2.1).
-    if (!pair || !isSame(pair.remote, from) || !hasIntegrity(message, this.#remoteKey)) return;
+    if (!pair || !isSameRemote(pair.remote, from) || !hasIntegrity(message, this.#remoteKey)) return;
     const now = this.#options.clock.now();
     pair.transactions.delete(id);
     pair.works = true;
@@ -210,7 +210,7 @@ export class ControllingAgent {
   }
 
   #pairOf(remote: IceRemote): Pair | undefined {
-    return this.#pairs.find((pair) => isSame(pair.remote, remote));
+    return this.#pairs.find((pair) => isSameRemote(pair.remote, remote));
   }
 
   #fail(reason: string): void {
@@ -218,8 +218,4 @@ export class ControllingAgent {
     this.close();
     this.#options.onFailed(reason);
   }
-}
-
-function isSame(a: IceRemote, b: IceRemote): boolean {
-  return a.port === b.port && a.address === b.address && a.protocol === b.protocol;
 }

@@ -81,4 +81,17 @@ describe('the lite side of ICE', () => {
     expect(agent.receive(message('new:theirs', 'another'), AWAY, 4)?.valid).toBe(true);
     expect(agent.selected).toEqual(AWAY);
   });
+
+  it('sends nowhere from where no check came for 30 s, whatever is checked or begun anew elsewhere', () => {
+    const agent = new IceLiteAgent(LOCAL, 0);
+    agent.receive(check(STUN.useCandidate), HOME, 1000);
+    agent.receive(check(), AWAY, 20_000);
+    agent.restart({ ...LOCAL }, 25_000);
+    agent.expire(1000 + CONSENT_MS);
+    expect(agent.selected).toEqual(HOME);
+    agent.expire(1001 + CONSENT_MS);
+    expect([agent.selected, agent.hasConsent(40_000)]).toEqual([undefined, true]);
+    agent.receive(check(), AWAY, 41_000);
+    expect(agent.selected).toEqual(AWAY);
+  });
 });

@@ -9,7 +9,7 @@ import {
   stunKey,
   xorMappedAddress,
 } from '../stun/message.ts';
-import { CONSENT_MS, type IceCredentials, type IceRemote, localFragment } from './agent.ts';
+import { CONSENT_MS, type IceCredentials, type IceRemote, isSameRemote, localFragment } from './agent.ts';
 
 /** What came of a check. */
 export interface CheckOutcome {
@@ -28,6 +28,8 @@ export class IceLiteAgent {
   #key: KeyObject;
   #selected: IceRemote | undefined;
   #isNominated = false;
+  /** When a check came last from what is selected. */
+  #consentedAt = 0;
   #checkedAt: number;
 
   /** @param now ms; consent counts from here until the first check */
@@ -46,9 +48,19 @@ export class IceLiteAgent {
     return this.#selected;
   }
 
-  /** The other side consented within the last 30 s. */
+  /** The other side was heard of within the last 30 s, or is waited for since a restart. */
   hasConsent(now: number): boolean {
     return now - this.#checkedAt <= CONSENT_MS;
+  }
+
+  /**
+   * Forgets where to send when no check came from there for 30 s (RFC 7675 section 5.1): those from elsewhere, and a
+   * restart, are no consent of whoever is there. To be called now and then.
+   */
+  expire(now: number): void {
+    if (!this.#selected || now - this.#consentedAt <= CONSENT_MS) return;
+    this.#selected = undefined;
+    this.#isNominated = false;
   }
 
   /** A message whose USERNAME begins with our fragment; undefined for what needs no answer. */
@@ -70,6 +82,7 @@ export class IceLiteAgent {
     const nominates = message.attributes.has(STUN.useCandidate);
     if (nominates || !this.#isNominated) this.#selected = from;
     this.#isNominated ||= nominates;
+    if (this.#selected && isSameRemote(this.#selected, from)) this.#consentedAt = now;
     const mapped = xorMappedAddress(from.address.replace(/^::ffff:/, ''), from.port, transaction);
     const answer = buildStun({ class: 'success', transaction, attributes: [mapped], key: this.#key });
     return { answer, valid: true };

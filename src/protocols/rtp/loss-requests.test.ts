@@ -8,6 +8,16 @@ function after(...sequences: number[]): LossRequests {
 }
 
 describe('a missing packet', () => {
+  it('is not asked for among too many, so that a sender that leaps costs no memory', () => {
+    const requests = new LossRequests(300);
+    for (let i = 0; i < 10_000; i++) requests.packet((i * 200) & 0xffff, 1000);
+    const asked = new Set<number>();
+    for (let due = requests.due(1010); due.length > 0; due = requests.due(1010)) {
+      for (const sequence of due) asked.add(sequence);
+    }
+    expect(asked.size).toBeLessThanOrEqual(1024);
+  });
+
   it('is asked for after a moment, over the wrap of sequence numbers too', () => {
     const requests = after(65_534, 1);
     expect(requests.due(1005)).toEqual([]);

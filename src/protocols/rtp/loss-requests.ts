@@ -2,6 +2,8 @@
 const GRACE_MS = 10;
 /** A larger hole is not filled packet by packet; a keyframe is cheaper. */
 const MAX_GAP = 256;
+/** More than this missing at a time is a way that carries nothing, or a sender that counts as it likes. */
+const MAX_MISSING = 1024;
 const MAX_TRIES = 8;
 /** Shortest time between two requests for one packet, ms. */
 const MIN_RETRY_MS = 40;
@@ -53,6 +55,7 @@ export class LossRequests {
       this.#missing.clear();
       this.#highest = highest + ahead;
     } else if (ahead > 0) {
+      if (this.#missing.size + ahead > MAX_MISSING) this.#missing.clear();
       for (let n = highest + 1; n < highest + ahead; n++) {
         this.#missing.set(n, { since: now, askedAt: 0, tries: 0 });
       }

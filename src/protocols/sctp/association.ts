@@ -91,6 +91,11 @@ export class SctpAssociation {
     return this.#outbound !== undefined && !this.#closed;
   }
 
+  /** Fragments of messages that are kept for the other side. */
+  get fragments(): number {
+    return this.#outbound?.fragments ?? 0;
+  }
+
   /** Bytes of messages that were not acknowledged yet. */
   get buffered(): number {
     return this.#outbound?.buffered ?? 0;

@@ -8,6 +8,8 @@ const CONTROL = { acknowledge: 2, open: 3 } as const;
 const OPEN_HEADER = 12;
 /** Channels of one connection: what is beyond is not answered. */
 const MAX_CHANNELS = 8;
+/** Fragments that may wait for who opens channels: each has an answer, and who takes none could open them for ever. */
+const MAX_FRAGMENTS = 2048;
 
 /** A channel that the other side opened. */
 export interface DataChannel {
@@ -72,6 +74,7 @@ export class DataChannels {
   #control(stream: number, message: Buffer): void {
     if (message[0] !== CONTROL.open || message.length < OPEN_HEADER) return;
     if (this.#channels.has(stream) || this.#channels.size >= MAX_CHANNELS) return;
+    if (this.#association.fragments >= MAX_FRAGMENTS) return;
     const labelEnd = OPEN_HEADER + message.readUInt16BE(8);
     const end = labelEnd + message.readUInt16BE(10);
     const label = message.toString('utf8', OPEN_HEADER, labelEnd);

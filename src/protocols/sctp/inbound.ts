@@ -22,6 +22,8 @@ export interface SctpInboundOptions {
 /** Gaps that are named in one SACK. */
 const MAX_GAPS = 32;
 const MAX_DUPLICATES = 16;
+/** DATA that may wait for others before them, however small they are: each costs more than its bytes. */
+const MAX_EARLY = 1024;
 
 /**
  * The receiving half of an association (RFC 9260 section 6.2). DATA are taken in the order of their numbers, whatever
@@ -57,7 +59,8 @@ export class SctpInbound {
     }
     if (distance === 1) return this.#takeInOrder(data, flags);
     // Beyond the window it was not allowed, and comes again.
-    if (distance > 0xffff || this.#earlyBytes + data.payload.length > this.#options.window) return;
+    if (distance > 0xffff || this.#early.size >= MAX_EARLY) return;
+    if (this.#earlyBytes + data.payload.length > this.#options.window) return;
     this.#early.set(data.tsn, { data: { ...data, payload: Buffer.from(data.payload) }, flags });
     this.#earlyBytes += data.payload.length;
   }

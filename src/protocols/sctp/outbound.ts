@@ -80,9 +80,14 @@ export class SctpOutbound {
     this.#congestion = Math.min(4 * packetSize, Math.max(2 * packetSize, 4380));
   }
 
-  /** Bytes that were given and not acknowledged. */
+  /** Bytes that were given and are kept: not acknowledged, or before something that is not. */
   get buffered(): number {
     return this.#buffered;
+  }
+
+  /** Fragments that are kept. */
+  get fragments(): number {
+    return this.#queue.length + this.#sent.length;
   }
 
   /** Number of the last DATA that was made. */
@@ -131,13 +136,16 @@ export class SctpOutbound {
       sent.acknowledged = true;
       if (sent.lost) sent.lost = false;
       else this.#flight -= sent.size;
-      this.#buffered -= sent.size;
       bytes += sent.size;
       newest = sent.tsn;
       // What was sent twice says nothing about the way (Karn's rule).
       if (sent.tries === 1) this.#measure(now - sent.sentAt);
     }
-    this.#sent = this.#sent.filter(({ tsn, acknowledged }) => !acknowledged || ahead(tsn, cumulative) > 0);
+    this.#sent = this.#sent.filter(({ tsn, acknowledged, size }) => {
+      if (!acknowledged || ahead(tsn, cumulative) > 0) return true;
+      this.#buffered -= size;
+      return false;
+    });
     if (this.#recoveryExit !== undefined && ahead(cumulative, this.#recoveryExit) >= 0) {
       this.#recoveryExit = undefined;
     }

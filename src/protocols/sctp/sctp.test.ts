@@ -5,7 +5,7 @@ import { SctpAssociation } from './association.ts';
 import { crc32c } from './crc32c.ts';
 import { type DataChannel, DataChannels } from './data-channels.ts';
 import type { SctpMessage } from './inbound.ts';
-import { buildSctp, CHUNK, parseSctp } from './packet.ts';
+import { buildData, buildSack, buildSctp, CHUNK, parseData, parseSack, parseSctp } from './packet.ts';
 
 const TEXT = 51;
 
@@ -159,6 +159,39 @@ describe('an SCTP association', () => {
     expect(peer.heard.at(-1)).toBe(CHUNK.abort);
   });
 
+  it('keeps a bounded number of fragments that came early, however small they are', () => {
+    const { peer, open, clock, sent } = setUp();
+    open();
+    for (let i = 2; i <= 3000; i++) {
+      const data = { tsn: (0xffff_ffef + i) >>> 0, stream: 0, streamSequence: i, protocol: TEXT };
+      const body = buildData({ ...data, payload: Buffer.from([i]) });
+      peer.say([{ type: CHUNK.data, flags: 3, body }]);
+    }
+    clock.advance(100);
+    const sack = parseSack(parseSctp(sent.at(-1)!)!.chunks[0]!.body);
+    expect(sack?.gaps).toEqual([[2, 1025]]);
+  });
+
+  it('counts as kept what was acknowledged before something that was not', () => {
+    const { association, open, sent, clock } = setUp((packet, fromUs) => fromUs && packet >= 2);
+    open();
+    association.sendMessage(text('first'));
+    association.sendMessage(text('second'));
+    const data = parseData(parseSctp(sent.at(-1)!)!.chunks[0]!.body)!;
+    const acknowledge = (cumulative: number, gaps: [number, number][]) => {
+      const body = buildSack({ cumulative: cumulative >>> 0, window: 1 << 20, gaps, duplicates: [] });
+      const [tag] = [parseSctp(sent[0]!)!.chunks[0]!.body.readUInt32BE(0)];
+      const chunks = [{ type: CHUNK.sack, flags: 0, body }];
+      association.receive(buildSctp({ sourcePort: 5000, destinationPort: 5000, tag, chunks }));
+    };
+    acknowledge(data.tsn - 2, [[2, 2]]);
+    expect(association.buffered).toBe('first'.length + 'second'.length);
+    acknowledge(data.tsn, []);
+    expect(association.buffered).toBe(0);
+    expect(association.fragments).toBe(0);
+    clock.advance(1000);
+  });
+
   it('resets a stream once all before it came, ours with it, and again when the answer was lost', () => {
     const { peer, open, clock, resets, sent } = setUp();
     open();
@@ -232,6 +265,41 @@ describe('data channels', () => {
     expect(channels).toHaveLength(2);
     ours.close();
     expect(closed).toBe(2);
+    clock.advance(1000);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('are not opened for ever by who takes none of our answers', () => {
+    const clock = new VirtualClock();
+    let opened = 0;
+    const ours = new DataChannels({
+      ...{ clock, localPort: 5000, remotePort: 5000, maxMessageSize: 1000 },
+      random: (size) => Buffer.alloc(size, 7),
+      send: (packet) => {
+        const isData = parseSctp(packet)?.chunks.some(({ type }) => type === CHUNK.data);
+        if (!isData) clock.after(10, () => peer.receive(packet));
+      },
+      accepts: () => true,
+      onChannel: () => {
+        opened++;
+        return { message: () => {}, close: () => {} };
+      },
+      onClose: () => {},
+    });
+    const peer = new SctpPeer(clock, (packet) => clock.after(10, () => ours.receive(packet)));
+    peer.init();
+    clock.advance(100);
+    for (let i = 0; i < 100; i++) {
+      for (let n = 0; n < 50; n++) {
+        peer.outbound.push(4, 50, openMessage('results'));
+        peer.reset(4);
+        peer.outbound.resetStream(4);
+      }
+      clock.advance(25);
+    }
+    expect(opened).toBe(2048);
+    ours.close();
+    peer.outbound.close();
     clock.advance(1000);
     expect(clock.pending).toBe(0);
   });

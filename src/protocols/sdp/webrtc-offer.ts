@@ -49,6 +49,8 @@ const MAX_MEDIAS = 16;
 const MAX_FORMATS = 128;
 const MAX_CANDIDATES = 32;
 const MAX_SSRCS = 16;
+/** Of one section, each of which is looked at for each format: a browser's have some two hundred. */
+const MAX_ATTRIBUTES = 1024;
 
 interface Section {
   readonly line: string;
@@ -86,7 +88,9 @@ function readDescription(text: string, invalid: (what: string) => NamedError) {
     else if (raw.startsWith('a=')) {
       const colon = raw.indexOf(':');
       const name = (colon < 0 ? raw.slice(2) : raw.slice(2, colon)).trim().toLowerCase();
-      (sections.at(-1) ?? session).attributes.push([name, colon < 0 ? '' : raw.slice(colon + 1).trim()]);
+      const { attributes } = sections.at(-1) ?? session;
+      if (attributes.length >= MAX_ATTRIBUTES) continue;
+      attributes.push([name, colon < 0 ? '' : raw.slice(colon + 1).trim()]);
     }
   }
   if (!text.startsWith('v=0') || sections.length === 0) throw invalid('has no media section ("m=")');
@@ -179,7 +183,8 @@ function readMedia(section: Section, mid: string): OfferedMedia {
 function readFormat(section: Section, payloadType: number): OfferedFormat | undefined {
   const own = (name: string) =>
     section.attributes.flatMap(([is, value]) => {
-      const match = is === name && /^(\d+|\*)\s+(.+)$/.exec(value);
+      // Where blanks end is said, or a line that has many would be tried at each of them.
+      const match = is === name && /^(\d+|\*)\s+(\S.*)$/s.exec(value);
       return match && (match[1] === '*' || Number(match[1]) === payloadType) ? [match[2] ?? ''] : [];
     });
   const fixed: Record<number, string> = { 0: 'PCMU/8000', 8: 'PCMA/8000' };

@@ -173,6 +173,12 @@ describe('what a browser is sent', () => {
     expect([first?.convert, first?.format.payloadType]).toEqual([convert, payloadType]);
   });
 
+  it('is read also where a line is full of blanks, without trying each of them', () => {
+    const blanks = `a=fmtp:102 ${' '.repeat(60_000)}a=1\u20282\r\n`;
+    const [media] = parseWebRtcOffer(OFFER.replace('a=rtpmap:102', `${blanks}a=rtpmap:102`)).medias;
+    expect(media?.formats.find(({ payloadType }) => payloadType === 102)?.fmtp.get('a')).toBe('1\u20282');
+  });
+
   it('goes as it is rather than made into something, whichever track that is', () => {
     const [first] = matchTracks(parseWebRtcOffer(OFFER), [aac, { ...opus, id: 3 }], inOrder);
     expect([first?.track.id, first?.convert]).toEqual([3, undefined]);

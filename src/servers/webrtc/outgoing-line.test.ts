@@ -60,6 +60,14 @@ describe('the packets of one media section', () => {
     ]);
   });
 
+  it('are found again also just after their numbers have gone round', () => {
+    const line = new OutgoingLine({ ...sent, rtx: undefined }, start);
+    const one = feed(0);
+    for (let n = 0; n <= 65_540; n++) line.place(packet(n, n * 10), one);
+    // The latest went out as 65_530 + 65_540.
+    expect(line.ownNumber((65_530 + 65_530) & 0xffff)).toBe(65_530);
+  });
+
   it('take a time that wraps for a newer one', () => {
     const line = new OutgoingLine({ ...sent, rtx: undefined }, start);
     line.place(packet(1, 2 ** 32 - 10), feed(1));

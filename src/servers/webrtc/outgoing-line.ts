@@ -15,6 +15,8 @@ export interface OutgoingPacket extends RtpIdentity {
 }
 
 const RTP_HEADER = 12;
+/** Numbers behind the latest one that are known to have gone out: half of all, as no other can be told apart. */
+const MAX_SPAN = 0x7fff;
 
 /**
  * One media section of a viewer. Whatever feed its packets come from, its own as they are or in another codec, they go out
@@ -32,7 +34,7 @@ export class OutgoingLine {
   #source: number | undefined;
   /** What is added to the numbers of the feed, 16 bits. */
   #shift = 0;
-  /** Number that went out first since the shift is what it is. */
+  /** Number that went out first since the shift is what it is, as far back as can be told. */
   #first = 0;
   /** Number and time of what went out last, and the newest time: pictures may come in another order than they are shown. */
   #latest: { sequence: number; timestamp: number; newest: number } | undefined;
@@ -82,6 +84,7 @@ export class OutgoingLine {
       this.#shift = (this.#first - own) & 0xffff;
     }
     const sequence = (own + this.#shift) & 0xffff;
+    if (((sequence - this.#first) & 0xffff) > MAX_SPAN) this.#first = (sequence - MAX_SPAN) & 0xffff;
     const newest = this.#latest && !isBack ? this.#latest.newest : timestamp;
     this.#latest = { sequence, timestamp, newest: after(timestamp, newest) ? timestamp : newest };
     return sequence;

@@ -62,4 +62,21 @@ describe('the sessions of a port', () => {
     expect(table.receive(MEDIA, from(2))).toBe(true);
     expect(table.receive(MEDIA, from(17))).toBe(true);
   });
+
+  it('leave nothing behind, however often their ICE began anew and their addresses changed hands', () => {
+    const table = new PeerTable();
+    const [a, b] = [peer(), peer()];
+    for (let i = 0; i < 100; i++) table.register(`a${i}`, a);
+    table.register('bb', b);
+    expect(table.receive(check('a98'), from(1))).toBe(false);
+    for (let port = 1; port <= 40; port++) table.receive(check('a99'), from(port));
+    table.receive(check('bb'), from(40));
+    expect(table.receive(MEDIA, from(40))).toBe(true);
+    expect(b.got).toEqual([40]);
+    expect(table.size).toBe(2 + 16);
+    table.unregister(a);
+    expect(table.receive(MEDIA, from(40))).toBe(true);
+    table.unregister(b);
+    expect(table.size).toBe(0);
+  });
 });

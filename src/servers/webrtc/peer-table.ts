@@ -18,17 +18,29 @@ export class PeerTable {
   unknown = 0;
   readonly #fragments = new Map<string, MediaPeer>();
   readonly #addresses = new Map<string, MediaPeer>();
+  /** What each has of both, so that nobody's coming and going costs more the more others there are. */
+  readonly #owned = new Map<MediaPeer, { fragment: string; readonly addresses: Set<string> }>();
 
-  /** Checks for `fragment` go to the peer. */
+  /** Checks for `fragment` go to the peer, and those for its former one to nobody: ICE began anew. */
   register(fragment: string, peer: MediaPeer): void {
+    const owned = this.#owned.get(peer);
+    if (owned) this.#fragments.delete(owned.fragment);
+    this.#owned.set(peer, { fragment, addresses: owned?.addresses ?? new Set() });
     this.#fragments.set(fragment, peer);
   }
 
   /** Nothing goes to the peer any more. */
   unregister(peer: MediaPeer): void {
-    for (const map of [this.#fragments, this.#addresses]) {
-      for (const [key, is] of map) if (is === peer) map.delete(key);
-    }
+    const owned = this.#owned.get(peer);
+    if (!owned) return;
+    this.#owned.delete(peer);
+    this.#fragments.delete(owned.fragment);
+    for (const key of owned.addresses) this.#addresses.delete(key);
+  }
+
+  /** Fragments and addresses that are known. */
+  get size(): number {
+    return this.#fragments.size + this.#addresses.size;
   }
 
   /** A packet that came. False when it belongs to nobody, or is a check that is not valid. */
@@ -48,7 +60,14 @@ export class PeerTable {
 
   /** Nothing comes from there any more. */
   forget(from: IceRemote): void {
-    this.#addresses.delete(keyOf(from));
+    this.#release(keyOf(from));
+  }
+
+  #release(key: string): void {
+    const peer = this.#addresses.get(key);
+    if (!peer) return;
+    this.#addresses.delete(key);
+    this.#owned.get(peer)?.addresses.delete(key);
   }
 
   #check(bytes: Buffer, from: IceRemote): boolean {
@@ -62,8 +81,14 @@ export class PeerTable {
     if (!peer.check(message, from)) return false;
     const key = keyOf(from);
     if (this.#addresses.get(key) === peer) return true;
-    const own = [...this.#addresses].filter(([, is]) => is === peer);
-    if (own.length >= MAX_ADDRESSES && own[0]) this.#addresses.delete(own[0][0]);
+    const addresses = this.#owned.get(peer)?.addresses;
+    // Ended by its check.
+    if (!addresses) return false;
+    // A port that another session had before.
+    this.#release(key);
+    const [oldest] = addresses;
+    if (addresses.size >= MAX_ADDRESSES && oldest !== undefined) this.#release(oldest);
+    addresses.add(key);
     this.#addresses.set(key, peer);
     return true;
   }

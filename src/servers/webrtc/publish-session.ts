@@ -7,6 +7,8 @@ import { WebRtcPublishing } from './to-stream.ts';
 
 export interface PublishSessionOptions {
   readonly id: string;
+  /** Of its address. */
+  readonly key: string;
   readonly hub: Hub;
   /** Checked name of the stream. */
   readonly name: string;
@@ -54,8 +56,8 @@ export class PublishSession {
     return session;
   }
 
-  get id(): string {
-    return this.#options.id;
+  get key(): string {
+    return this.#options.key;
   }
 
   get streamName(): string {

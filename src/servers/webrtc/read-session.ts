@@ -18,11 +18,15 @@ import { ServerPeer } from './server-peer.ts';
 
 /** Packets that a viewer is sent again in a second, twice what 2 Mbit/s has: a hole must not become a flood. */
 const MAX_RESENT = 512;
+/** A viewer that has not taken so many bytes yet misses packets because of that, and is sent none again. */
+const MAX_RESEND_BACKLOG = 256 << 10;
 /** At most one group of pictures is sent again to a viewer in so many milliseconds. */
 const REPLAY_MS = 2000;
 
 export interface ReadSessionOptions {
   readonly id: string;
+  /** Of its address. */
+  readonly key: string;
   readonly stream: Stream;
   readonly offer: WebRtcOffer;
   /** As the answer has them. */
@@ -109,8 +113,8 @@ export class ReadSession {
     return session;
   }
 
-  get id(): string {
-    return this.#options.id;
+  get key(): string {
+    return this.#options.key;
   }
 
   get streamName(): string {
@@ -167,6 +171,7 @@ export class ReadSession {
     if (!line || !current) return;
     const now = this.#options.clock.now();
     for (const sequence of sequences) {
+      if (this.#pacer.backlog > MAX_RESEND_BACKLOG) break;
       const packet = current.sent(line, sequence);
       if (!packet) continue;
       if (!this.#resent.take(now)) break;

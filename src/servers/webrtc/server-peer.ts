@@ -138,6 +138,7 @@ export class ServerPeer implements MediaPeer {
   #watch(): void {
     const now = this.#options.clock.now();
     if (!this.#agent.hasConsent(now)) return this.#end('The other side has not been heard of for 30 s.');
+    this.#agent.expire(now);
     if (this.#transport?.isOpen !== true && now - this.#since > CONNECT_MS) {
       return this.#end(
         `The other side did not connect within ${CONNECT_MS / 1000} s: is port ${this.door.port} (UDP or TCP) open to it?`,

@@ -1,4 +1,4 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import type { IncomingMessage } from 'node:http';
 import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
@@ -57,6 +57,7 @@ export interface WebRtcServerOptions {
 /** Who comes, from where, and how the media will travel. */
 interface Arrival {
   readonly id: string;
+  readonly key: string;
   readonly remote: string;
   readonly current: PreparedWebRtc;
   readonly identity: DtlsIdentity;
@@ -148,7 +149,10 @@ export class WebRtcServer {
   }
 
   /** Opens a session, unless there are as many as may be. */
-  async #opened<T>(request: IncomingMessage, open: (arrival: Arrival) => Promise<T>): Promise<T> {
+  async #opened<T extends { readonly session: SignaledSession }>(
+    request: IncomingMessage,
+    open: (arrival: Arrival) => Promise<T>,
+  ): Promise<T> {
     const current = this.#current;
     if (!current || this.#closed || this.sessions + this.#opening >= MAX_SESSIONS) {
       throw new NamedError(
@@ -161,36 +165,43 @@ export class WebRtcServer {
     try {
       const identity = await (this.#identity ??= makeIdentity());
       const remote = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
-      return await open({ id: randomUUID(), remote, current, identity });
+      const key = randomBytes(16).toString('base64url');
+      const opened = await open({ id: randomUUID(), key, remote, current, identity });
+      // What was under way when the server closed has missed that.
+      if (this.#closed) opened.session.close('The server stops.');
+      return opened;
     } finally {
       this.#opening--;
+      this.#closeRetired();
     }
   }
 
-  async #publish(name: string, text: string, who: Identity, { id, remote, current, identity }: Arrival) {
+  async #publish(name: string, text: string, who: Identity, arrival: Arrival) {
+    const { id, key, remote, current, identity } = arrival;
     const { hub, log } = this.#options;
     const offer = parseWebRtcOffer(text);
     const tracks = matchPublished(offer);
     hub.refuseBusy(name);
     const session = await PublishSession.open({
-      ...{ id, hub, name, tracks, identity, remote },
+      ...{ id, key, hub, name, tracks, identity, remote },
       fingerprint: offer.fingerprint,
       door: current.door,
       onEnd: (reason) => {
         forget?.();
-        this.#publishing.sessions.delete(id);
+        this.#publishing.sessions.delete(key);
         this.#closeRetired();
         log.info(`WebRTC: ${remote} no longer publishes "${name}". ${reason}`);
       },
     });
     const forget = who.onRevoked?.((reason) => session.close(reason));
-    this.#publishing.sessions.set(id, session);
+    this.#publishing.sessions.set(key, session);
     log.debug(`WebRTC: ${id} from ${remote} publishes "${name}".`);
     const sdp = buildPublishAnswer(offer, tracks, this.#side(session.peer, current, identity));
     return { session, sdp };
   }
 
-  async #read(name: string, text: string, who: Identity, { id, remote, current, identity }: Arrival) {
+  async #read(name: string, text: string, who: Identity, arrival: Arrival) {
+    const { id, key, remote, current, identity } = arrival;
     const { hub, log } = this.#options;
     const offer = parseWebRtcOffer(text);
     const stream = await hub.wanted(name);
@@ -206,7 +217,7 @@ export class WebRtcServer {
       rtxSsrc: randomInt(1, 2 ** 32),
     }));
     const session = await ReadSession.open({
-      ...{ id, stream, offer, tracks, identity, remote },
+      ...{ id, key, stream, offer, tracks, identity, remote },
       openFeed: (wanted) => this.#feed(stream, wanted),
       sourceOf: (track) => this.#sequences.ssrc(stream, track.id),
       joinResults: this.#options.results,
@@ -216,14 +227,14 @@ export class WebRtcServer {
       onEnd: (reason) => {
         off();
         forget?.();
-        this.#reading.sessions.delete(id);
+        this.#reading.sessions.delete(key);
         this.#closeRetired();
         log.info(`WebRTC: ${remote} no longer watches "${name}". ${reason}`);
       },
     });
     const off = stream.events.on('ended', (reason) => session.close(reason));
     const forget = who.onRevoked?.((reason) => session.close(reason));
-    this.#reading.sessions.set(id, session);
+    this.#reading.sessions.set(key, session);
     log.debug(`WebRTC: ${id} from ${remote} watches "${name}".`);
     const side = this.#side(session.peer, current, identity);
     return { session, sdp: buildWebRtcAnswer({ offer, tracks, ...side, cname: name }) };
@@ -256,6 +267,8 @@ export class WebRtcServer {
   }
 
   #closeRetired(): void {
+    // Sessions that are being made may have been told of it.
+    if (this.#opening > 0 && !this.#closed) return;
     for (const door of this.#retired) {
       if (this.#all.some(({ peer }) => peer.door === door)) continue;
       this.#retired.delete(door);

@@ -15,14 +15,18 @@ export interface WebRtcLog {
 /** What a request asks for, as the HTTP port understood its address. */
 export interface SignalingTarget {
   readonly stream: string;
-  /** Id of a session; empty where a new one is wanted. */
+  /** Key of a session; empty where a new one is wanted. */
   readonly rest: string;
   readonly query: URLSearchParams;
 }
 
 /** A session that is controlled over HTTP. */
 export interface SignaledSession {
-  readonly id: string;
+  /**
+   * What its address ends with. Whoever has it can end the session and move it elsewhere, so it is told to its client
+   * alone (RFC 9725 section 5), and is not the id under which the API shows the session to everybody who may look.
+   */
+  readonly key: string;
   readonly streamName: string;
   readonly peer: ServerPeer;
   close(reason: string): void;
@@ -86,7 +90,7 @@ export class Signaling<Session extends SignaledSession> {
     const path = (request.url ?? '').split('?', 1)[0];
     const headers = {
       'content-type': SDP,
-      location: `${path}/${session.id}`,
+      location: `${path}/${session.key}`,
       etag: session.peer.etag,
       'accept-patch': SDP_FRAGMENT,
     };

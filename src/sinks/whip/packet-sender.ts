@@ -8,6 +8,10 @@ import { RateLimit } from '#util/rate-limit.ts';
 
 /** Packets that are sent again in a second, twice what 2 Mbit/s has: a hole must not become a flood. */
 const MAX_RESENT = 512;
+/** A server that has not taken so many bytes yet misses packets because of that, and is sent none again. */
+const MAX_RESEND_BACKLOG = 256 << 10;
+/** Numbers behind the latest one that are known to have gone out: half of all, as no other can be told apart. */
+const MAX_SPAN = 0x7fff;
 
 export interface PacketSenderOptions {
   readonly clock: Clock;
@@ -25,6 +29,8 @@ export class PacketSender {
   readonly #pacer: Pacer<{ readonly bytes: Buffer }>;
   readonly #resent = new RateLimit(MAX_RESENT);
   readonly #lost = new Map<number, number>();
+  /** By source: the latest number, and how many before it went out over this connection. */
+  readonly #gone = new Map<number, { latest: number; span: number }>();
 
   constructor(options: PacketSenderOptions) {
     this.#options = options;
@@ -37,7 +43,10 @@ export class PacketSender {
 
   /** Bytes of the feed: packets for all its readers. */
   write(bytes: Buffer): void {
-    for (const packet of framedPackets(bytes)) this.#pacer.push({ bytes: packet });
+    for (const packet of framedPackets(bytes)) {
+      if (!isRtcp(packet)) this.#note(packet.readUInt32BE(8), packet.readUInt16BE(2));
+      this.#pacer.push({ bytes: packet });
+    }
     this.#pacer.flush();
   }
 
@@ -75,12 +84,29 @@ export class PacketSender {
     if (!(writer instanceof WebRtcFeedWriter)) return;
     const now = this.#options.clock.now();
     for (const sequence of sequences) {
-      const packet = writer.packet(ssrc, sequence);
+      if (this.#pacer.backlog > MAX_RESEND_BACKLOG) return;
+      const packet = this.#wentOut(ssrc, sequence) ? writer.packet(ssrc, sequence) : undefined;
       if (!packet) continue;
       if (!this.#resent.take(now)) return;
       this.#pacer.push({ bytes: packet });
     }
     this.#pacer.flush();
+  }
+
+  #note(ssrc: number, sequence: number): void {
+    const gone = this.#gone.get(ssrc);
+    if (!gone) return void this.#gone.set(ssrc, { latest: sequence, span: 0 });
+    gone.span = Math.min(gone.span + ((sequence - gone.latest) & 0xffff), MAX_SPAN);
+    gone.latest = sequence;
+  }
+
+  /**
+   * The feed may have packets from before this connection. Under the cipher of a connection the first one's number begins
+   * the count of rounds, so one before it would take an index that a later packet takes again, which lays both open.
+   */
+  #wentOut(ssrc: number, sequence: number): boolean {
+    const gone = this.#gone.get(ssrc);
+    return gone !== undefined && ((gone.latest - sequence) & 0xffff) <= gone.span;
   }
 
   #send(packet: Buffer): void {
