@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { ForbiddenAddress } from '#util/guarded-lookup.ts';
 import { innerPlace } from '#util/inner-address.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { openSocket, type ServerTrust } from '../socket.ts';
@@ -43,7 +44,8 @@ export class HttpSession {
   }
 
   /**
-   * Offers, and follows one redirect that keeps the method (RFC 9725 section 4.5).
+   * Offers, and follows one redirect that keeps the method (RFC 9725 section 4.5). Neither that nor the address of the
+   * session, which is told goodbye, may be of this machine or its cable where the server itself is not.
    * @throws NamedError WEBRTC_UNREACHABLE, WEBRTC_REFUSED, and what `openSocket` refuses certificates by
    */
   static async open(
@@ -55,13 +57,22 @@ export class HttpSession {
     let answer = await ask(asked, { ...options, method: 'POST', body: offer, ms: ANSWER_MS });
     if (answer.status === 307 || answer.status === 308) {
       asked = redirected(target, answer);
-      const from = answer.from;
-      answer = await ask(asked, { ...options, method: 'POST', body: offer, ms: ANSWER_MS });
-      if (isInner(answer.from) && !isInner(from)) throw refusedRedirect(target);
+      const way = wayOn(target, options, answer);
+      answer = await ask(asked, {
+        ...way,
+        signal: options.signal,
+        method: 'POST',
+        body: offer,
+        ms: ANSWER_MS,
+      }).catch((error: unknown) => {
+        throw error instanceof ForbiddenAddress && options.guarded === undefined
+          ? refusedRedirect(target)
+          : error;
+      });
     }
     if (answer.status !== 201 && answer.status !== 200) throw refusal(target, answer);
     const location = resolve(asked, answer.headers.location ?? '');
-    return new HttpSession(answer.body, location, options);
+    return new HttpSession(answer.body, location, wayOn(target, options, answer));
   }
 
   /** Tells the server that we have gone; resolves in any case. Idempotent. */
@@ -210,6 +221,7 @@ function saidBy(body: string): string {
     .slice(0, MAX_REASON);
 }
 
-function isInner(address: string): boolean {
-  return innerPlace(address) !== undefined;
+/** How to go where an answer leads: a server elsewhere has no say over this machine and its cable. */
+function wayOn({ shown }: WebRtcTarget, { trust, guarded }: Way, { from }: HttpAnswer): Way {
+  return { trust, guarded: innerPlace(from) === undefined ? shown : guarded };
 }
