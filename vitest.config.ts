@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 // Unit tests stand beside their file and run on bytes and virtual time. The others start real programs on free ports:
-// media tests mostly wait for pictures to come in real time, so three files run at a time; interop and browser tests
-// judge how fast or how smoothly something happens, so they have the machine to themselves.
+// media tests mostly wait for pictures to come in real time, so five files run at a time, and tests of pages
+// wait for what a page shows, two at a time; interop and browser tests judge how fast or how smoothly something happens, so
+// they have the machine to themselves.
 export default defineConfig({
   test: {
     projects: [
@@ -23,8 +24,17 @@ export default defineConfig({
         test: {
           name: 'media',
           include: ['test/media/**/*.test.ts'],
-          maxWorkers: 3,
+          maxWorkers: 5,
           testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'pages',
+          include: ['test/pages/**/*.test.ts'],
+          maxWorkers: 2,
+          testTimeout: 180_000,
           hookTimeout: 60_000,
         },
       },

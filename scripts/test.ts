@@ -61,7 +61,7 @@ async function main(): Promise<number> {
     for (const script of ['build:web', 'check']) {
       if (!(await run('npm', 'run', '--silent', script))) addFailure(tally, `npm run ${script}`);
     }
-    for (const project of ['unit', 'media', 'interop', 'browser']) {
+    for (const project of ['unit', 'media', 'pages', 'interop', 'browser']) {
       const file = join(reports, `${project}.json`);
       const passed = await run(
         join(root, 'node_modules', '.bin', 'vitest'),

@@ -1,56 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { measureSkew, type SkewRun } from '../support/av-skew.ts';
-import { madeUpClip } from '../support/fault-camera/clip.ts';
-import type { ClockFaults, FaultCameraOptions, ReportFaults } from '../support/fault-camera/options.ts';
+import { measureSkew } from '../support/av-skew.ts';
+import { clip, expectInStep, type Faults, jitter, LIMIT, reports } from '../support/clock-faults.ts';
+import type { ReportFaults } from '../support/fault-camera/options.ts';
 
 /** Sound and picture as readers of fMP4 and RTSP play them, against the camera's truth, on virtual time. */
-
-const clip = madeUpClip();
-/** Largest distance between sound and picture that readers may see, ms. */
-const LIMIT = 20;
-
-function expectInStep(run: SkewRun): void {
-  for (const seen of [run.fmp4, run.rtsp]) {
-    expect(Math.abs(seen.worst), `at ${seen.at} s`).toBeLessThanOrEqual(LIMIT);
-    expect(seen.backward).toBe(0);
-    expect(seen.pictures).toBeGreaterThan(1000);
-    expect(seen.sounds).toBeGreaterThan(2000);
-  }
-}
-
-type Faults = Omit<FaultCameraOptions, 'clip'>;
-const jitter = { packets: { jitterMs: 10 } };
-const reports = (faults: ReportFaults, clocks: ClockFaults = {}): Faults => ({ reports: faults, clocks });
-
-describe('sound and picture stay within 20 ms for an hour', () => {
-  it.each<[string, Faults]>([
-    ['an audio clock 200 ppm fast', { clocks: { audioPpm: 200 } }],
-    ['an audio clock 200 ppm slow', { clocks: { audioPpm: -200 } }],
-    ['such a clock without any reports', { ...jitter, ...reports({ tracks: [] }, { audioPpm: 200 }) }],
-    ['a slow one without any reports', { ...jitter, ...reports({ tracks: [] }, { audioPpm: -200 }) }],
-    ['reports of the picture alone', { ...jitter, ...reports({ tracks: ['video'] }, { audioPpm: 200 }) }],
-    ['reports of the sound alone', { ...jitter, ...reports({ tracks: ['audio'] }, { audioPpm: -200 }) }],
-  ])(
-    'with %s',
-    (_, faults) => {
-      expectInStep(measureSkew({ clip, ...faults }, 60));
-    },
-    60_000,
-  );
-
-  it('and the drift is known', () => {
-    const { clock } = measureSkew({ clip, clocks: { audioPpm: 200 } }, 5);
-    expect(clock.track(0, 90_000).state).toMatchObject({ source: 'sender-report', lagMs: 0 });
-    expect(clock.track(0, 90_000).state.skewPpm).toBeCloseTo(0, 0);
-    expect(clock.track(1, 48_000).state.skewPpm).toBeCloseTo(-200, 0);
-    const { clock: arrival } = measureSkew(
-      { clip, ...jitter, ...reports({ tracks: [] }, { audioPpm: 200 }) },
-      5,
-    );
-    expect(arrival.track(1, 48_000).source).toBe('arrival');
-    expect(Math.abs(arrival.track(1, 48_000).state.skewPpm + 200)).toBeLessThan(20);
-  });
-});
 
 describe('sound and picture stay within 20 ms when sender reports', () => {
   const shifted = { audioShiftMs: 2500 };

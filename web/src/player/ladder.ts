@@ -13,7 +13,7 @@ export type Setback =
   | { readonly kind: 'codec'; readonly media?: 'video' | 'audio'; readonly codec?: string }
   /** The sound does not go this way, and goes another. */
   | { readonly kind: 'sound'; readonly codec: string }
-  /** No UDP between this browser and the server. */
+  /** Neither UDP nor TCP reaches the server's port for WebRTC. */
   | { readonly kind: 'udp' }
   /** Nor a WebSocket, though HTTP gets through. */
   | { readonly kind: 'socket' }

@@ -45,7 +45,6 @@ export class WebRtcSource implements PlayerSource {
   readonly #clock = new RtpClock();
   readonly #edge = new EdgeEnvelope();
   readonly #jitter = new JitterTarget();
-  readonly #media = new MediaStream();
   readonly #over = new AbortController();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #look: ReturnType<typeof setInterval>;
@@ -65,7 +64,6 @@ export class WebRtcSource implements PlayerSource {
     this.#events = events;
     this.#hold = hold;
     this.sound = new Sound(video);
-    video.srcObject = this.#media;
     this.#frames = new VideoFrames(video, (frame) => this.#frame(frame));
     this.#look = setInterval(() => void this.#lookAfter(), LOOK_MS);
     globalThis.addEventListener('pagehide', this.#leave);
@@ -122,7 +120,7 @@ export class WebRtcSource implements PlayerSource {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#frames.close();
     this.sound.reset();
-    this.#closePeer();
+    this.#peer?.close();
     this.#leave();
     this.#options.video.srcObject = null;
   }
@@ -178,7 +176,7 @@ export class WebRtcSource implements PlayerSource {
   async #begin(): Promise<void> {
     if (this.#isOver) return;
     this.#askAgain = undefined;
-    this.#closePeer();
+    this.#peer?.close();
     this.#watch = new MediaWatch();
     this.#frames.reset();
     this.#edge.reset();
@@ -195,32 +193,35 @@ export class WebRtcSource implements PlayerSource {
       const answered = answeredTracks(session.answer);
       if (!(await this.#suffices(answered)) || this.#isOver) return;
       await peer.setRemoteDescription({ type: 'answer', sdp: session.answer });
+      if (this.#isOver || peer !== this.#peer) return;
+      this.#play(peer);
       this.#events.state({ kind: 'open' });
       this.#after(CONNECT_MS, () => {
         if (peer === this.#peer && peer?.connectionState !== 'connected') this.#fail({ kind: 'udp' });
       });
     } catch (error) {
       if (!peer) this.#fail({ kind: 'missing' });
-      else if (!this.#isOver && peer === this.#peer) this.#refused(error);
+      else if (this.#isOver || peer !== this.#peer) return;
+      // The server did its part, and the browser does not take it.
+      else if (this.#session) this.#fail({ kind: 'broken' });
+      else this.#refused(error);
     }
   }
 
-  #closePeer(): void {
-    this.#peer?.close();
-    for (const track of this.#media.getTracks()) this.#media.removeTrack(track);
+  /** With all its tracks at once: an element that was given none does not notice sound that is added alone. */
+  #play(peer: RTCPeerConnection): void {
+    const coming = peer.getTransceivers().filter(({ currentDirection }) => currentDirection === 'recvonly');
+    // From the first packet on: later changes take their time.
+    this.#steer(peer);
+    this.#options.video.srcObject = new MediaStream(coming.map(({ receiver }) => receiver.track));
+    void this.sound.play();
   }
 
   #newPeer(): RTCPeerConnection {
-    const peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    const peer = new RTCPeerConnection();
     this.#peer = peer;
     peer.addTransceiver('video', { direction: 'recvonly' });
     peer.addTransceiver('audio', { direction: 'recvonly' });
-    peer.addEventListener('track', ({ track }) => {
-      this.#media.addTrack(track);
-      // From the first packet on: later changes take their time.
-      this.#steer(peer);
-      if (this.#options.video.paused) void this.sound.play();
-    });
     let wasConnected = false;
     peer.addEventListener('connectionstatechange', () => {
       if (peer !== this.#peer) return;

@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pageBuilt, publish, settled } from '../browser/support.ts';
 import { TestBrowser } from '../support/browser.ts';
 import { barcodeClip } from '../support/media.ts';
 import { sluice, type TestSluice } from '../support/sluice.ts';
-import { pageBuilt, publish, settled } from './support.ts';
 
 const street = fileURLToPath(new URL('../../media/people.mp4', import.meta.url));
 
@@ -94,7 +94,7 @@ describe('a stream that somebody publishes', () => {
   it('plays with B-frames and G.711, every frame in its place', async () => {
     const clip = await barcodeClip({ seconds: 60, bframes: 2, audio: 'pcma', container: 'mkv' });
     await using _publisher = publish(clip, `${server.rtsp}/b-frames`);
-    const page = await browser.open(`${server.http}/?stream=b-frames`, { probes: ['frames'] });
+    const page = await browser.open(`${server.http}/?stream=b-frames&via=mse`, { probes: ['frames'] });
     await settled(page);
     await page.evaluate('frameProbe.reset()');
     await page.waitForFunction('frameProbe.frames.length >= 100', undefined, { timeout: 30_000 });
@@ -186,7 +186,10 @@ describe('a stream that somebody publishes', () => {
   it('shows what the browser cannot play as moving JPEG, says why, and plays what comes instead', async () => {
     const clip = await barcodeClip({ seconds: 10, video: 'h265' });
     await using _publisher = publish(clip, `${server.rtsp}/hevc`);
-    const page = await browser.open(`${server.http}/?stream=hevc`);
+    // Over WebRTC it would come as H.264.
+    const page = await browser.open('about:blank');
+    await page.addInitScript('delete window.RTCPeerConnection');
+    await page.goto(`${server.http}/?stream=hevc`);
     const way = page.getByTestId('way');
     await phase(page, 'live').waitFor({ timeout: 30_000 });
     expect(await way.getAttribute('data-rung')).toBe('mjpeg');

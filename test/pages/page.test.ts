@@ -2,9 +2,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pageBuilt, settled } from '../browser/support.ts';
 import { TestBrowser } from '../support/browser.ts';
 import { sluice, type TestSluice } from '../support/sluice.ts';
-import { pageBuilt, settled } from './support.ts';
 
 const assets = fileURLToPath(new URL('../../web/dist/assets', import.meta.url));
 const LARGEST_SCRIPT_BYTES = 300_000;

@@ -3,9 +3,9 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createServer, type SluiceServer } from '../../src/app/server.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import { pageBuilt } from '../browser/support.ts';
 import { TestBrowser } from '../support/browser.ts';
 import { barcodeClip } from '../support/media.ts';
-import { pageBuilt } from './support.ts';
 
 const ways = ['webrtc', 'mse', 'hls', 'mjpeg'] as const;
 

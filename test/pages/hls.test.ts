@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { publish } from '../browser/support.ts';
 import { TestBrowser } from '../support/browser.ts';
 import { barcodeClip } from '../support/media.ts';
 import type { RunningProgram } from '../support/process.ts';
 import { eventually, sluice, type TestSluice } from '../support/sluice.ts';
-import { publish } from './support.ts';
 
 const HLS_JS = fileURLToPath(import.meta.resolve('hls.js/dist/hls.min.js'));
 

@@ -1,9 +1,9 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { pageBuilt } from '../browser/support.ts';
 import { TestBrowser } from '../support/browser.ts';
 import { sluice, type TestSluice } from '../support/sluice.ts';
-import { pageBuilt } from './support.ts';
 
 let server: TestSluice;
 let browser: TestBrowser;

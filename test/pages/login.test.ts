@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { pageBuilt } from '../browser/support.ts';
 import { TestBrowser } from '../support/browser.ts';
 import { sluice, type TestSluice } from '../support/sluice.ts';
-import { pageBuilt } from './support.ts';
 
 let server: TestSluice;
 let browser: TestBrowser;

@@ -1,9 +1,9 @@
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { figures, pageBuilt, publish, settled, testAlgorithms } from '../browser/support.ts';
 import { TestBrowser } from '../support/browser.ts';
 import { barcodeClip } from '../support/media.ts';
 import { sluice, type TestSluice } from '../support/sluice.ts';
-import { figures, pageBuilt, publish, settled, testAlgorithms } from './support.ts';
 
 /** Of the frame probe's summary; see web/probes/frames.ts. */
 interface Summary {
@@ -27,10 +27,10 @@ const noSockets = `const Socket = window.WebSocket;
   window.WebSocket = class extends Socket {
     constructor(url) { super(String(url).replace(/(mse|results)$/, 'nothing')); }
   };`;
-/** The way to the server's UDP port leads nowhere while \`udpClosed\` is true: the port of each candidate is another. */
+/** The way to the server's WebRTC port, over UDP and TCP, leads nowhere while \`udpClosed\` is true: the port of each candidate is another. */
 const udpGate = `const setRemote = RTCPeerConnection.prototype.setRemoteDescription;
   RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
-    return setRemote.call(this, { type, sdp: window.udpClosed ? sdp.replace(/( udp \\d+ \\S+) \\d+/g, '$1 9') : sdp });
+    return setRemote.call(this, { type, sdp: window.udpClosed ? sdp.replace(/( (?:udp|tcp) \\d+ \\S+) \\d+/g, '$1 9') : sdp });
   };`;
 
 let server: TestSluice;
@@ -132,7 +132,7 @@ describe('the page takes', () => {
     await page.context().close();
   });
 
-  it('MSE where UDP does not get through, says why, and remembers it', async () => {
+  it('MSE where nothing gets through to the WebRTC port, says why, and remembers it', async () => {
     const page = await open('stream=plain', `${udpGate} window.udpClosed = true;`);
     const begun = sessions(page);
     // Until there is a picture, the latest keyframe is to be seen.
@@ -140,7 +140,7 @@ describe('the page takes', () => {
     await plays(page, 'mse');
     expect(await page.getByTestId('poster').count()).toBe(0);
     await setback(page, 'webrtc').and(page.locator('[data-kind=udp]')).waitFor({ timeout: 20_000 });
-    expect(await setback(page, 'webrtc').innerText()).toContain('No UDP gets through');
+    expect(await setback(page, 'webrtc').innerText()).toContain('Neither UDP nor TCP gets through');
     expect(begun).toHaveLength(1);
     await page.reload();
     await plays(page, 'mse');
@@ -149,7 +149,7 @@ describe('the page takes', () => {
     await page.context().close();
   });
 
-  it('LL-HLS where neither UDP nor a WebSocket gets through', async () => {
+  it('LL-HLS where neither WebRTC nor a WebSocket gets through', async () => {
     const page = await open('stream=plain', noWebRtc + noSockets);
     await plays(page, 'hls');
     expect(await setback(page, 'mse').innerText()).toContain('No WebSocket gets through');
@@ -230,7 +230,7 @@ describe('a way that breaks while it is watched', () => {
     await plays(page, 'hls');
     expect(new URL(page.url()).search).toBe('?stream=plain&via=hls');
     await frames(page, 50);
-    expect(await doors('plain')).toEqual(['hls']);
+    await expect.poll(() => doors('plain'), { timeout: 10_000 }).toEqual(['hls']);
     await page.goto(`${server.http}/?stream=plain`);
     await plays(page, 'hls');
     await page.getByTestId('way').click();

@@ -172,6 +172,21 @@ describe('a page that publishes over WHIP', () => {
       ...['-v', 'error', ...input, '-show_entries', 'stream=codec_name', '-of', 'csv=p=0'],
     ]);
     expect(stdout.trim().split(/\s+/).sort()).toEqual(['h264', 'opus']);
+    // This ffmpeg knows no Opus in FLV, and so nothing but the picture there.
+    const { rtmp } = server.server.addresses;
+    const others: readonly (readonly [string, readonly string[], readonly string[]])[] = [
+      ['RTSP over UDP', ['-rtsp_transport', 'udp', `${server.rtsp}/cam/page`], ['h264', 'opus']],
+      ['HLS', [`${server.http}/cam/page/index.m3u8`], ['h264', 'opus']],
+      ['HTTP-FLV', [`${server.http}/cam/page/live.flv`], ['h264']],
+      ['RTMP', [`${rtmp}/cam/page`], ['h264']],
+    ];
+    await Promise.all(
+      others.map(async ([door, from, codecs]) => {
+        const show = ['-v', 'quiet', '-show_entries', 'stream=codec_name', '-of', 'csv=p=0'];
+        const probed = await run('ffprobe', [...show, ...from]);
+        expect(probed.stdout.trim().split(/\s+/), door).toEqual(expect.arrayContaining([...codecs]));
+      }),
+    );
     // A first report that comes after the first units is slewed to; what is judged is where that ends.
     await eventually(async () => {
       const { tracks: now } = await server.get<{ tracks: Track[] }>('/api/streams/cam/page');
