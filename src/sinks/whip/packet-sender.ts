@@ -1,5 +1,5 @@
-import { Pacer } from '#feeds/rtp/pacer.ts';
 import { framedPackets } from '#feeds/rtp/frames.ts';
+import { Pacer } from '#feeds/rtp/pacer.ts';
 import { WebRtcFeedWriter } from '#feeds/webrtc/feed-writer.ts';
 import type { Feed } from '#hub/feed.ts';
 import type { RtcpPacket } from '#protocols/rtcp/packet.ts';
