@@ -55,7 +55,7 @@ describe('entries of streams over the API', () => {
       {
         name: 'yard/gate',
         pattern: false,
-        restricted: false,
+        restricted: [],
         settings: {
           source: 'rtsp://***@cam/live',
           onDemandStartSeconds: 10,
@@ -64,6 +64,8 @@ describe('entries of streams over the API', () => {
           insecure: false,
           loop: true,
           detect: [{ algorithm: 'people', parameters: {} }],
+          standbyAfterSeconds: 3,
+          forward: [],
         },
       },
       expect.objectContaining({ name: '~^cam-(\\d+)$', pattern: true }),
@@ -85,14 +87,57 @@ describe('entries of streams over the API', () => {
       { 'if-none-match': '*' },
     );
     expect(made).toMatchObject({ status: 201, headers: { location: '/api/config/streams/hall%2Fa' } });
-    expect(made.body).toMatchObject({ name: 'hall/a', restricted: true, settings: { onDemand: false } });
+    expect(made.body).toMatchObject({
+      name: 'hall/a',
+      restricted: ['source'],
+      settings: { onDemand: false },
+    });
     expect(wishes[0]).toMatchObject({ key: 'hall/a', whole: true, fresh: true });
     const { settings } = (await ask('GET', '/yard/gate')).body as { settings: object };
     expect(await ask('PUT', '/yard/gate', settings)).toMatchObject({
       status: 200,
-      body: { restricted: false },
+      body: { restricted: [] },
     });
     expect(streams.get('yard/gate')).toMatchObject({ source: 'rtsp://anna:secret@cam/live', detect: [{}] });
+  });
+
+  it('have their second source, stand-by and forwards, and take back what GET gave without the secrets', async () => {
+    const { ask, streams } = setUp();
+    const hand = streamSchema.parse({
+      source: 'rtsp://cam/live',
+      fill: 'rtsp://anna:secret@mic/sound',
+      standby: '/cards/a.png',
+      forward: ['rtsp://feeder:secret@127.0.0.1/a', { url: 'rtmp://x/app?token=hidden', insecure: true }],
+    });
+    streams.set('hall', hand);
+    const { body } = await ask('GET', '/hall');
+    expect(JSON.stringify(body)).not.toMatch(/secret|hidden/);
+    expect(body['settings']).toMatchObject({
+      fill: 'rtsp://***@mic/sound',
+      standby: '/cards/a.png',
+      forward: [
+        { url: 'rtsp://***@127.0.0.1/a', insecure: false },
+        { url: 'rtmp://x/app?token=***', insecure: true },
+      ],
+    });
+    expect((await ask('PUT', '/hall', body['settings'] as object)).body['restricted']).toEqual([]);
+    expect(streams.get('hall')).toEqual(hand);
+    const { settings } = body as { settings: { forward: object[] } };
+    const more = { forward: [...settings.forward, 'srt://archive:9000'], fill: 'rtsp://mic/other' };
+    expect(await ask('PATCH', '/hall', more)).toMatchObject({
+      status: 200,
+      body: { restricted: ['fill', 'forward[2]'] },
+    });
+    expect(streams.get('hall')?.forward.slice(0, 2)).toEqual(hand.forward);
+    const trusting = { forward: [{ url: 'srt://archive:9000', restricted: false }] };
+    expect((await ask('PATCH', '/hall', trusting)).status).toBe(400);
+    const many = Array.from({ length: 65 }, (_, at) => `srt://archive:${at + 1}`);
+    expect(await ask('PATCH', '/hall', { forward: many })).toMatchObject({
+      status: 400,
+      body: { error: { message: expect.stringContaining('64 addresses at most') } },
+    });
+    const away = { forward: ['rtsp://***@evil/a'] };
+    expect((await ask('PATCH', '/hall', away)).body['error']).toMatchObject({ code: 'SECRET_MISSING' });
   });
 
   it('are changed by PATCH, key by key', async () => {

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { API_KEYS } from '#config/entry-change.ts';
+import { API_KEYS, restrictedParts } from '#config/entry-change.ts';
 import { showAddress } from '#config/shown-address.ts';
 import { isStreamPattern } from '#config/stream-pattern.ts';
 import type { StreamEntry } from '#config/stream-schema.ts';
@@ -76,7 +76,7 @@ export function addStreamEntryRoutes(
         tags,
         summary: 'Configure a stream',
         description:
-          'Makes the entry, or puts this one in its place, and saves it into the configuration file. With `If-None-Match: *` only where there is none. `***` in the source stands for the secret that is stored.',
+          'Makes the entry, or puts this one in its place, and saves it into the configuration file. With `If-None-Match: *` only where there is none. `***` in an address stands for the secret that is stored.',
         params,
         body: entryBody,
         response: { 200: entry, 201: entry, 412: failure, ...failures },
@@ -144,16 +144,22 @@ function concerned(key: string): string {
 }
 
 function entryView(name: string, value: StreamEntry): z.output<typeof entry> {
-  const { source } = value;
+  const { source, fill } = value;
   const settings = Object.fromEntries(API_KEYS.map((key) => [key, value[key]]));
   return {
     name,
     pattern: isStreamPattern(name),
-    restricted: value.restricted,
+    restricted: restrictedParts(value),
     settings: {
       ...settings,
       ...(source === undefined ? {} : { source: showAddress(source) }),
+      ...(fill === undefined ? {} : { fill: showAddress(fill) }),
+      forward: value.forward.map(shownForward),
       detect: value.detect.map((wish) => ({ ...wish })),
     },
   };
+}
+
+function shownForward({ url, fingerprint, insecure }: StreamEntry['forward'][number]) {
+  return { url: showAddress(url), ...(fingerprint === undefined ? {} : { fingerprint }), insecure };
 }

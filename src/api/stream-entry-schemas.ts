@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { API_KEYS, type ApiKey } from '#config/entry-change.ts';
+import { forwardWish, shownForward } from '#config/forward-schema.ts';
 import { nearest } from '#config/nearest.ts';
 import { detectWish, streamShape } from '#config/stream-schema.ts';
 
@@ -7,7 +8,9 @@ import { detectWish, streamShape } from '#config/stream-schema.ts';
 
 type Field = z.ZodType;
 
-const fields: readonly (readonly [ApiKey, Field])[] = API_KEYS.map((key) => [key, streamShape[key]]);
+/** Who may set an address cannot say whether it is to be trusted. */
+const apiShape = { ...streamShape, forward: forwardWish };
+const fields: readonly (readonly [ApiKey, Field])[] = API_KEYS.map((key) => [key, apiShape[key]]);
 
 /** A wrong key says which one may have been meant. */
 const keys = (shape: Record<string, Field>) =>
@@ -42,6 +45,7 @@ function withoutDefault(field: Field): Field {
 const shown: Record<string, Field> = {
   ...Object.fromEntries(fields.map(([key, field]) => [key, withoutDefault(field).optional()])),
   detect: z.array(detectWish),
+  forward: z.array(shownForward),
 };
 
 /** An entry, as an answer shows it. */
@@ -49,11 +53,12 @@ export const entry = z
   .object({
     name: z.string().meta({ description: 'Name of the stream, or a pattern of names.' }),
     pattern: z.boolean().meta({ description: 'It is a pattern: its streams come when somebody wants one.' }),
-    restricted: z.boolean().meta({
-      description: 'Its source came over the API, and may only lead where `sources` lets the API lead.',
+    restricted: z.array(z.string()).meta({
+      description:
+        'What came over the API, and may only lead where `sources` lets the API lead: `source`, `fill`, `standby`, `forward[0]`.',
     }),
     settings: z.object(shown).meta({
-      description: 'Complete with defaults. `***` in the source stands for a secret; it may be sent back.',
+      description: 'Complete with defaults. `***` in an address stands for a secret; it may be sent back.',
     }),
   })
   .meta({ id: 'ConfiguredStream' });

@@ -130,7 +130,15 @@ describe('a stream of the configuration', () => {
     await entries.set('a', { keys: { source: 'films/a.mp4', loop: false }, whole: true });
     expect(await readFile(path, 'utf8')).toBe('streams:\n  a: { source: films/a.mp4, loop: false }\n');
     await entries.set('a', { keys: { source: join(folder, 'films/b.mp4') }, whole: false });
-    expect(entries.list().get('a')).toMatchObject({ source: join(folder, 'films/b.mp4'), restricted: true });
+    expect(entries.list().get('a')).toMatchObject({
+      source: join(folder, 'films/b.mp4'),
+      restricted: ['source'],
+    });
+    await entries.set('a', { keys: { standby: 'films/card.png', fill: 'films/a.mp4' }, whole: false });
+    expect(entries.list().get('a')).toMatchObject({
+      ...{ fill: join(folder, 'films/a.mp4'), standby: join(folder, 'films/card.png') },
+      restricted: ['source', 'fill', 'standby'],
+    });
   });
 
   it('has a name that streams can have, or a pattern that can be read', async () => {

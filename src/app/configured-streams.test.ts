@@ -83,4 +83,41 @@ sources: { folders: [films] }
     for (const source of sources(streams.replace('folders: [films]', 'allowLocal: true')))
       expect(source).not.toHaveProperty('restricted');
   });
+
+  it('may be a second one, a stand-by or a forward beside a source that was written by hand', () => {
+    const text = (sources: string) => `demo: false
+streams:
+  a:
+    source: rtsp://127.0.0.1/a
+    fill: b.mp4
+    standby: c.png
+    restricted: [fill, standby]
+    forward: [srt://127.0.0.1:1, { url: 'srt://archive:1', restricted: true }]
+  x/*: { source: 'rtsp://127.0.0.1/$1', fill: 'http://mic/$1', standby: c.png, restricted: [fill, standby] }
+  y/*: { forward: [{ url: 'rtsp://archive/$1', restricted: true }, 'rtsp://127.0.0.1/$1'] }
+sources: ${sources}
+`;
+    const file = config(text('{ folders: [films] }'));
+    const [named] = configuredStreams(file);
+    expect(named?.source).toMatchObject({
+      fill: { restricted: true, within: ['/etc/films'] },
+      standby: { path: '/etc/c.png', within: ['/etc/films'] },
+    });
+    expect(named?.source).not.toHaveProperty('restricted');
+    expect(named?.forwards.map(({ restricted = false }) => restricted)).toEqual([false, true]);
+    const patterns = patternStreams(file);
+    const { source } = byPattern(patterns, 'x/1') ?? {};
+    expect(source).toMatchObject({ fill: { restricted: true }, standby: { within: ['/etc/films'] } });
+    expect(source).not.toHaveProperty('restricted');
+    expect(byPattern(patterns, 'y/1')?.forwards.map(({ restricted = false }) => restricted)).toEqual([
+      true,
+      false,
+    ]);
+    const open = config(text('{ allowLocal: true }'));
+    const all = JSON.stringify([
+      ...configuredStreams(open),
+      ...['x/1', 'y/1'].map((name) => byPattern(patternStreams(open), name)),
+    ]);
+    expect(all).not.toMatch(/restricted|within/);
+  });
 });

@@ -4,7 +4,7 @@ import { checkDefault } from '#cameras/catalogue.ts';
 import type { Config } from '#config/schema.ts';
 import { sourceKind } from '#config/source.ts';
 import { compileStreamPattern, isStreamPattern } from '#config/stream-pattern.ts';
-import type { StreamEntry } from '#config/stream-schema.ts';
+import type { LeadingKey, StreamEntry } from '#config/stream-schema.ts';
 import { parseStreamName } from '#hub/name.ts';
 import type { ForwardSettings } from '#sinks/forward.ts';
 import type { PatternSources, RtspSettings, SourceSettings } from '#sources/configured.ts';
@@ -57,10 +57,8 @@ export function configuredStreams(config: Config): ConfiguredStream[] {
   const streams = named.map(([name, entry]) => {
     const stream = parseStreamName(name);
     const { detect, forward } = entry;
-    // The second source is the file's alone, and so is trusted.
-    const limits = { source: limitsOf(entry.restricted, config), fill: undefined };
-    const source = sourceOf(stream, entry, limits);
-    return { stream, source, detect, forwards: forward.map((one) => forwardOf(stream, one)) };
+    const source = sourceOf(stream, entry, limitsOf(entry, config));
+    return { stream, source, detect, forwards: forward.map((one) => forwardOf(stream, one, config)) };
   });
   const taken = streams.some(({ stream }) => stream === DEMONSTRATION.stream);
   return config.demo && !taken ? [DEMONSTRATION, ...streams] : streams;
@@ -74,10 +72,7 @@ export function patternStreams(config: Config): PatternStreams[] {
     const forwards = entry.forward.map((one) => ({ one, address: compileStreamPattern(pattern, one.url) }));
     // Where the name has a say in the host, whoever asks for a stream has: then nobody's word counts for all of them.
     const fill = compileStreamPattern(pattern, entry.fill);
-    const limits = {
-      source: limitsOf(entry.restricted || choosesHost, config),
-      fill: limitsOf(fill.choosesHost, config),
-    };
+    const limits = limitsOf(entry, config, { source: choosesHost, fill: fill.choosesHost });
     const onDemand = { ...entry, onDemand: true };
     return {
       pattern,
@@ -97,7 +92,7 @@ export function patternStreams(config: Config): PatternStreams[] {
           detect: entry.detect,
           forwards: forwards.flatMap(({ one, address }) => {
             const url = address.match(name)?.source;
-            return url === undefined ? [] : [forwardOf(name, { ...one, url })];
+            return url === undefined ? [] : [forwardOf(name, { ...one, url }, config)];
           }),
         };
       },
@@ -105,8 +100,15 @@ export function patternStreams(config: Config): PatternStreams[] {
   });
 }
 
-function limitsOf(restricted: boolean, { sources }: Config): Limits {
-  return restricted && !sources.allowLocal ? sources : undefined;
+/** @param also what is restricted whoever wrote it */
+function limitsOf(
+  { restricted }: StreamEntry,
+  { sources }: Config,
+  also: { readonly source?: boolean; readonly fill?: boolean; readonly standby?: boolean } = {},
+): Limits {
+  const of = (key: LeadingKey) =>
+    (restricted.includes(key) || also[key]) && !sources.allowLocal ? sources : undefined;
+  return { source: of('source'), fill: of('fill'), standby: of('standby') };
 }
 
 /** What the first pattern that fits says about a stream that the configuration does not name. */
@@ -174,15 +176,11 @@ export function checkDetection(
   }
 }
 
-/** What a source is held to that may lead nowhere but where `sources` of the configuration lets the API lead. */
-type Limits = Config['sources'] | undefined;
+/** What is held to it may lead nowhere but where `sources` of the configuration lets the API lead. */
+type Limit = Config['sources'] | undefined;
+type Limits = Readonly<Record<LeadingKey, Limit>>;
 
-/** @param limits of the source, and of the second one */
-function sourceOf(
-  stream: string,
-  entry: StreamEntry,
-  limits: { readonly source: Limits; readonly fill: Limits },
-): SourceSettings | undefined {
+function sourceOf(stream: string, entry: StreamEntry, limits: Limits): SourceSettings | undefined {
   const { source, transport, loop, fingerprint, insecure, fill, standby, standbyAfterSeconds } = entry;
   if (source === undefined) return undefined;
   const { onDemandStartSeconds, onDemandCloseSeconds } = entry;
@@ -190,7 +188,7 @@ function sourceOf(
   const onDemand =
     entry.onDemand ?? (kind === 'rtsp' || kind === 'rtmp' || kind === 'whep' || kind === 'network');
   return {
-    ...mediaOf(stream, source, { loop, transport, trust: { fingerprint, insecure }, limits: limits.source }),
+    ...mediaOf(stream, source, { loop, transport, trust: { fingerprint, insecure }, limit: limits.source }),
     onDemand: onDemand
       ? { startMs: onDemandStartSeconds * 1000, closeMs: onDemandCloseSeconds * 1000 }
       : undefined,
@@ -202,9 +200,16 @@ function sourceOf(
             loop,
             transport: 'auto',
             trust: { fingerprint: undefined, insecure },
-            limits: limits.fill,
+            limit: limits.fill,
           }),
-    standby: standby === undefined ? undefined : { path: standby, afterMs: standbyAfterSeconds * 1000 },
+    standby:
+      standby === undefined
+        ? undefined
+        : {
+            path: standby,
+            afterMs: standbyAfterSeconds * 1000,
+            ...(limits.standby ? { within: limits.standby.folders } : {}),
+          },
   };
 }
 
@@ -214,12 +219,12 @@ function mediaOf(
   address: string,
   how: Required<Pick<RtspSettings, 'transport' | 'trust'>> & {
     readonly loop: boolean;
-    readonly limits: Limits;
+    readonly limit: Limit;
   },
 ): SourceSettings {
-  const { transport, trust, loop, limits } = how;
+  const { transport, trust, loop, limit } = how;
   const kind = sourceKind(address);
-  const common = { stream, onDemand: undefined, ...(limits ? ({ restricted: true } as const) : {}) };
+  const common = { stream, onDemand: undefined, ...(limit ? ({ restricted: true } as const) : {}) };
   switch (kind) {
     case 'rtsp':
       return { ...common, kind, url: address, transport, trust };
@@ -227,19 +232,22 @@ function mediaOf(
     case 'whep':
       return { ...common, kind, url: address, trust };
     case 'network':
-      return { ...common, kind, url: address, ...(limits ? { insecure: trust.insecure } : {}) };
+      return { ...common, kind, url: address, ...(limit ? { insecure: trust.insecure } : {}) };
     case 'test':
       return { ...common, kind };
     default:
-      return { ...common, kind: 'file', path: address, loop, ...(limits ? { within: limits.folders } : {}) };
+      return { ...common, kind: 'file', path: address, loop, ...(limit ? { within: limit.folders } : {}) };
   }
 }
 
 function forwardOf(
   stream: string,
-  { fingerprint, ...forward }: StreamEntry['forward'][number] & { fingerprint?: string | undefined },
+  forward: StreamEntry['forward'][number] & { fingerprint?: string | undefined },
+  { sources }: Config,
 ): ForwardSettings {
-  return { stream, url: forward.url, trust: { fingerprint, insecure: forward.insecure } };
+  const { url, fingerprint, insecure, restricted } = forward;
+  const limit = restricted && !sources.allowLocal ? ({ restricted: true } as const) : {};
+  return { stream, url, trust: { fingerprint, insecure }, ...limit };
 }
 
 function isStreamName(text: string): boolean {

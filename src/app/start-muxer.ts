@@ -10,11 +10,11 @@ export function muxerStarter({ pool, link }: WorkerRoom): StartMuxer {
     const { bytesSent } = statistics as { readonly bytesSent?: unknown };
     if (typeof bytesSent === 'number' && bytesSent >= 0) tell(bytesSent);
   });
-  return ({ stream, url, tracks }, { onUp, onBytes, onEnd }) => {
+  return ({ stream, url, tracks, restricted }, { onUp, onBytes, onEnd }) => {
     const task = pool.start({
       role: 'sink',
       affinity: `${stream} ${url}`,
-      spec: { kind: 'mpegts-sink', stream, url, tracks },
+      spec: { kind: 'mpegts-sink', stream, url, tracks, ...(restricted ? { guard: true } : {}) },
       // The next attempt is the forward's own to make.
       restart: false,
       onState: ({ state, reason, code }) => {

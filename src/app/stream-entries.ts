@@ -4,7 +4,7 @@ import { type EntryWish, wishedEntry } from '#config/entry-change.ts';
 import type { Config } from '#config/schema.ts';
 import { sourceKind } from '#config/source.ts';
 import { isStreamPattern, patternTrouble } from '#config/stream-pattern.ts';
-import type { StreamEntry } from '#config/stream-schema.ts';
+import { LEADING_KEYS, type StreamEntry } from '#config/stream-schema.ts';
 import { parseStreamName } from '#hub/name.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { ConfigurationFile } from './configuration-file.ts';
@@ -53,11 +53,11 @@ export class StreamEntries {
       created = before === undefined;
       if (before && wish.fresh) throw configured(name);
       if (!before && !wish.whole) throw notConfigured(name);
-      const after = wishedEntry(name, before, withAbsolutePath(wish.keys, file), wish.whole);
+      const after = wishedEntry(name, before, withAbsolutePaths(wish.keys, file), wish.whole);
       const trouble = isStreamPattern(name) ? patternTrouble(name, after) : undefined;
       if (trouble !== undefined) throw new NamedError('REQUEST_INVALID', trouble);
       const { check = checkRestricted } = this.#options;
-      if (after.source !== undefined && after.source !== before?.source) await check(after.source, config);
+      await check(after, before, config);
       return editStream(text === '' ? NEW_FILE : text, name, before, after);
     });
     return created;
@@ -89,10 +89,13 @@ export class StreamEntries {
 }
 
 /** A path is relative to the configuration file, as those in it are. */
-function withAbsolutePath(keys: EntryWish, file: string): EntryWish {
-  const { source } = keys;
-  const isPath = typeof source === 'string' && source !== '' && sourceKind(source) === 'path';
-  return isPath ? { ...keys, source: resolve(dirname(file), source) } : keys;
+function withAbsolutePaths(keys: EntryWish, file: string): EntryWish {
+  const paths = LEADING_KEYS.flatMap((key) => {
+    const value = keys[key];
+    const isPath = typeof value === 'string' && value !== '' && sourceKind(value) === 'path';
+    return isPath ? [[key, resolve(dirname(file), value)]] : [];
+  });
+  return { ...keys, ...Object.fromEntries(paths) };
 }
 
 function entryOf({ streams }: Config, name: string): StreamEntry | undefined {

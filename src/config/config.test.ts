@@ -131,8 +131,8 @@ describe('the configuration', () => {
       'sluice.yml',
     );
     expect(streams['a']?.forward).toEqual([
-      { url: 'srt://x:9000', insecure: false },
-      { url: 'rtsps://y/a', fingerprint: hex, insecure: false },
+      { url: 'srt://x:9000', insecure: false, restricted: false },
+      { url: 'rtsps://y/a', fingerprint: hex, insecure: false, restricted: false },
     ]);
     const forward = (list: string) => refusal(`streams: { a: { forward: ${list} } }`).message;
     expect(forward('["ftp://u:secret@x/a"]')).toBe(
@@ -146,6 +146,19 @@ describe('the configuration', () => {
     expect(forward('[{ url: "srt://x:1", insecur: true }]')).toContain(
       'Did you mean "streams.a.forward.0.insecure"?',
     );
+  });
+
+  it('says which keys came over the API; true is the source', () => {
+    const restricted = (value: string) =>
+      parseConfig(`streams: { a: { source: x.mp4, restricted: ${value} } }`, 'sluice.yml').streams['a']
+        ?.restricted;
+    expect(restricted('true')).toEqual(['source']);
+    expect(restricted('false')).toEqual([]);
+    expect(restricted('[standby, source, standby]')).toEqual(['source', 'standby']);
+    const wrong = (value: string) =>
+      refusal(`streams: { a: { source: x.mp4, restricted: ${value} } }`).message;
+    expect(wrong('[sauce]')).toContain('"streams.a.restricted.0" must be one of source, fill, standby');
+    expect(wrong('maybe')).toContain('"streams.a.restricted" must be true or false, or a list of source');
   });
 
   it('asks the hub whether a stream may have its name', () => {
@@ -173,7 +186,7 @@ describe('the configuration', () => {
         { algorithm: 'nanodet', parameters: {} },
         { algorithm: 'b', parameters: { fps: 2 } },
       ],
-      restricted: false,
+      restricted: [],
       forward: [],
     });
     const camera = 'rtsp://u:p@camera/live';

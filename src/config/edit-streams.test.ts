@@ -153,6 +153,40 @@ log: {level: debug}`;
     expect(edited).toContain(
       '    restricted: true # the source came over the API; take this line out to trust it\n',
     );
+    const more = edit(edited, 'new', {
+      source: 'rtsp://10.0.0.3/live',
+      fill: 'rtsp://10.0.0.4/sound',
+      restricted: ['source', 'fill'],
+    });
+    expect(more).toContain(
+      '    restricted: [ source, fill ] # these came over the API; take out what you trust\n',
+    );
+  });
+
+  it('keeps the addresses of a forward as they were written, beside one that the API adds', () => {
+    const before = `streams:
+  hall:
+    forward:
+      # The archive.
+      - srt://archive:9000 # over there
+      - url: rtsps://cloud/hall
+        insecure: true # for now
+`;
+    const forward = [
+      { url: 'srt://archive:9000' },
+      { url: 'rtsps://cloud/hall', insecure: true },
+      { url: 'rtmp://live/app/key', restricted: true },
+    ];
+    const edited = edit(before, 'hall', { forward });
+    expect(edited).toBe(
+      `${before}      - url: rtmp://live/app/key
+        restricted: true # the address came over the API; take this line out to trust it
+`,
+    );
+    expect(edit(edited, 'hall', { forward: forward.slice(0, 2) })).toBe(before);
+    expect(edit('streams: {}\n', 'a', { forward: forward.slice(0, 1) })).toBe(
+      'streams:\n  a:\n    forward:\n      - srt://archive:9000\n',
+    );
   });
 
   it('changes nothing else in the sample configuration', () => {

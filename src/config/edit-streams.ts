@@ -5,17 +5,23 @@ import {
   isMap,
   isNode,
   isScalar,
+  isSeq,
   type Pair,
   parseDocument,
   Scalar,
   YAMLMap,
+  type YAMLSeq,
 } from 'yaml';
 import { NamedError } from '#util/named-error.ts';
 import { type StreamEntry, streamKeys, streamSchema } from './stream-schema.ts';
 import { spliced, undress, written } from './yaml-text.ts';
 
-/** What the file says about the key that the API writes of its own. */
-const RESTRICTED = ' the source came over the API; take this line out to trust it';
+/** What the file says about the key that the API writes of its own: where the source is all, and where it is not. */
+const RESTRICTED = {
+  source: ' the source came over the API; take this line out to trust it',
+  keys: ' these came over the API; take out what you trust',
+  forward: ' the address came over the API; take this line out to trust it',
+};
 
 /**
  * The text of a configuration file with another entry of `streams`. Everything but the lines of the entry stays as it is,
@@ -68,9 +74,27 @@ function stored(entry: StreamEntry): Record<string, unknown> {
 function storedValue(entry: StreamEntry, key: string): unknown {
   const value = valueOf(entry, key);
   if (isDeepStrictEqual(value, valueOf(DEFAULTS, key))) return undefined;
-  if (key !== 'detect') return value;
-  // An algorithm without parameters is written by its id.
-  return entry.detect.map((wish) => (Object.keys(wish.parameters).length > 0 ? wish : wish.algorithm));
+  switch (key) {
+    case 'detect':
+      // An algorithm without parameters is written by its id.
+      return entry.detect.map((wish) => (Object.keys(wish.parameters).length > 0 ? wish : wish.algorithm));
+    case 'forward':
+      return entry.forward.map(storedForward);
+    case 'restricted':
+      return isDeepStrictEqual(value, ['source']) ? true : value;
+    default:
+      return value;
+  }
+}
+
+/** An address of which nothing else is said is written by itself. */
+function storedForward({ url, fingerprint, insecure, restricted }: StreamEntry['forward'][number]): unknown {
+  const more = {
+    ...(fingerprint !== undefined && { fingerprint }),
+    ...(insecure && { insecure }),
+    ...(restricted && { restricted }),
+  };
+  return Object.keys(more).length > 0 ? { url, ...more } : url;
 }
 
 /** An entry has to say something, so this one does; its source counts as no default. */
@@ -119,15 +143,37 @@ function change(document: Document, map: YAMLMap, before: StreamEntry, after: St
     const pair = pairOf(map, key);
     if (value === undefined) map.items = map.items.filter((one) => one !== pair);
     else if (pair && isScalar(pair.value) && !(value instanceof Object)) pair.value.value = value;
+    else if (pair && key === 'forward' && isSeq(pair.value))
+      changeForward(document, pair.value, before, after);
     else if (pair) pair.value = document.createNode(value);
     else map.items.push(document.createPair(key, value));
   }
   explain(map);
 }
 
+/** Addresses that are as they were stay as they were written. */
+function changeForward(document: Document, seq: YAMLSeq, before: StreamEntry, after: StreamEntry): void {
+  const { items } = seq;
+  seq.items = after.forward.map((one) => {
+    const at = before.forward.findIndex((other) => isDeepStrictEqual(one, other));
+    return at < 0 ? document.createNode(storedForward(one)) : items[at];
+  });
+}
+
 function explain(map: YAMLMap): void {
+  if (map.flow) return;
   const { value } = pairOf(map, 'restricted') ?? {};
-  if (value instanceof Scalar && !map.flow) value.comment ??= RESTRICTED;
+  if (value instanceof Scalar && value.value === true) value.comment ??= RESTRICTED.source;
+  if (isSeq(value) && value.items.length > 0) {
+    value.flow = true;
+    value.comment ??= RESTRICTED.keys;
+  }
+  const { value: forward } = pairOf(map, 'forward') ?? {};
+  if (!isSeq(forward) || forward.flow) return;
+  for (const item of forward.items) {
+    const mark = isMap(item) && !item.flow ? pairOf(item, 'restricted')?.value : undefined;
+    if (mark instanceof Scalar && mark.value === true) mark.comment ??= RESTRICTED.forward;
+  }
 }
 
 /** Everything that the file says but for one stream; an empty map of streams says as little as none. */

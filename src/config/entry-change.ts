@@ -1,15 +1,16 @@
 import type { z } from 'zod';
 import { NamedError } from '#util/named-error.ts';
-import { meantAddress } from './shown-address.ts';
+import { meantAddress, meantAddresses } from './shown-address.ts';
 import { sourceKind } from './source.ts';
-import { type StreamEntry, streamSchema } from './stream-schema.ts';
+import { LEADING_KEYS, type StreamEntry, streamSchema } from './stream-schema.ts';
 
 /** Who may say it: `anybody` who manages the stream, or who writes the file alone. */
 type Author = 'anybody' | 'file';
 
 /**
- * Which keys of an entry the API takes. A key is the file's alone when it leads somewhere (to an address, a path) and
- * nothing keeps it from leading to this machine yet; so the compiler asks about every key that is added.
+ * Which keys of an entry the API takes. A key that leads somewhere (to an address, a path) is the file's alone until what
+ * the API writes there is marked as restricted, below, and judged at each connection (`source-policy.ts` of the
+ * application); so the compiler asks about every key that is added.
  */
 const AUTHORS = {
   source: 'anybody',
@@ -21,13 +22,11 @@ const AUTHORS = {
   insecure: 'anybody',
   loop: 'anybody',
   detect: 'anybody',
-  // Nothing keeps these from this machine yet.
-  fill: 'file',
-  standby: 'file',
-  // Says nothing without the one before.
-  standbyAfterSeconds: 'file',
-  forward: 'file',
-
+  fill: 'anybody',
+  standby: 'anybody',
+  standbyAfterSeconds: 'anybody',
+  forward: 'anybody',
+  // Else the API could trust itself.
   restricted: 'file',
 } as const satisfies Record<keyof StreamEntry, Author>;
 
@@ -42,8 +41,9 @@ export const API_KEYS = Object.keys(AUTHORS).filter(
 export type EntryWish = Readonly<Partial<Record<ApiKey, unknown>>>;
 
 /**
- * The entry that somebody wants over the API, in place of the one that there is, if any. A source that is another one
- * than before is restricted; what was written by hand stays trusted for as long as it is the same.
+ * The entry that somebody wants over the API, in place of the one that there is, if any. Each address and path that is
+ * another one than before is restricted, and nothing else: what was written by hand stays trusted for as long as it is the
+ * same.
  *
  * @param whole all keys that are not in the wish are as by default; else as they are
  * @throws NamedError REQUEST_INVALID that names the key and the rule; SECRET_MISSING
@@ -55,20 +55,53 @@ export function wishedEntry(
   whole: boolean,
 ): StreamEntry {
   const kept = before === undefined ? {} : whole ? fileKeys(before) : before;
-  const given = typeof wish['source'] === 'string' ? meantAddress(wish['source'], before?.source) : undefined;
-  const merged: Record<string, unknown> = {
-    ...kept,
-    ...wish,
-    ...(given === undefined ? {} : { source: given }),
-  };
+  const merged: Record<string, unknown> = { ...kept, ...wish, ...withSecrets(wish, before) };
   const present = Object.entries(merged).filter(([, value]) => value !== null && value !== undefined);
   const parsed = streamSchema.safeParse(Object.fromEntries(present));
   if (!parsed.success) throw invalid(name, parsed.error.issues);
-  const entry = parsed.data;
-  const same = entry.source === before?.source;
-  // The test picture leads nowhere.
-  const leads = entry.source !== undefined && sourceKind(entry.source) !== 'test';
-  return { ...entry, restricted: leads && (same ? (before?.restricted ?? false) : true) };
+  return marked(parsed.data, before);
+}
+
+/** Addresses of a wish with the secrets that stand in them as `***`. */
+function withSecrets(wish: EntryWish, before: StreamEntry | undefined): EntryWish {
+  const { source, fill, forward } = wish;
+  return {
+    ...(typeof source === 'string' && { source: meantAddress(source, before?.source, 'source') }),
+    ...(typeof fill === 'string' && { fill: meantAddress(fill, before?.fill, 'fill') }),
+    ...(Array.isArray(forward) && { forward: withForwardSecrets(forward, before?.forward ?? []) }),
+  };
+}
+
+function withForwardSecrets(wishes: readonly unknown[], before: StreamEntry['forward']): unknown[] {
+  const items = wishes.map(
+    (one) => (typeof one === 'string' ? { url: one } : one) as { url?: unknown } | null,
+  );
+  const given = items.map((item) => (typeof item?.url === 'string' ? item.url : ''));
+  const stored = before.map(({ url }) => url);
+  const meant = meantAddresses(given, stored, 'forward');
+  return items.map((item, at) => (given[at] === '' ? item : { ...item, url: meant[at] }));
+}
+
+/** Marks what came over the API, and nothing else. */
+function marked(entry: StreamEntry, before: StreamEntry | undefined): StreamEntry {
+  return {
+    ...entry,
+    restricted: LEADING_KEYS.filter((key) => {
+      const value = entry[key];
+      // The test picture leads nowhere.
+      if (value === undefined || sourceKind(value) === 'test') return false;
+      return value === before?.[key] ? before.restricted.includes(key) : true;
+    }),
+    forward: entry.forward.map((one) => {
+      const same = before?.forward.find(({ url }) => url === one.url);
+      return { ...one, restricted: same?.restricted ?? true };
+    }),
+  };
+}
+
+/** What of an entry may lead nowhere but where the API may lead: keys, and `forward[0]` of the first address. */
+export function restrictedParts({ restricted, forward }: StreamEntry): string[] {
+  return [...restricted, ...forward.flatMap((one, at) => (one.restricted ? [`forward[${at}]`] : []))];
 }
 
 /** What the API cannot say stays. */

@@ -46,7 +46,8 @@ const address = z.string({ error: addressRule }).superRefine((value, context) =>
   context.addIssue({ code: 'custom', message: `${addressRule}${what}` });
 });
 
-const forwardShape = section({
+/** What the API takes and shows of an address; the file says more. */
+const spoken = {
   url: address.meta({
     title: 'Address',
     description: 'As in the short form.',
@@ -59,25 +60,57 @@ const forwardShape = section({
     title: 'Any certificate',
     description: 'Takes every certificate of a server behind TLS; `fingerprint` is better.',
   }),
+};
+
+/** An address as the API shows it. */
+export const shownForward = section(spoken);
+
+const forwardShape = section({
+  ...spoken,
+  restricted: yesOrNo().default(false).meta({
+    title: 'Restricted',
+    description:
+      'Stands where the API wrote the address: it may lead nowhere but where `sources` lets the API lead. Take the key out to trust it as if it were yours.',
+  }),
 });
 
 /** The keys of an entry. */
 export const forwardKeys: readonly string[] = Object.keys(forwardShape.shape);
 
+/** Addresses of one stream that the API takes: each is a connection, and a name to look up. */
+const MOST = 64;
+const itemRule = { error: `${addressRule}, or a map with \`url\`` };
+const listRule = { error: 'must be a list of addresses' };
+const described = {
+  title: 'Forward',
+  description:
+    'Addresses at which the stream is published too, all the time that it is there: `rtsp://user:password@host:554/path`, `rtsps://…`, `rtmp://host:1935/app/key`, `rtmps://…`, `srt://host:9000?streamid=…` (MPEG-TS), `udp://host:1234` (MPEG-TS), or of WHIP `whips://token@host/path` (`whip://` without TLS) and `https://token@host/…/whip`. Each an address, or a map with `url`, `fingerprint` and `insecure`. A source on demand stays open for it.',
+};
+
 /** `streams.<name>.forward`. */
 export const forwardSchema = z
   .array(
     z
-      .union([address, forwardShape], { error: `${addressRule}, or a map with \`url\`` })
-      .transform((value) => (typeof value === 'string' ? { url: value, insecure: false } : value)),
-    { error: 'must be a list of addresses' },
+      .union([address, forwardShape], itemRule)
+      .transform((value) =>
+        typeof value === 'string' ? { url: value, insecure: false, restricted: false } : value,
+      ),
+    listRule,
   )
   .refine((list) => new Set(list.map(({ url }) => url)).size === list.length, {
     error: 'must not have the same address twice',
   })
   .default([])
-  .meta({
-    title: 'Forward',
-    description:
-      'Addresses at which the stream is published too, all the time that it is there: `rtsp://user:password@host:554/path`, `rtsps://…`, `rtmp://host:1935/app/key`, `rtmps://…`, `srt://host:9000?streamid=…` (MPEG-TS), `udp://host:1234` (MPEG-TS), or of WHIP `whips://token@host/path` (`whip://` without TLS) and `https://token@host/…/whip`. Each an address, or a map with `url`, `fingerprint` and `insecure`. A source on demand stays open for it.',
-  });
+  .meta(described);
+
+/** The same as the API takes it: addresses may look the same while `***` stands in them. */
+export const forwardWish = z
+  .array(
+    z
+      .union([address, shownForward], itemRule)
+      .transform((value) => (typeof value === 'string' ? { url: value, insecure: false } : value)),
+    listRule,
+  )
+  .max(MOST, { error: `must have ${MOST} addresses at most` })
+  .default([])
+  .meta(described);

@@ -251,7 +251,7 @@ export const configSchema = section({
     allowLocal: yesOrNo().default(false).meta({
       title: 'Local sources over the API',
       description:
-        'Sources that are given over the API may lead anywhere: to any file, to this machine, its cable and the metadata service of its cloud. When false, they may not, after a restart neither (see `restricted` of a stream); what stands in this file by your own hand always may.',
+        'What is given over the API (sources, second sources, stand-bys, forwards) may lead anywhere: to any file, to this machine, its cable and the metadata service of its cloud. When false, it may not, after a restart neither (see `restricted` of a stream); what stands in this file by your own hand always may.',
     }),
     folders: z
       .array(z.string({ error: 'must be a path' }).min(1, { error: 'must be a path' }), {
@@ -261,7 +261,7 @@ export const configSchema = section({
       .meta({
         title: 'Folders for the API',
         description:
-          'Folders, relative to the configuration file, from which the API may take files as sources, with all that is below them. Empty: none.',
+          'Folders, relative to the configuration file, from which the API may take files, with all that is below them. Empty: none.',
       }),
     patternStreams: wholeNumber(1, 10_000).default(64).meta({
       title: 'Most streams of patterns',

@@ -110,7 +110,7 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'streams.<name>.loop': ['sources'],
   'streams.<name>.detect': ['detection'],
   'streams.<name>.restricted': ['sources'],
-  'sources.allowLocal': ['sources'],
+  'sources.allowLocal': ['sources', 'forwards'],
   'sources.folders': ['sources'],
   'sources.patternStreams': ['sources'],
   'streams.<name>.forward': ['forwards'],

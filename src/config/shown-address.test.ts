@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { meantAddress, showAddress } from './shown-address.ts';
+import { meantAddress as meant, meantAddresses, showAddress } from './shown-address.ts';
+
+const meantAddress = (given: string, stored: string | undefined) => meant(given, stored, 'source');
 
 const camera = 'rtsp://anna:secret@cam:554/live?channel=1';
 
@@ -27,6 +29,28 @@ describe('an address of the configuration', () => {
       /\*\*\*/,
     );
     expect(() => meantAddress('rtsp://***@cam/live', undefined)).toThrow(/\*\*\*/);
+  });
+
+  it('is found among others by how it is shown, wherever it stands in the list', () => {
+    const stored = ['rtsp://a:1@x/one', 'rtmp://y/app?token=2', 'srt://z:9000?passphrase=3'];
+    const shown = stored.map(showAddress);
+    const list = (given: readonly string[]) => meantAddresses(given, stored, 'forward');
+    expect(list(shown)).toEqual(stored);
+    expect(list(shown.toReversed())).toEqual(stored.toReversed());
+    expect(list(['udp://new:1', ...shown.slice(1)])).toEqual(['udp://new:1', ...stored.slice(1)]);
+    expect(list(['rtsp://***@x/two'])).toEqual(['rtsp://a:1@x/two']);
+    expect(list(['rtsp://x/one'])).toEqual(['rtsp://x/one']);
+    for (const elsewhere of ['rtsp://***@evil/one', 'rtmp://evil/app?token=***', 'srt://z:1?passphrase=***'])
+      expect(() => list([shown[0]!, elsewhere]), elsewhere).toThrow(/"forward\[1\]" has \*\*\*/);
+  });
+
+  it('of which two look the same keeps no secret that may be the other one', () => {
+    const stored = ['rtsp://a:1@x/one', 'rtsp://b:2@x/one', 'rtsp://x/three'];
+    const list = (...given: string[]) => meantAddresses(given, stored, 'forward');
+    expect(list('rtsp://***@x/one', 'rtsp://***@x/one')).toEqual(stored.slice(0, 2));
+    expect(() => list('rtsp://***@x/one')).toThrow(/"forward\[0\]"/);
+    expect(() => list('rtsp://***@x/two')).toThrow(/which secret is meant/);
+    expect(list('rtsp://x/three')).toEqual(['rtsp://x/three']);
   });
 
   it('loses its credentials when it is sent without them', () => {

@@ -41,6 +41,22 @@ const address = () =>
 
 const standbyRule = 'must be the path of a picture or of a video file';
 
+/** Keys that lead somewhere, each by one address or path; addresses of `forward` say of themselves who wrote them. */
+export const LEADING_KEYS = ['source', 'fill', 'standby'] as const;
+export type LeadingKey = (typeof LEADING_KEYS)[number];
+
+const restrictedRule = `must be true or false, or a list of ${LEADING_KEYS.join(', ')}`;
+
+/** In the order of {@link LEADING_KEYS}. `true` is what stood for the source when the API could write nothing else. */
+const restricted = z
+  .union([yesOrNo(), z.array(z.enum(LEADING_KEYS, { error: `must be one of ${LEADING_KEYS.join(', ')}` }))], {
+    error: restrictedRule,
+  })
+  .transform((value): LeadingKey[] => {
+    if (typeof value === 'boolean') return value ? ['source'] : [];
+    return LEADING_KEYS.filter((key) => value.includes(key));
+  });
+
 /** The keys of one entry of `streams`, each with its own rule. */
 export const streamShape = {
   source: address().optional().meta({
@@ -105,10 +121,10 @@ export const streamShape = {
       'Algorithms that look at the stream while somebody watches it; each an id, or a map with `algorithm` and `parameters`.',
   }),
   forward: forwardSchema,
-  restricted: yesOrNo().default(false).meta({
+  restricted: restricted.default([]).meta({
     title: 'Restricted',
     description:
-      'Stands where the API wrote the source: it may lead nowhere but where `sources` lets the API lead. Take the key out to trust the source as if it were yours.',
+      'Stands where the API wrote the source (`true`), or these keys of the entry: they may lead nowhere but where `sources` lets the API lead. Take a key out to trust it as if it were yours.',
   }),
 };
 

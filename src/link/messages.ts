@@ -46,12 +46,13 @@ export type TaskSpec =
   | { readonly kind: 'test-source'; readonly stream: string; readonly part?: Part }
   /**
    * Publish a picture or a clip, over and over, in place of a source that is gone: in the codecs and the size of its
-   * tracks, `like`, so that readers go on.
+   * tracks, `like`, so that readers go on. With `within`, it has to be in one of these folders, links followed.
    */
   | {
       readonly kind: 'standby';
       readonly stream: string;
       readonly path: string;
+      readonly within?: readonly string[];
       readonly like: readonly Track[];
       readonly part: 'standby';
     }
@@ -73,12 +74,16 @@ export type TaskSpec =
     }
   /** Pictures of a stream as JPEG (picture.ts), `width` pixels wide or as they are: `fps` a second; without it one keyframe. */
   | { readonly kind: 'pictures'; readonly stream: string; readonly width?: number; readonly fps?: number }
-  /** Send these tracks of a stream as MPEG-TS to `url` (srt, udp), until either ends; reports `{ bytesSent }`. */
+  /**
+   * Send these tracks of a stream as MPEG-TS to `url` (srt, udp), until either ends; reports `{ bytesSent }`. With `guard`,
+   * it may not lead to this machine, its cable or its cloud.
+   */
   | {
       readonly kind: 'mpegts-sink';
       readonly stream: string;
       readonly url: string;
       readonly tracks: readonly number[];
+      readonly guard?: true;
     }
   /** Open an input, say what is in it (a `task.done` with a ProbeReport), and end. */
   | { readonly kind: 'probe'; readonly input: string };

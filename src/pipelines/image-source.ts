@@ -10,10 +10,10 @@ type FileSourceSpec = Extract<TaskSpec, { kind: 'file-source' }>;
 /**
  * Publishes a picture as video of 5 pictures a second, which costs no encoder once the first were made.
  *
- * @throws {NamedError} INPUT_UNREADABLE, or PUBLICATION_ENDED when the hub ended it
+ * @throws {NamedError} INPUT_UNREADABLE, SOURCE_FORBIDDEN, or PUBLICATION_ENDED when the hub ended it
  */
 export async function runImageSource(spec: FileSourceSpec, context: TaskContext): Promise<TaskOutcome> {
-  await using loop = await PictureLoop.open(spec.path, {}, context.signal);
+  await using loop = await PictureLoop.open(spec.path, { within: spec.within }, context.signal);
   const track: VideoTrack = { id: 0, clockRate: 90_000, format: loop.format };
   await publishing(context, spec.stream, [track], 'The source was stopped.', async (publication, stop) => {
     const pacer = new Pacer();

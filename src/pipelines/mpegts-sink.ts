@@ -7,6 +7,7 @@ import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
 import { AvError } from './av/library.ts';
 import { fitsTransportStream, TransportStreamOutput, TS_CLOCK } from './av/transport-stream-output.ts';
+import { guardedTarget } from './network-way.ts';
 import { SinkQueue } from './sink-queue.ts';
 import type { TaskContext, TaskOutcome } from './task.ts';
 
@@ -22,7 +23,7 @@ const REPORT_MS = 1000;
  * Sends a stream as MPEG-TS to an address, copied and with the timestamps of its picture; the sound lies where its
  * capture time puts it. Ends when the stream ends, has other tracks, or the other side is lost.
  *
- * @throws {NamedError} CODEC_UNSUPPORTED, FORWARD_UNREACHABLE, FORWARD_STALLED
+ * @throws {NamedError} CODEC_UNSUPPORTED, FORWARD_UNREACHABLE, FORWARD_STALLED, SOURCE_FORBIDDEN
  */
 export async function runMpegTsSink(spec: MpegTsSinkSpec, context: TaskContext): Promise<TaskOutcome> {
   return new MpegTsSink(spec, context).run();
@@ -96,8 +97,10 @@ class MpegTsSink {
       throw new NamedError('CODEC_UNSUPPORTED', sentence, 415);
     }
     const timeline = new Timeline(tracks);
+    const { url, guard } = this.#spec;
+    const target = guard ? await this.#within(guardedTarget(url)) : url;
     const output = await this.#within(
-      TransportStreamOutput.open(withDefaults(this.#spec.url), tracks, this.#abort.signal),
+      TransportStreamOutput.open(withDefaults(target), tracks, this.#abort.signal),
     );
     const last = new Map<number, number>();
     let reported = 0;

@@ -3,7 +3,7 @@ import type { LookupFunction } from 'node:net';
 import { type ForbiddenAddress, outerAddress } from '#util/guarded-lookup.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
-import { forbidListening, hostOf, withHost } from '#util/outward-address.ts';
+import { forbidListening, forbidOptions, hostOf, isGroup, withHost } from '#util/outward-address.ts';
 import { HttpGuard, type HttpGuardOptions } from './http-guard.ts';
 
 /** How FFmpeg gets to a network source: the address that it is told, and its options. */
@@ -61,14 +61,39 @@ export async function guardedWay(url: string, options: HttpGuardOptions): Promis
   forbidListening(url, shown);
   const way = openWay(url);
   if (scheme === 'udp') return { ...way, options: { ...way.options, format_whitelist: 'mpegts' } };
-  // SRT tells the server nothing of the name, so the address that was judged can stand for it.
-  const address = await outerAddress(hostOf(url), lookup as LookupFunction, shown).catch((error: unknown) => {
+  const judged = await judgedAddress(url, systemLookup).catch((error: unknown) => {
     if (error instanceof NamedError) throw error;
     const sentence = `${shown} cannot be taken in: its name has no address (${messageOf(error)}). Check the address.`;
     throw new NamedError('INPUT_UNREACHABLE', sentence, 502, { cause: error });
   });
-  return { ...way, url: withHost(url, address), options: { ...way.options, format_whitelist: 'mpegts' } };
+  return { ...way, url: judged, options: { ...way.options, format_whitelist: 'mpegts' } };
 }
+
+/**
+ * What FFmpeg is told of an `srt://` or `udp://` address that it sends to, and that may not lead to this machine, its cable
+ * or its cloud: the address that was judged in the place of the name, which could be pointed elsewhere a moment later.
+ * Groups of multicast may be sent to over UDP.
+ * @param find looks names up; a test gives its own
+ * @throws ForbiddenAddress; NamedError FORWARD_UNREACHABLE where its name cannot be looked up
+ */
+export async function guardedTarget(url: string, find: LookupFunction = systemLookup): Promise<string> {
+  const shown = maskAddress(url);
+  forbidOptions(url, shown);
+  const host = hostOf(url);
+  if (schemeOf(url) === 'udp' && isGroup(host)) return withHost(url, host);
+  return judgedAddress(url, find).catch((error: unknown) => {
+    if (error instanceof NamedError) throw error;
+    const sentence = `${shown} cannot be reached: its name has no address (${messageOf(error)}). Check the address.`;
+    throw new NamedError('FORWARD_UNREACHABLE', sentence, 502, { cause: error });
+  });
+}
+
+/** SRT and UDP tell the other side nothing of the name, so the address that was judged can stand for it. */
+async function judgedAddress(url: string, find: LookupFunction): Promise<string> {
+  return withHost(url, await outerAddress(hostOf(url), find, maskAddress(url)));
+}
+
+const systemLookup = lookup as LookupFunction;
 
 function schemeOf(url: string): string {
   return url.slice(0, url.indexOf(':')).toLowerCase();

@@ -5,7 +5,7 @@ import { Input } from './av/input.ts';
 import { AvError } from './av/library.ts';
 
 /** Of a file that has to be in certain folders: containers that hold their media, and name no other files as playlists do. */
-const CONTAINERS = 'mov,mp4,matroska,webm,mpegts,flv,avi,mp3,aac,ogg,wav,flac';
+export const CONTAINERS = 'mov,mp4,matroska,webm,mpegts,flv,avi,mp3,aac,ogg,wav,flac';
 
 /** @throws {NamedError} INPUT_MISSING or INPUT_UNREADABLE where there is no file that can be read */
 export async function checkFile(path: string): Promise<void> {

@@ -1,22 +1,28 @@
 import type { VideoFormat } from '#media/track.ts';
+import { confinedPath } from '#util/confined-path.ts';
 import { NamedError } from '#util/named-error.ts';
 import { Letterbox } from './av/letterbox.ts';
 import { AvError } from './av/library.ts';
 import { PictureInput } from './av/picture-input.ts';
 import type { Picture } from './av/video.ts';
 import { type EncodedPicture, VideoEncoder } from './av/video-encoder.ts';
-import { checkFile, unreadable } from './open-file.ts';
+import { CONTAINERS, checkFile, unreadable } from './open-file.ts';
 
 /** A still picture: often enough for players to start soon and to see that it lives; 2 s from keyframe to keyframe. */
 const STILL = { fps: 5, pictures: 10 } as const;
 /** What is taken of a clip: it is kept in memory once it was encoded. */
 const CLIP = { seconds: 30, fps: 30, gop: 50, bytes: 64 << 20 } as const;
 
+/** FFmpeg's names of what holds one picture. */
+const PICTURES = 'image2,jpeg_pipe,png_pipe,webp_pipe,bmp_pipe,gif,tiff_pipe,apng';
+
 export interface LoopOptions {
   /** Default H.264. */
   readonly codec?: 'h264' | 'h265';
   /** Pixels, both even; default: the size of the picture. What has another shape stands in the middle of black. */
   readonly size?: { readonly width: number; readonly height: number } | undefined;
+  /** The folders that it has to be in, links followed; absent: any. */
+  readonly within?: readonly string[] | undefined;
 }
 
 /** Whether a path is that of a picture, by the end of its name. */
@@ -52,10 +58,13 @@ export class PictureLoop implements AsyncDisposable {
     this.format = encoder.format;
   }
 
-  /** @throws {NamedError} INPUT_MISSING, INPUT_UNREADABLE */
+  /** @throws {NamedError} INPUT_MISSING, INPUT_UNREADABLE, SOURCE_FORBIDDEN */
   static async open(path: string, options: LoopOptions, signal: AbortSignal): Promise<PictureLoop> {
+    const { within } = options;
+    const real = within ? await confinedPath(path, within) : path;
     await checkFile(path);
-    const input = await attempt(path, signal, () => PictureInput.file(path, signal));
+    const formats = within && `${CONTAINERS},${PICTURES}`;
+    const input = await attempt(path, signal, () => PictureInput.file(real, signal, formats));
     try {
       const first = await attempt(path, signal, () => input.next());
       if (!first) throw unreadable(path, 'there is no picture in it');

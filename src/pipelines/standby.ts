@@ -19,7 +19,7 @@ const AUDIO = 1;
  * the size of the stream; and silence in the codec of its sound, as far as there is any in that codec. Ends when the hub
  * has the source's picture again.
  *
- * @throws {NamedError} INPUT_MISSING, INPUT_UNREADABLE
+ * @throws {NamedError} INPUT_MISSING, INPUT_UNREADABLE, SOURCE_FORBIDDEN
  */
 export async function runStandby(spec: StandbySpec, context: TaskContext): Promise<TaskOutcome> {
   const like = spec.like.find(isVideo);
@@ -27,7 +27,7 @@ export async function runStandby(spec: StandbySpec, context: TaskContext): Promi
   const size = width > 1 && height > 1 ? { width: even(width), height: even(height) } : undefined;
   await using loop = await PictureLoop.open(
     spec.path,
-    { codec: codec === 'h265' ? 'h265' : 'h264', size },
+    { codec: codec === 'h265' ? 'h265' : 'h264', size, within: spec.within },
     context.signal,
   );
   const video: VideoTrack = { id: VIDEO, clockRate: 90_000, format: loop.format };

@@ -9,6 +9,8 @@ export interface ForwardTarget {
   readonly url: string;
   /** How the certificate of a TLS server is judged. */
   readonly trust?: { readonly fingerprint: string | undefined; readonly insecure: boolean };
+  /** It may not lead to this machine, its cable or its cloud, whatever its name is pointed at. */
+  readonly restricted?: boolean | undefined;
   readonly clock: Clock;
 }
 

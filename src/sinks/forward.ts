@@ -16,6 +16,8 @@ export interface ForwardSettings {
   readonly url: string;
   /** How the certificate of a TLS server is judged. */
   readonly trust: { readonly fingerprint: string | undefined; readonly insecure: boolean };
+  /** Somebody gave it who may not lead us everywhere (the API): as in `ForwardTarget`. */
+  readonly restricted?: true;
 }
 
 export interface ForwardStatus {
@@ -116,7 +118,7 @@ export class Forward {
 
   #begin(stream: Stream): void {
     const { clock, open } = this.#options;
-    const { url, trust } = this.settings;
+    const { url, trust, restricted } = this.settings;
     const attempt = ++this.#attempt;
     const current = () => attempt === this.#attempt && !this.#closing;
     const events: ForwardEvents = {
@@ -132,7 +134,7 @@ export class Forward {
     const before = trouble === undefined ? {} : { reason: trouble, trouble };
     this.#change({ state: 'starting', ...before, ...(code === undefined ? {} : { code }) });
     try {
-      this.#connection = open({ stream, url, trust, clock }, events);
+      this.#connection = open({ stream, url, trust, restricted, clock }, events);
     } catch (error) {
       if (!(error instanceof NamedError)) throw error;
       this.#failed({ reason: error.message, code: error.code, final: true });

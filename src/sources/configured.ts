@@ -30,6 +30,8 @@ interface CommonSettings {
 export interface StandbySettings {
   /** Absolute path of a picture or a clip. */
   readonly path: string;
+  /** Where it is restricted: the folders that the path has to be in, links followed. */
+  readonly within?: readonly string[];
   /** So long after the source was lost, or did not come, ms. */
   readonly afterMs: number;
 }
@@ -128,7 +130,10 @@ export interface PatternSources {
 
 /** Begins what stands in for a stream's source, in the codecs and the size of these tracks; as {@link StartSource}. */
 export type StartStandby = (
-  standby: { readonly stream: string; readonly path: string; readonly like: readonly Track[] },
+  standby: Pick<StandbySettings, 'path' | 'within'> & {
+    readonly stream: string;
+    readonly like: readonly Track[];
+  },
   onState: (status: SourceTask['status']) => void,
 ) => SourceTask;
 

@@ -96,7 +96,9 @@ export class StandbyKeeper {
 
   #begin(): void {
     const { stream, start, onState } = this.#options;
-    const task = start({ stream, path: this.settings.path, like: this.#like }, ({ state }) => {
+    const { path, within } = this.settings;
+    const asked = { stream, path, ...(within ? { within } : {}), like: this.#like };
+    const task = start(asked, ({ state }) => {
       if (this.#task !== task) return;
       if (state === 'done' || state === 'stopped') {
         this.#task = undefined;

@@ -13,7 +13,7 @@ export async function confinedPath(path: string, folders: readonly string[]): Pr
   const which = folders.length > 0 ? `only files in ${folders.join(', ')} may be` : 'no file may be';
   throw new NamedError(
     'SOURCE_FORBIDDEN',
-    `"${path}" cannot be the source: over the API ${which} ("sources.folders"). Add its folder there, or write the source into the configuration file itself.`,
+    `"${path}" cannot be read: over the API ${which} given ("sources.folders"). Add its folder there, or write the path into the configuration file itself.`,
     403,
   );
 }

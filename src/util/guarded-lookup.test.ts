@@ -40,6 +40,10 @@ describe('a guarded look-up', () => {
   it('judges addresses that need no look-up as well, and passes on what a look-up failed of', async () => {
     expect(() => forbidInner('169.254.169.254', 'x')).toThrow(/metadata/);
     await expect(outerAddress('::1', answers(), 'x')).rejects.toMatchObject({ code: 'SOURCE_FORBIDDEN' });
+    await expect(outerAddress('', answers('10.0.0.1'), 'x')).rejects.toMatchObject({
+      code: 'SOURCE_FORBIDDEN',
+    });
+    await expect(outerAddress('none', answers(), 'x')).rejects.toThrow('none has no address');
     expect(await outerAddress('10.0.0.7', answers(), 'x')).toBe('10.0.0.7');
     expect(await outerAddress('cam', answers('10.0.0.8'), 'x')).toBe('10.0.0.8');
     const broken: LookupFunction = (_host, _options, callback) => callback(new Error('no such name'), []);

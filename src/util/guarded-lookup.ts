@@ -9,7 +9,7 @@ export class ForbiddenAddress extends NamedError {
   constructor(shown: string, where: string) {
     super(
       'SOURCE_FORBIDDEN',
-      `${shown} leads to ${where}, where sources that were given over the API may not. Write it into the configuration file itself, or set "sources.allowLocal: true" there.`,
+      `${shown} leads to ${where}, where nothing that was given over the API may lead. Write it into the configuration file itself, or set "sources.allowLocal: true" there.`,
       403,
     );
   }
@@ -42,6 +42,7 @@ export function guardLookup(lookup: LookupFunction, shown: string, forbid = forb
         const addresses = found as LookupAddress[];
         for (const { address } of addresses) forbid(address, shown);
         const [first] = addresses;
+        if (!first) throw new Error(`${host} has no address`);
         if (options.all) callback(null, addresses);
         else callback(null, first?.address ?? '', first?.family);
       } catch (refusal) {
@@ -54,10 +55,12 @@ export function guardLookup(lookup: LookupFunction, shown: string, forbid = forb
 /**
  * An address of a host that may be reached: the host itself, or the first that the look-up gives.
  * @param host name or IP address, without brackets
- * @throws ForbiddenAddress; the error of the look-up
+ * @throws ForbiddenAddress, also for an empty host; the error of the look-up
  */
 export function outerAddress(host: string, lookup: LookupFunction, shown: string): Promise<string> {
   return new Promise((resolve, reject) => {
+    // What connects to no host in particular connects to this one.
+    if (host === '') throw new ForbiddenAddress(shown, 'this machine, because it names no host');
     if (isIP(host) !== 0) {
       forbidInner(host, shown);
       return resolve(host);

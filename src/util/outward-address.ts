@@ -21,22 +21,48 @@ export function withHost(url: string, host: string): string {
   );
 }
 
-/** What may stand behind an address of a multicast group: nothing that names an interface or a port of this machine. */
-const GROUP_OPTIONS = new Set([
+/** What may stand behind an address of UDP: nothing that names an interface or a port of this machine. */
+const UDP_OPTIONS = new Set([
+  'bitrate',
+  'burst_bits',
   'fifo_size',
   'overrun_nonfatal',
   'buffer_size',
   'pkt_size',
   'timeout',
+  'ttl',
   'reuse',
 ]);
 
 /**
- * Lets no address open a port of this machine: `srt://` has to call, and `udp://` has to be one of a multicast group, to
- * which others send whether we listen or not.
+ * Lets no address that is read open a port of this machine: `srt://` has to call, and `udp://` has to be one of a multicast
+ * group, to which others send whether we listen or not.
  * @throws ForbiddenAddress
  */
 export function forbidListening(url: string, shown: string): void {
+  if (/^udp:/i.test(url) && !isGroup(hostOf(url)))
+    throw new ForbiddenAddress(shown, 'a port of this machine, because it is no multicast group');
+  forbidOptions(url, shown);
+}
+
+/**
+ * Whether a host is the IP address of a multicast group that more than one cable can have: 224.0.0.0/24 is what routers of
+ * one say to each other (RFC 5771 section 4), and so is what has the scope of an interface or a link (RFC 4291 section 2.7).
+ * One in other clothes, or with a zone, which names an interface of this machine, counts as none.
+ */
+export function isGroup(host: string): boolean {
+  if (innerPlace(host) !== 'a multicast group') return false;
+  return (
+    /^(?:2(?:2[4-9]|3\d)\.|ff[0-9a-f]{2}:)[^%]*$/i.test(host) && !/^(?:224\.0\.0\.|ff.[0-2]:)/i.test(host)
+  );
+}
+
+/**
+ * Lets no option of an address name what is this machine's: `srt://` has to call, and `udp://` may choose neither interface
+ * nor local port.
+ * @throws ForbiddenAddress
+ */
+export function forbidOptions(url: string, shown: string): void {
   const [scheme = '', query = ''] = [/^[a-z][a-z0-9+.-]*/i.exec(url)?.[0].toLowerCase(), url.split('?')[1]];
   const options = new URLSearchParams(query);
   if (scheme === 'srt') {
@@ -44,10 +70,6 @@ export function forbidListening(url: string, shown: string): void {
     if (mode !== undefined) throw new ForbiddenAddress(shown, `a port of this machine ("mode=${mode}")`);
   }
   if (scheme !== 'udp') return;
-  const group = hostOf(url);
-  // 224.0.0.0/24 is what routers of one cable say to each other (RFC 5771 section 4).
-  if (innerPlace(group) !== 'a multicast group' || group.startsWith('224.0.0.'))
-    throw new ForbiddenAddress(shown, 'a port of this machine, because it is no multicast group');
-  const other = [...options.keys()].find((key) => !GROUP_OPTIONS.has(key));
+  const other = [...options.keys()].find((key) => !UDP_OPTIONS.has(key));
   if (other !== undefined) throw new ForbiddenAddress(shown, `what "${other}" names`);
 }

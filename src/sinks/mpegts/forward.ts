@@ -20,7 +20,13 @@ export interface MuxerEvents {
  * knows no workers. Calls nothing before it has returned.
  */
 export type StartMuxer = (
-  request: { readonly stream: string; readonly url: string; readonly tracks: readonly number[] },
+  request: {
+    readonly stream: string;
+    readonly url: string;
+    readonly tracks: readonly number[];
+    /** As in {@link ForwardTarget}. */
+    readonly restricted: boolean;
+  },
   events: MuxerEvents,
 ) => { stop(): Promise<void> };
 
@@ -60,12 +66,12 @@ class MpegTsForward implements ForwardConnection {
   }
 
   async #open(): Promise<void> {
-    const { stream, url } = this.#target;
+    const { stream, url, restricted = false } = this.#target;
     try {
       const tracks = await this.#choose(stream.tracks);
       if (this.#over) return;
       this.#task = this.#start(
-        { stream: stream.name, url, tracks },
+        { stream: stream.name, url, tracks, restricted },
         {
           onUp: () => this.#over || this.#events.onUp(),
           onBytes: (total) => {

@@ -37,9 +37,9 @@ class RtmpForward implements ForwardConnection {
   #bytes = 0;
   #over = false;
 
-  /** @throws NamedError RTMP_ADDRESS_INVALID */
+  /** @throws NamedError RTMP_ADDRESS_INVALID, SOURCE_FORBIDDEN */
   constructor(target: ForwardTarget, events: ForwardEvents, options: RtmpForwardOptions) {
-    const { url, clock, trust, stream } = target;
+    const { url, clock, trust, restricted: guarded, stream } = target;
     this.#target = target;
     this.#events = events;
     this.#hub = options.hub;
@@ -49,7 +49,7 @@ class RtmpForward implements ForwardConnection {
         started: (messageStream) => this.#begin(messageStream),
         failed: ({ message, code }) => this.#end(message, code),
       },
-      { purpose: 'publish', clock, trust },
+      { purpose: 'publish', clock, trust, guarded },
     );
     this.#listeners = [
       stream.events.on('tracks', () => this.#compare()),

@@ -43,7 +43,7 @@ class RtspForward implements ForwardConnection {
   #bytes = 0;
   #over = false;
 
-  /** @throws NamedError RTSP_ADDRESS_INVALID */
+  /** @throws NamedError RTSP_ADDRESS_INVALID, SOURCE_FORBIDDEN */
   constructor(target: ForwardTarget, events: ForwardEvents, options: RtspForwardOptions) {
     const { url, clock, stream } = target;
     this.#target = target;
@@ -63,6 +63,7 @@ class RtspForward implements ForwardConnection {
     this.#socket = new ClientSocket({
       target: parseTarget(url),
       trust: target.trust ?? {},
+      guarded: target.restricted,
       url: maskAddress(url),
       codes: RTSP_CODES,
       clock,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { parseWebRtcAddress } from '#clients/webrtc/address.ts';
 import { ClientPeer } from '#clients/webrtc/client-peer.ts';
 import { HttpSession } from '#clients/webrtc/http-session.ts';
+import { withOuterCandidates } from '#clients/webrtc/outer-candidates.ts';
 import { formatsKnown } from '#feeds/rtp/formats-known.ts';
 import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import { WebRtcFeedWriter } from '#feeds/webrtc/feed-writer.ts';
@@ -81,7 +82,7 @@ class WhipForward implements ForwardConnection {
   }
 
   async #open(): Promise<void> {
-    const { url, stream, clock, trust } = this.#target;
+    const { url, stream, clock, trust, restricted } = this.#target;
     if (this.#over) return;
     const target = parseWebRtcAddress(url, 'whip');
     await formatsKnown(stream, clock);
@@ -95,9 +96,14 @@ class WhipForward implements ForwardConnection {
     const sections = tracks.map(({ section }) => section);
     const offer = buildClientOffer(sections, { ice, fingerprint, candidates });
     const { signal } = this.#abort;
-    this.#session = await HttpSession.open(target, offer, { trust: trust ?? {}, signal });
+    this.#session = await HttpSession.open(target, offer, {
+      trust: trust ?? {},
+      guarded: restricted ? target.shown : undefined,
+      signal,
+    });
     if (this.#over) return;
-    const answer = parseWebRtcAnswer(this.#session.answer);
+    const said = parseWebRtcAnswer(this.#session.answer);
+    const answer = restricted ? withOuterCandidates(said) : said;
     const payloadTypes = new Map<number, number>();
     for (const [i, payloadType] of answeredPayloadTypes(sections, answer).entries()) {
       const one = tracks[i];

@@ -2,11 +2,11 @@ import type { ServerTrust } from '#clients/socket.ts';
 import { parseWebRtcAddress } from '#clients/webrtc/address.ts';
 import { ClientPeer } from '#clients/webrtc/client-peer.ts';
 import { HttpSession } from '#clients/webrtc/http-session.ts';
+import { withOuterCandidates } from '#clients/webrtc/outer-candidates.ts';
 import { answeredTracks, buildClientOffer, receivingSections } from '#protocols/sdp/webrtc-client-offer.ts';
 import { parseWebRtcAnswer } from '#protocols/sdp/webrtc-offer.ts';
 import type { ReceivedTrack } from '#protocols/sdp/webrtc-receive.ts';
 import type { Clock } from '#util/clock.ts';
-import { innerPlace } from '#util/inner-address.ts';
 import { NamedError } from '#util/named-error.ts';
 
 export interface WhepHandlers {
@@ -75,7 +75,7 @@ export class WhepConnection {
     });
     if (this.#over) return;
     const said = parseWebRtcAnswer(this.#session.answer);
-    const answer = restricted ? { ...said, candidates: said.candidates.filter(isOuter) } : said;
+    const answer = restricted ? withOuterCandidates(said) : said;
     const tracks = answeredTracks(answer);
     if (tracks.length === 0) {
       const sentence = `${target.shown} sends nothing in a codec that can be taken.`;
@@ -96,8 +96,4 @@ export class WhepConnection {
     this.#over = true;
     this.#handlers.onFailed(error);
   }
-}
-
-function isOuter({ address }: { readonly address: string }): boolean {
-  return innerPlace(address) === undefined;
 }
