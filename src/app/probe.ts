@@ -12,6 +12,7 @@ import { describeTrack, measure } from '#sources/measure.ts';
 import { RtmpSource } from '#sources/rtmp/source.ts';
 import { describeRtsp } from '#sources/rtsp/describe.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
+import { WhepSource } from '#sources/whep/source.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
 import { createLogger } from './logger.ts';
@@ -25,8 +26,8 @@ const MEDIA_MS = 20_000;
 const STREAM = 'probe';
 
 /**
- * Says what is in an input. A live address is opened as a source would be, `rtsp://` and `rtmp://` by our own protocol code and
- * the rest by FFmpeg in a worker of its own, and looked at for some seconds; a file is read by FFmpeg.
+ * Says what is in an input. A live address is opened as a source would be, RTSP, RTMP and WHEP by our own protocol code
+ * and the rest by FFmpeg in a worker of its own, and looked at for some seconds; a file is read by FFmpeg.
  * @throws NamedError with a sentence for whatever cannot be opened
  */
 export async function probe(address: string): Promise<ProbeReport> {
@@ -36,6 +37,10 @@ export async function probe(address: string): Promise<ProbeReport> {
     case 'rtmp': {
       const hub = new Hub();
       return live(address, hub, (onState) => new RtmpSource({ hub, stream: STREAM, url: address, onState }));
+    }
+    case 'whep': {
+      const hub = new Hub();
+      return live(address, hub, (onState) => new WhepSource({ hub, stream: STREAM, url: address, onState }));
     }
     case 'network':
       return withWorkers((hub, workers) =>

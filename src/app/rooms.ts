@@ -182,10 +182,10 @@ export class Rooms {
       new Map(streams.map(({ stream, detect }) => [stream, detect])),
       (name) => byPattern(patterns, name)?.detect ?? [],
     );
-    // From here on nothing fails.
+    // From here on nothing fails. Streams that end by it are looked at by what is to be.
+    this.#config = config;
     for (const part of affected)
       this.#takeUp[part](config, { streams, patterns, http, rtsp, rtmp, media, rtsps, rtmps, webrtc });
-    this.#config = config;
     return changes;
   }
 }

@@ -23,10 +23,6 @@ import { RtspServer } from '#servers/rtsp/server.ts';
 import { WebRtcServer } from '#servers/webrtc/server.ts';
 import { Forwards } from '#sinks/forwards.ts';
 import { ConfiguredSources } from '#sources/configured-sources.ts';
-import { RtmpSource } from '#sources/rtmp/source.ts';
-import { RtspSource } from '#sources/rtsp/source.ts';
-import { WorkingTransports } from '#sources/rtsp/working-transports.ts';
-import { WhepSource } from '#sources/whep/source.ts';
 import { systemClock } from '#util/clock.ts';
 import { setListenerErrorHandler } from '#util/emitter.ts';
 import { looksHashed } from '#util/password-hash.ts';
@@ -57,8 +53,9 @@ import {
   rtspTls,
   workerLimits,
 } from './settings.ts';
-import { sourceTask } from './source-task.ts';
 import { picturesStarter } from './start-pictures.ts';
+import { renditionStarter } from './start-rendition.ts';
+import { sourceStarter } from './start-source.ts';
 import { StreamEntries } from './stream-entries.ts';
 import { TroubleLog } from './trouble-log.ts';
 import { letTunnelsIn } from './tunnel-door.ts';
@@ -116,20 +113,7 @@ export async function createServer(
 
   const hub = new Hub({
     ...hubSettings(config),
-    startRendition: (request, onFailure) => {
-      const task = workers.pool.start({
-        role: 'pipeline',
-        affinity: request.stream,
-        spec: { kind: 'rendition', ...request },
-        onState: ({ state, reason, code, retryInMs }) => {
-          if (state !== 'failed' && state !== 'stopped') return;
-          // What cannot be made into it never will; everything else the pool tries again.
-          const retried = retryInMs !== undefined && code !== 'RENDITION_UNSUPPORTED';
-          onFailure(reason ?? 'its worker ended.', { retried });
-        },
-      });
-      return () => void task.stop();
-    },
+    startRendition: renditionStarter(() => workers),
   });
   const workers = createWorkerRoom({
     hub,
@@ -254,7 +238,6 @@ export async function createServer(
   });
   const sourceLog = new TroubleLog(log, 'source');
   const forwardLog = new TroubleLog(log, 'forward');
-  const working = { main: new WorkingTransports(), fill: new WorkingTransports() };
   const certificates = new CertificateWatch({
     log,
     signals: options.source?.signals,
@@ -304,16 +287,7 @@ export async function createServer(
     sources = new ConfiguredSources({
       settings: streams.flatMap(({ source }) => source ?? []),
       patterns: patternSources(patterns, config),
-      start: (settings, onState, part) => {
-        const where = part === 'fill' ? hub.fills : hub;
-        if (settings.kind === 'rtsp') {
-          return new RtspSource({ ...settings, hub: where, working: working[part ?? 'main'], onState });
-        }
-        if (settings.kind === 'rtmp') return new RtmpSource({ ...settings, hub: where, onState });
-        if (settings.kind === 'whep') return new WhepSource({ ...settings, hub: where, onState });
-        const { stream: affinity } = settings;
-        return workers.pool.start({ role: 'source', affinity, spec: sourceTask(settings, part), onState });
-      },
+      start: sourceStarter({ hub, workers }),
       standby: {
         hub,
         start: (settings, onState) =>

@@ -83,7 +83,7 @@ describe('the command line', () => {
       [['serve', 'now'], '"sluice serve" does not take "now".'],
       [
         ['probe'],
-        '"sluice probe" needs an address (rtsp, rtsps, rtmp, rtmps, http, https, srt, udp) or the path of a file.',
+        '"sluice probe" needs an address (rtsp, rtsps, rtmp, rtmps, whep, wheps, http, https, srt, udp) or the path of a file.',
       ],
       [['probe', 'a', 'b'], '"sluice probe" does not take "b".'],
       [['probe', 'a', '--json=yes'], 'The option "--json" takes no value.'],

@@ -10,7 +10,8 @@ export function probeCommand(environment: CliEnvironment): CommandDef {
     args: {
       address: {
         type: 'positional',
-        description: 'An address (rtsp, rtsps, rtmp, rtmps, http, https, srt, udp) or the path of a file',
+        description:
+          'An address (rtsp, rtsps, rtmp, rtmps, whep, wheps, http, https, srt, udp) or the path of a file',
         required: true,
       },
       json: { type: 'boolean', description: 'Print JSON' },

@@ -245,6 +245,7 @@ describe('what is written about the configuration', () => {
       'yard/gate-2',
       'yard/gate-3',
       'yard/gate-5',
+      'yard/gate-6',
       'test',
       'yard/gate-4',
       'yard/gate-1',

@@ -62,7 +62,7 @@ export const streamShape = {
   source: address().optional().meta({
     title: 'Source',
     description:
-      'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `rtmp://host/app/stream` of an RTMP server; `http://` or `https://` of HLS, HTTP-FLV, MPEG-TS or moving JPEG (which becomes H.264), or of a WHEP server where the path ends with `/whep` (`whep://` and `wheps://` with any path; a token as `https://token@host/…`); `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream over RTSP.',
+      'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `rtmp://host/app/stream` of an RTMP server; `http://` or `https://` of HLS, HTTP-FLV, MPEG-TS or moving JPEG (which becomes H.264), or of a WHEP server where the path ends with `/whep` (`whep://` and `wheps://` with any path; a token as `https://token@host/…`); `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream, over RTSP, RTMP or WHIP.',
   }),
   fill: address().optional().meta({
     title: 'Second source',

@@ -111,7 +111,7 @@ export class Hub implements Publishing {
    * @throws NamedError STREAM_BUSY
    */
   refuseBusy(name: string): void {
-    if (this.#streams.get(name)?.state !== 'live' || this.options.takeover) return;
+    if (!this.#streams.get(name)?.isTaken || this.options.takeover) return;
     throw new NamedError(
       'STREAM_BUSY',
       `Somebody is already publishing "${name}". Choose another name, or let publishers take over (publisher.takeover).`,

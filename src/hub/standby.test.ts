@@ -121,12 +121,16 @@ describe('what stands in for a publisher that is gone', () => {
     expect(() => standIn()).toThrowError(expect.objectContaining({ code: 'STREAM_BUSY' }) as Error);
   });
 
-  it('does not keep a publisher out where taking over is off', () => {
+  it('does not keep a publisher out where taking over is off, nor lets a second one in before the first keyframe', () => {
     const { hub, publish, standIn } = setUp({ takeover: false });
+    const busy = expect.objectContaining({ code: 'STREAM_BUSY' }) as Error;
     standIn();
-    publish().write(picture(0));
+    const first = publish();
+    expect(hub.get('yard')!.state).toBe('standby');
+    expect(() => publish()).toThrowError(busy);
+    first.write(picture(0));
     expect(hub.get('yard')!.state).toBe('live');
-    expect(() => publish()).toThrowError(expect.objectContaining({ code: 'STREAM_BUSY' }) as Error);
+    expect(() => publish()).toThrowError(busy);
   });
 
   it('leaves readers held when it fails itself, and a publisher that has no keyframe yet goes on to wait', () => {

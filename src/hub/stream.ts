@@ -122,6 +122,11 @@ export class Stream {
     return publication && { ...publication.publisher, since: publication.since };
   }
 
+  /** It has a publisher, be it one that has sent no keyframe yet and is not shown. */
+  get isTaken(): boolean {
+    return this.#main !== undefined || this.#coming !== undefined;
+  }
+
   /** Ids of the tracks that come from the second source. */
   get filled(): readonly number[] {
     return this.#fill?.ids ?? [];

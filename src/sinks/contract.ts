@@ -3,7 +3,7 @@ import type { Clock } from '#util/clock.ts';
 
 /** What one attempt to forward a stream is given. */
 export interface ForwardTarget {
-  /** Live when the attempt begins; it may end or be replaced meanwhile, which the attempt notices by its events. */
+  /** Live, or shown by a stand-in, when the attempt begins; it may end or be replaced meanwhile, which the attempt notices by its events. */
   readonly stream: Stream;
   /** With credentials where they are needed. */
   readonly url: string;
@@ -18,7 +18,7 @@ export interface ForwardTarget {
 export interface ForwardEvents {
   /** The other server has taken the stream: media flow. */
   onUp(): void;
-  /** The attempt is over; called once, and not after `close`. `final`: it can never work, and is not tried again. */
+  /** The attempt is over; called once, and not after `close`. `final`: it can never work, whatever the stream has, and is not tried again. */
   onEnd(end: { readonly reason: string; readonly code?: string; readonly final?: boolean }): void;
 }
 

@@ -51,7 +51,7 @@ export interface ForwardOptions {
 }
 
 /**
- * Publishes one stream at one address for as long as the stream is live: connects when it comes, goes on while its
+ * Publishes one stream at one address for as long as the stream is live, or something stands in for it: connects when it comes, goes on while its
  * publisher is replaced, and begins anew when the other server fails, after waits that grow from 0.5 s to 30 s. A stream
  * on demand is wanted all the time: whoever takes a forward expects it to be there.
  */
@@ -96,7 +96,7 @@ export class Forward {
   look(): void {
     if (this.#closing || this.#status.state === 'failed') return;
     const stream = this.#options.hub.get(this.settings.stream);
-    if (stream?.state === 'live') {
+    if (stream && isShown(stream)) {
       if (!this.#connection && !this.#cancelRetry && this.#ending === 0) this.#begin(stream);
     } else if (!stream) {
       void this.#end('The stream has ended.');
@@ -151,7 +151,8 @@ export class Forward {
     const named = code === undefined ? {} : { code };
     if (final) return this.#change({ state: 'failed', reason, trouble: reason, ...named });
     const { clock, hub } = this.#options;
-    if (hub.get(this.settings.stream)?.state !== 'live') {
+    const stream = hub.get(this.settings.stream);
+    if (!stream || !isShown(stream)) {
       this.#change({ state: 'idle' });
       return;
     }
@@ -187,4 +188,9 @@ export class Forward {
     this.#status = { ...status, since: this.#options.clock.now() };
     this.#options.onState(this.status);
   }
+}
+
+/** Whether there is something to be sent: of the publisher, or of what stands in for it. */
+function isShown({ state }: Stream): boolean {
+  return state === 'live' || state === 'standby';
 }

@@ -127,6 +127,16 @@ describe('a forward', () => {
     expect(attempts).toHaveLength(2);
   });
 
+  it('connects for what stands in for the source too, and stays when the source comes', () => {
+    const { hub, attempts, publish, status } = setUp();
+    hub.standIns.publish('yard', { id: 's', door: 'source', remote: 'x' }, [video], { onClose: () => {} });
+    expect(attempts).toHaveLength(1);
+    attempts[0]!.events.onUp();
+    publish();
+    expect([attempts.length, attempts[0]!.closed, status()?.state]).toEqual([1, undefined, 'running']);
+    hub.close('It is over.');
+  });
+
   it('does not try again what can never work', () => {
     const { clock, publish, status } = setUp({
       refuse: new NamedError('RTSP_ADDRESS_INVALID', 'No address.'),

@@ -96,7 +96,7 @@ describe('in step', () => {
 });
 
 describe('live edge', () => {
-  it.each([cases[0]!, cases.at(-1)!])(
+  it.each([cases[0], cases[2]])(
     'never shows a result on a frame of another, with an algorithm that takes $delayMs ms',
     async ({ delayMs }) => {
       const stream = `delay-${delayMs}`;

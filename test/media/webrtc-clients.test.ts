@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { probe } from '#app/probe.ts';
 import { Hub } from '#hub/hub.ts';
 import { frameHeader } from '#protocols/rtp/stream-framing.ts';
 import { buildClientOffer, receivingSections } from '#protocols/sdp/webrtc-client-offer.ts';
@@ -9,9 +10,9 @@ import type { ForwardConnection, ForwardEvents, ForwardTarget } from '#sinks/con
 import { whipForward } from '#sinks/whip/forward.ts';
 import { WhepSource } from '#sources/whep/source.ts';
 import { systemClock } from '#util/clock.ts';
-import { delays, HASH_OUTPUT, hashFile, parseFrameHashes } from '../support/frames.ts';
 import { barcodeClip } from '../support/media.ts';
 import { type RunningProgram, run, start } from '../support/process.ts';
+import { receivedSkew } from '../support/skew.ts';
 import { eventually, sluice, type TestSluice } from '../support/sluice.ts';
 
 const SECONDS = 10;
@@ -50,28 +51,6 @@ afterAll(async () => {
   await server?.[Symbol.asyncDispose]();
 });
 
-/** What ffmpeg reads of a copy, against the clip: the largest distance of sound and picture in ms, and steps back. */
-async function compare(name: string) {
-  const input = ['-rtsp_transport', 'tcp', '-i', `${server.rtsp}/${name}`];
-  const { stdout } = await run('ffmpeg', ['-v', 'error', '-copyts', ...input, '-t', '5', ...HASH_OUTPUT]);
-  const received = parseFrameHashes(stdout);
-  const source = await hashFile(clip);
-  const loop = SECONDS * 1000;
-  const pictures = delays(source, received, 'video');
-  const sounds = delays(source, received, 'audio');
-  const reference = pictures[0] ?? 0;
-  const apart = (delay: number) => {
-    const rest = (((delay - reference) % loop) + loop) % loop;
-    return Math.min(rest, loop - rest);
-  };
-  const backward = (['video', 'audio'] as const).flatMap((kind) => {
-    const times = received.filter((frame) => frame.kind === kind).map(({ time }) => time);
-    return times.filter((time, i) => i > 0 && time <= (times[i - 1] ?? 0));
-  });
-  const skew = Math.max(...[...pictures, ...sounds].map(apart));
-  return { pictures: pictures.length, sounds: sounds.length, skew, backward };
-}
-
 /** Begins a forward, and gives what it says. */
 function forward(stream: ForwardTarget['stream'], url: string) {
   const up = Promise.withResolvers<void>();
@@ -93,12 +72,13 @@ describe('a stream of another server', () => {
     await server.rewrite(`${CONFIG}streams: { pulled: ${pulled} }\n`);
     await server.live('copy');
     for (const name of ['pulled', 'copy']) {
-      const seen = await compare(name);
+      const input = ['-rtsp_transport', 'tcp', '-i', `${server.rtsp}/${name}`];
+      const seen = await receivedSkew(clip, SECONDS, input);
       console.log(`WebRTC clients, ${name}:`, seen);
       expect(seen.pictures).toBeGreaterThan(80);
       expect(seen.sounds).toBeGreaterThan(120);
       expect(seen.skew).toBeLessThanOrEqual(40);
-      expect(seen.backward).toEqual([]);
+      expect(seen.monotonic).toBe(true);
     }
     // Whoever may read sees who else reads, and must not be able to end that.
     const { readers } = await server.get<{ readers: { id: string; door: string }[] }>('/api/streams/orig');
@@ -111,6 +91,11 @@ describe('a stream of another server', () => {
     // The other server is told, and does not wait for what never comes.
     await server.rewrite(CONFIG);
     await eventually(async () => (await server.get('/api/streams/copy'))['state'] !== 'live', 5000);
+  });
+
+  it('is probed by its address as a source would open it', async () => {
+    const { tracks } = await probe(`${server.http}/orig/whep`);
+    expect(tracks.map(({ codec }) => codec)).toEqual(['h264', 'opus']);
   });
 
   it('is waited for with growing pauses, and the reason is said', async () => {

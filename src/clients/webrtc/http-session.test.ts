@@ -1,66 +1,74 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseWebRtcAddress } from './address.ts';
 import { HttpSession } from './http-session.ts';
 
-const servers: Server[] = [];
-
-afterEach(() => {
-  for (const server of servers.splice(0)) server.close();
-});
-
-async function listen(answer: RequestListener, host = '127.0.0.1'): Promise<string> {
-  const server = createServer(answer).listen(0, host);
-  servers.push(server);
-  await once(server, 'listening');
-  return `${host}:${(server.address() as AddressInfo).port}`;
-}
-
-function open(where: string): Promise<HttpSession> {
-  const signal = AbortSignal.timeout(10_000);
-  return HttpSession.open(parseWebRtcAddress(`http://${where}/a/whip`, 'whip'), 'v=0', { trust: {}, signal });
-}
-
-/** An address that a server outside could have. */
-const outside = Object.values(networkInterfaces())
+/** An address of this machine that its neighbours reach; absent where there is no network. */
+const outer = Object.values(networkInterfaces())
   .flatMap((list) => list ?? [])
-  .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+  .find(({ family, internal, address }) => family === 'IPv4' && !internal && !address.startsWith('169.254.'));
 
-describe('a session with another server', () => {
-  it('is ended where the server said, on the same machine too', async () => {
-    const asked: string[] = [];
-    const inner = await listen(({ method, url }, response) => {
-      asked.push(`${method} ${url}`);
-      response.writeHead(201, { location: '/sessions/1' }).end('v=0');
-    });
-    const session = await open(inner);
+async function listening(host: string, answer: RequestListener): Promise<string> {
+  const server = createServer(answer).listen(0, host);
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  return `http://${host}:${(server.address() as AddressInfo).port}`;
+}
+
+/** A server on loopback, and what it was asked. */
+async function inner() {
+  const asked: string[] = [];
+  const url = await listening('127.0.0.1', (request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    response.writeHead(201, { location: '/session' }).end('answer');
+  });
+  return { url, asked };
+}
+
+function open(url: string): Promise<HttpSession> {
+  const { signal } = new AbortController();
+  return HttpSession.open(parseWebRtcAddress(`${url}/a/whip`, 'whip'), 'offer', { trust: {}, signal });
+}
+
+describe('a session with a WHIP or WHEP server', () => {
+  it('follows one redirect and says goodbye where the server says, on this machine too where it is there itself', async () => {
+    const { url, asked } = await inner();
+    const first = await listening('127.0.0.1', (_, response) =>
+      response.writeHead(307, { location: `${url}/b/whip` }).end(),
+    );
+    const session = await open(first);
+    expect(session.answer).toBe('answer');
     await session.close();
-    expect(asked).toEqual(['POST /a/whip', 'DELETE /sessions/1']);
+    expect(asked).toEqual(['POST /b/whip', 'DELETE /session']);
   });
 
-  it.skipIf(outside === undefined)('is led from outside to nowhere on this machine', async () => {
-    const asked: string[] = [];
-    const inner = await listen(({ method, url }, response) => {
-      asked.push(`${method} ${url}`);
-      response.end();
-    });
-    const leading = (status: number) =>
-      listen((request, response) => {
-        request.resume();
-        response.writeHead(status, { location: `http://${inner}/api/streams/yard` }).end('v=0');
-      }, outside);
-    const session = await open(await leading(201));
-    await session.close();
-    const refused = await open(await leading(307)).catch((error: unknown) => error);
-    expect(refused).toMatchObject({ code: 'WEBRTC_REFUSED', message: expect.stringContaining('redirect') });
-    expect(asked).toEqual([]);
-  });
+  it.skipIf(!outer)(
+    'is led to this machine by no server elsewhere, neither by a redirect nor to say goodbye',
+    async () => {
+      const { url, asked } = await inner();
+      const { port } = new URL(url);
+      const { address } = outer!;
+      for (const place of [url, `http://localhost:${port}`]) {
+        const redirects = await listening(address, (_, response) =>
+          response.writeHead(307, { location: `${place}/b/whip` }).end(),
+        );
+        await expect(open(redirects)).rejects.toMatchObject({ code: 'WEBRTC_REFUSED' });
+        const names = await listening(address, (_, response) =>
+          response.writeHead(201, { location: `${place}/api/config/streams/yard` }).end('answer'),
+        );
+        await (await open(names)).close();
+      }
+      expect(asked).toEqual([]);
+    },
+  );
 
   it('passes on what a server says that refuses, whatever that costs to read', async () => {
-    const busy = await listen((_, response) => response.writeHead(400).end(`<b>No</b>${'<'.repeat(60_000)}`));
+    const busy = await listening('127.0.0.1', (_, response) =>
+      response.writeHead(400).end(`<b>No</b>${'<'.repeat(60_000)}`),
+    );
     await expect(open(busy)).rejects.toMatchObject({
       code: 'WEBRTC_REFUSED',
       message: expect.stringContaining('answered 400: No'),

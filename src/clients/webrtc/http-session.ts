@@ -44,7 +44,8 @@ export class HttpSession {
   }
 
   /**
-   * Offers, and follows one redirect that keeps the method (RFC 9725 section 4.5).
+   * Offers, and follows one redirect that keeps the method (RFC 9725 section 4.5). Neither that nor the address of the
+   * session, which is told goodbye, may be of this machine or its cable where the server itself is not.
    * @throws NamedError WEBRTC_UNREACHABLE, WEBRTC_REFUSED, and what `openSocket` refuses certificates by
    */
   static async open(
@@ -54,23 +55,24 @@ export class HttpSession {
   ): Promise<HttpSession> {
     let asked = target;
     let answer = await ask(asked, { ...options, method: 'POST', body: offer, ms: ANSWER_MS });
-    // A server outside leads nowhere inside, where a request of ours may do what nobody else's does.
-    const way = {
-      trust: options.trust,
-      guarded: options.guarded ?? (isInner(answer.from) ? undefined : target.shown),
-    };
     if (answer.status === 307 || answer.status === 308) {
       asked = redirected(target, answer);
-      answer = await ask(asked, { ...options, ...way, method: 'POST', body: offer, ms: ANSWER_MS }).catch(
-        (error: unknown) => {
-          const isLed = error instanceof ForbiddenAddress && options.guarded === undefined;
-          throw isLed ? refusedRedirect(target) : error;
-        },
-      );
+      const way = wayOn(target, options, answer);
+      answer = await ask(asked, {
+        ...way,
+        signal: options.signal,
+        method: 'POST',
+        body: offer,
+        ms: ANSWER_MS,
+      }).catch((error: unknown) => {
+        throw error instanceof ForbiddenAddress && options.guarded === undefined
+          ? refusedRedirect(target)
+          : error;
+      });
     }
     if (answer.status !== 201 && answer.status !== 200) throw refusal(target, answer);
     const location = resolve(asked, answer.headers.location ?? '');
-    return new HttpSession(answer.body, location, way);
+    return new HttpSession(answer.body, location, wayOn(target, options, answer));
   }
 
   /** Tells the server that we have gone; resolves in any case. Idempotent. */
@@ -219,6 +221,7 @@ function saidBy(body: string): string {
     .slice(0, MAX_REASON);
 }
 
-function isInner(address: string): boolean {
-  return innerPlace(address) !== undefined;
+/** How to go where an answer leads: a server elsewhere has no say over this machine and its cable. */
+function wayOn({ shown }: WebRtcTarget, { trust, guarded }: Way, { from }: HttpAnswer): Way {
+  return { trust, guarded: innerPlace(from) === undefined ? shown : guarded };
 }

@@ -12,3 +12,10 @@ export function eachFrame(bytes: Buffer, visit: (channel: number, start: number,
     at = end;
   }
 }
+
+/** The packets in bytes of a feed, as slices. */
+export function framedPackets(bytes: Buffer): Buffer[] {
+  const packets: Buffer[] = [];
+  eachFrame(bytes, (_channel, start, end) => packets.push(bytes.subarray(start, end)));
+  return packets;
+}

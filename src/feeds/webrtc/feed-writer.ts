@@ -1,8 +1,8 @@
 import { type FeedTrack, RtspFeedWriter } from '#feeds/rtp/feed-writer.ts';
+import { framedPackets } from '#feeds/rtp/frames.ts';
 import type { Chunk, FeedLimits, FeedWriter } from '#hub/feed.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { isRtcp } from '#protocols/rtp/packet.ts';
-import { INTERLEAVED_HEADER_SIZE } from '#protocols/rtsp/message.ts';
 
 /** Largest RTP packet before it is encrypted: leaves room for tag, UDP, IPv6 and a tunnel within 1280 bytes. */
 const MAX_PACKET = 1200;
@@ -50,7 +50,7 @@ export class WebRtcFeedWriter implements FeedWriter {
 
   /** The packets in bytes of this feed. */
   packetsOf(bytes: Buffer): readonly Buffer[] {
-    if (this.#apart?.bytes !== bytes) this.#apart = { bytes, packets: [...framedPackets(bytes)] };
+    if (this.#apart?.bytes !== bytes) this.#apart = { bytes, packets: framedPackets(bytes) };
     return this.#apart.packets;
   }
 
@@ -63,14 +63,5 @@ export class WebRtcFeedWriter implements FeedWriter {
   /** True for the packet that the latest keyframe of its source begins with. */
   beginsKeyframe(packet: Buffer): boolean {
     return this.#keyframes.get(packet.readUInt32BE(8)) === packet.readUInt16BE(2);
-  }
-}
-
-/** The packets in the bytes of a feed, as slices. */
-export function* framedPackets(bytes: Buffer): Generator<Buffer> {
-  for (let at = 0; at + INTERLEAVED_HEADER_SIZE <= bytes.length; ) {
-    const start = at + INTERLEAVED_HEADER_SIZE;
-    at = start + bytes.readUInt16BE(at + 2);
-    yield bytes.subarray(start, at);
   }
 }

@@ -86,22 +86,29 @@ class MpegTsForward implements ForwardConnection {
     }
   }
 
-  /** The first video and the first audio that MPEG-TS carries; G.711 is made AAC, once for all who want it so. */
+  /**
+   * The first video and the first audio that MPEG-TS carries; G.711 is made AAC, once for all who want it so. Without a
+   * picture that there is nothing is sent: it would be found out too late.
+   */
   async #choose(tracks: readonly Track[]): Promise<number[]> {
-    const { stream } = this.#target;
     const video = tracks.find((track) => isVideo(track) && ['h264', 'h265'].includes(track.format.codec));
     const audio = tracks.find(isAudio);
     const ids = video ? [video.id] : [];
+    if (!video && tracks.some(isVideo)) throw this.#unsupported('no picture', tracks);
     if (audio && ['aac', 'ac3', 'mp3', 'opus'].includes(audio.format.codec)) ids.push(audio.id);
     else if (audio) {
       const made = await this.#convert(audio);
       if (made) ids.push(made.id);
     }
     if (ids.length > 0) return ids;
+    throw this.#unsupported('no track', tracks);
+  }
+
+  #unsupported(what: string, tracks: readonly Track[]): NamedError {
     const codecs = tracks.map(({ format }) => format.codec).join(', ');
-    throw new NamedError(
+    return new NamedError(
       'CODEC_UNSUPPORTED',
-      `The stream "${stream.name}" (${codecs}) has no track that MPEG-TS can carry.`,
+      `The stream "${this.#target.stream.name}" (${codecs}) has ${what} that MPEG-TS can carry.`,
       415,
     );
   }

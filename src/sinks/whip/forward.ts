@@ -65,7 +65,8 @@ class WhipForward implements ForwardConnection {
       .catch((error: unknown) => {
         const { message, code } =
           error instanceof NamedError ? error : new NamedError('INTERNAL_ERROR', String(error), 500);
-        const final = code === 'WEBRTC_ADDRESS_INVALID' || code === 'FORWARD_CODEC_UNSUPPORTED';
+        // What the stream has now may be something else with its next publisher.
+        const final = code === 'WEBRTC_ADDRESS_INVALID';
         this.#end({ reason: message, code, ...(final && { final }) });
       });
   }
@@ -86,7 +87,7 @@ class WhipForward implements ForwardConnection {
     const target = parseWebRtcAddress(url, 'whip');
     await formatsKnown(stream, clock);
     if (this.#over) return;
-    const tracks = await sentTracks(stream, sequences, (rendition) => this.#renditions.push(rendition));
+    const tracks = await sentTracks(stream, sequences, (rendition) => this.#hold(rendition));
     if (this.#over) return;
     const peer = await ClientPeer.open(clock);
     this.#peer = peer;
@@ -129,6 +130,12 @@ class WhipForward implements ForwardConnection {
       },
       onClose: (reason) => this.#end({ reason: `${target.shown}: ${reason}`, code: 'WEBRTC_CLOSED' }),
     });
+  }
+
+  #hold(rendition: Rendition): void {
+    this.#renditions.push(rendition);
+    // What stands still for good is worse than an attempt that ends, and is made anew.
+    void rendition.failed.then((reason) => this.#end({ reason, code: 'RENDITION_FAILED' }));
   }
 
   #join(tracks: readonly SentTrack[], sender: PacketSender): void {

@@ -1,5 +1,6 @@
+import { framedPackets } from '#feeds/rtp/frames.ts';
 import { Pacer } from '#feeds/rtp/pacer.ts';
-import { framedPackets, WebRtcFeedWriter } from '#feeds/webrtc/feed-writer.ts';
+import { WebRtcFeedWriter } from '#feeds/webrtc/feed-writer.ts';
 import type { Feed } from '#hub/feed.ts';
 import type { RtcpPacket } from '#protocols/rtcp/packet.ts';
 import { isRtcp } from '#protocols/rtp/packet.ts';

@@ -1,20 +1,18 @@
 import type { ServerTrust } from '#clients/socket.ts';
 import { parseWebRtcAddress } from '#clients/webrtc/address.ts';
 import type { Publishing } from '#hub/publication.ts';
-import { Backoff } from '#util/backoff.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
-import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
+import { type Attempt, type AttemptEvents, Attempts } from '../attempts.ts';
 import type { SourceTask } from '../contract.ts';
 import { WhepConnection } from './connection.ts';
 import { WhepPulling } from './to-stream.ts';
 
-/** After so many milliseconds of media an attempt counts as a success. */
-const HEALTHY_MS = 30_000;
 /** A server from which no media come for so long is left; the first ones included. */
 const SILENCE_MS = 15_000;
 
 export interface WhepSourceOptions {
+  /** Where it is published. */
   readonly hub: Publishing;
   /** Name of the stream that is published. */
   readonly stream: string;
@@ -30,122 +28,58 @@ export interface WhepSourceOptions {
   readonly random?: () => number;
 }
 
-/**
- * Pulls a stream from a WHEP server for as long as it lives: asks, publishes, and begins anew when the server fails,
- * after waits that grow from 0.5 s to 30 s, also when it never was there.
- */
-export class WhepSource implements SourceTask {
-  readonly #options: WhepSourceOptions;
-  readonly #clock: Clock;
-  readonly #backoff: Backoff;
-  #status: SourceTask['status'];
-  #connection: WhepConnection | undefined;
-  #pulling: WhepPulling | undefined;
-  #attempt = 0;
-  #stopped = false;
-  #cancelWatch = () => {};
-  #cancelWait = () => {};
-
+/** Pulls a stream from a WHEP server for as long as it lives. */
+export class WhepSource extends Attempts {
   constructor(options: WhepSourceOptions) {
-    this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#backoff = new Backoff({ ...(options.random && { random: options.random }) });
-    this.#status = { state: 'starting', since: this.#clock.now() };
-    try {
-      parseWebRtcAddress(options.url, 'whep');
-    } catch (error) {
-      if (!(error instanceof NamedError)) throw error;
-      const { message: reason, code } = error;
-      this.#status = { state: 'failed', reason, code, final: true, since: this.#clock.now() };
-      return;
-    }
-    this.#connect();
+    const { clock, random, onState } = options;
+    super({ clock, random, onState, open: (attempt, events) => open(options, attempt, events) });
   }
+}
 
-  get status(): SourceTask['status'] {
-    return this.#status;
-  }
-
-  /** Ends it: readers of the stream are held by the hub. Resolves when the connection is gone. Idempotent. */
-  async stop(reason = 'The source was stopped.'): Promise<void> {
-    if (this.#stopped) return;
-    this.#stopped = true;
-    await this.#release(reason);
-  }
-
-  #connect(): void {
-    const { hub, stream, url, trust = {}, restricted } = this.#options;
-    const attempt = ++this.#attempt;
-    const shown = maskAddress(url);
-    const failed = (error: NamedError) => {
-      if (attempt === this.#attempt && !this.#stopped) this.#failed(error);
-    };
-    const connection: WhepConnection = new WhepConnection(
-      { url, trust, restricted, clock: this.#clock },
-      {
-        onTracks: (tracks) => {
-          this.#pulling = new WhepPulling({
-            hub,
-            clock: this.#clock,
-            stream,
-            tracks,
-            publisher: { id: `${stream}#${attempt}`, door: 'source', remote: shown },
-            sendRtcp: (packet) => connection.sendRtcp(packet),
-            onPublished: () => this.#published(),
-            onEnd: failed,
-          });
-          this.#watch(this.#pulling, 0, () => {
-            const sentence = `No media came from ${shown} for ${SILENCE_MS / 1000} s.`;
-            failed(new NamedError('WEBRTC_NO_MEDIA', sentence, 504));
-          });
-        },
-        onRtp: (packet) => this.#pulling?.receiveRtp(packet),
-        onRtcp: (packet) => this.#pulling?.receiveRtcp(packet),
-        onFailed: failed,
+/**
+ * One attempt: what the server sends becomes the stream.
+ * @throws NamedError WEBRTC_ADDRESS_INVALID
+ */
+function open(options: WhepSourceOptions, attempt: number, events: AttemptEvents): Attempt {
+  const { hub, stream, url, trust = {}, restricted, clock = systemClock } = options;
+  const { shown } = parseWebRtcAddress(url, 'whep');
+  let pulling: WhepPulling | undefined;
+  let cancelWatch = () => {};
+  /** Fails when no unit came since the last look. */
+  const watch = (before: number) => {
+    cancelWatch = clock.after(SILENCE_MS, () => {
+      const units = pulling?.units ?? 0;
+      if (units !== before) return watch(units);
+      const sentence = `No media came from ${shown} for ${SILENCE_MS / 1000} s.`;
+      events.failed(new NamedError('WEBRTC_NO_MEDIA', sentence, 504));
+    });
+  };
+  const connection: WhepConnection = new WhepConnection(
+    { url, trust, restricted, clock },
+    {
+      onTracks: (tracks) => {
+        pulling = new WhepPulling({
+          hub,
+          clock,
+          stream,
+          tracks,
+          publisher: { id: `${stream}#${attempt}`, door: 'source', remote: shown },
+          sendRtcp: (packet) => connection.sendRtcp(packet),
+          onPublished: () => events.published(),
+          onEnd: (error) => events.failed(error),
+        });
+        watch(0);
       },
-    );
-    this.#connection = connection;
-  }
-
-  #published(): void {
-    this.#change({ state: 'running' });
-    this.#cancelWait = this.#clock.after(HEALTHY_MS, () => this.#backoff.reset());
-  }
-
-  /** Calls when no unit came since the last look. */
-  #watch(pulling: WhepPulling, before: number, onSilence: () => void): void {
-    this.#cancelWatch = this.#clock.after(SILENCE_MS, () => {
-      if (pulling.units === before) onSilence();
-      else this.#watch(pulling, pulling.units, onSilence);
-    });
-  }
-
-  #failed(error: NamedError): void {
-    void this.#release(error.message);
-    const ms = this.#backoff.next();
-    const reason = `${error.message} The next attempt is in ${(ms / 1000).toFixed(1)} s.`;
-    this.#cancelWait = this.#clock.after(ms, () => {
-      // What was wrong stays to be seen until it is right.
-      this.#change({ state: 'starting', reason: error.message, code: error.code });
-      this.#connect();
-    });
-    this.#change({ state: 'waiting', reason, trouble: error.message, code: error.code });
-  }
-
-  async #release(reason: string): Promise<void> {
-    this.#attempt++;
-    this.#cancelWatch();
-    this.#cancelWait();
-    const pulling = this.#pulling;
-    const connection = this.#connection;
-    this.#pulling = undefined;
-    this.#connection = undefined;
-    pulling?.close(reason);
-    await connection?.close();
-  }
-
-  #change(status: Omit<SourceTask['status'], 'since'>): void {
-    this.#status = { ...status, since: this.#clock.now() };
-    this.#options.onState(this.#status);
-  }
+      onRtp: (packet) => pulling?.receiveRtp(packet),
+      onRtcp: (packet) => pulling?.receiveRtcp(packet),
+      onFailed: (error) => events.failed(error),
+    },
+  );
+  return {
+    close: (reason) => {
+      cancelWatch();
+      pulling?.close(reason);
+      return connection.close();
+    },
+  };
 }

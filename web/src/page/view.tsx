@@ -9,6 +9,7 @@ import { Panel } from './panel.tsx';
 import { reasonWords } from './reason.ts';
 import { Stage } from './stage.tsx';
 import type { SourceTrouble } from './state-words.ts';
+import { streamStatus } from './stream-status.ts';
 import { Toolbar } from './toolbar.tsx';
 import { usePlayer } from './use-player.ts';
 
@@ -58,16 +59,8 @@ function rememberedVia(stream: string): Via {
 
 /** What the player is to know of what the API says; the same object while it says the same. */
 function useStatus(info: StreamInfo | undefined): StreamStatus | undefined {
-  const text = info && JSON.stringify(statusOf(info));
+  const text = info && JSON.stringify(streamStatus(info));
   return useMemo(() => (text === undefined ? undefined : (JSON.parse(text) as StreamStatus)), [text]);
-}
-
-function statusOf({ state, held, tracks }: StreamInfo): StreamStatus {
-  return {
-    isLive: state === 'live',
-    ...(held ? { held: { since: Date.parse(held.since), seconds: held.seconds } } : {}),
-    tracks: tracks.map(({ kind, codec }) => ({ kind, codec })),
-  };
 }
 
 /** Why the source of a stream that is not there does not run. */

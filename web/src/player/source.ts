@@ -17,7 +17,7 @@ export type SourceState =
 
 /** What is known about the stream from elsewhere (`GET /api/streams`), as far as playing it needs that. */
 export interface StreamStatus {
-  /** It has a publisher, and the server can be reached: media should come. */
+  /** It has a publisher or a stand-by, and the server can be reached: media should come. */
   readonly isLive: boolean;
   /** `since` in ms since 1970. */
   readonly held?: { readonly since: number; readonly seconds: number };
