@@ -108,6 +108,7 @@ describe('sound and picture in Chromium', () => {
     })()`;
       const last = await page.waitForFunction(inStep, undefined, { timeout: 60_000, polling: 500 });
       const measured = (await last.jsonValue()) as number[];
+      expect(measured).toHaveLength(6);
       console.info(
         `over WebRTC, held back: beep after flash ${measured.map((ms) => ms.toFixed(0)).join(' ')} ms`,
       );
