@@ -1,4 +1,15 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Files that wait for long: begun last, they would keep everything waiting alone. */
+const LONG = /\/(dropped-link|pipelines-run|sources-ffmpeg|pipelines-file|ladder|clocks)\.test\.ts$/;
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) => Number(LONG.test(moduleId));
+    return (await super.sort(files)).toSorted((a, b) => isLong(b) - isLong(a));
+  }
+}
 
 // Unit tests stand beside their file and run on bytes and virtual time. The others start real programs on free ports:
 // media tests mostly wait for pictures to come in real time, so five files run at a time, and tests of pages
@@ -6,6 +17,7 @@ import { defineConfig } from 'vitest/config';
 // they have the machine to themselves.
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
