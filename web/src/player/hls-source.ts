@@ -163,7 +163,8 @@ export class HlsSource implements PlayerSource {
     const { Events } = Library;
     const hls = new Library({
       lowLatencyMode: true,
-      backBufferLength: LONGEST_HOLD_S,
+      // The browser itself gives up what is old when its buffer is full. When the library does, it appends nothing for seconds.
+      backBufferLength: Infinity,
       // There is nothing to transmux.
       enableWorker: false,
       ...(this.#hold === undefined ? {} : { liveSyncDuration: this.#hold + START_RESERVE_S }),
