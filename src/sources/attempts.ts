@@ -1,3 +1,5 @@
+import type { ServerTrust } from '#clients/socket.ts';
+import type { Publishing } from '#hub/publication.ts';
 import { Backoff } from '#util/backoff.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
@@ -27,6 +29,24 @@ export interface AttemptsOptions {
   readonly clock?: Clock | undefined;
   /** Random numbers in [0, 1) of the back-off; a test gives its own. */
   readonly random?: (() => number) | undefined;
+}
+
+/** What every source that pulls from a server is told. */
+export interface PullOptions {
+  /** Where it is published. */
+  readonly hub: Publishing;
+  /** Name of the stream that is published. */
+  readonly stream: string;
+  /** With credentials where they are needed. */
+  readonly url: string;
+  /** How the certificate of a server behind TLS is judged. */
+  readonly trust?: ServerTrust | undefined;
+  /** It may not lead to this machine, its cable or its cloud. */
+  readonly restricted?: boolean | undefined;
+  readonly onState: (status: SourceTask['status']) => void;
+  readonly clock?: Clock;
+  /** Random numbers in [0, 1) of the back-off; a test gives its own. */
+  readonly random?: () => number;
 }
 
 /**

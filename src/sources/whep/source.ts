@@ -1,36 +1,16 @@
-import type { ServerTrust } from '#clients/socket.ts';
 import { parseWebRtcAddress } from '#clients/webrtc/address.ts';
-import type { Publishing } from '#hub/publication.ts';
-import { type Clock, systemClock } from '#util/clock.ts';
+import { systemClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
-import { type Attempt, type AttemptEvents, Attempts } from '../attempts.ts';
-import type { SourceTask } from '../contract.ts';
+import { type Attempt, type AttemptEvents, Attempts, type PullOptions } from '../attempts.ts';
 import { WhepConnection } from './connection.ts';
 import { WhepPulling } from './to-stream.ts';
 
 /** A server from which no media come for so long is left; the first ones included. */
 const SILENCE_MS = 15_000;
 
-export interface WhepSourceOptions {
-  /** Where it is published. */
-  readonly hub: Publishing;
-  /** Name of the stream that is published. */
-  readonly stream: string;
-  /** With credentials where they are needed. */
-  readonly url: string;
-  /** How the certificate of a server over HTTPS is judged. */
-  readonly trust?: ServerTrust | undefined;
-  /** It may not lead to this machine, its cable or its cloud. */
-  readonly restricted?: boolean | undefined;
-  readonly onState: (status: SourceTask['status']) => void;
-  readonly clock?: Clock;
-  /** Random numbers in [0, 1) of the back-off; a test gives its own. */
-  readonly random?: () => number;
-}
-
 /** Pulls a stream from a WHEP server for as long as it lives. */
 export class WhepSource extends Attempts {
-  constructor(options: WhepSourceOptions) {
+  constructor(options: PullOptions) {
     const { clock, random, onState } = options;
     super({ clock, random, onState, open: (attempt, events) => open(options, attempt, events) });
   }
@@ -40,7 +20,7 @@ export class WhepSource extends Attempts {
  * One attempt: what the server sends becomes the stream.
  * @throws NamedError WEBRTC_ADDRESS_INVALID
  */
-function open(options: WhepSourceOptions, attempt: number, events: AttemptEvents): Attempt {
+function open(options: PullOptions, attempt: number, events: AttemptEvents): Attempt {
   const { hub, stream, url, trust = {}, restricted, clock = systemClock } = options;
   const { shown } = parseWebRtcAddress(url, 'whep');
   let pulling: WhepPulling | undefined;
