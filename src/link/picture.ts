@@ -1,5 +1,5 @@
 /**
- * A JPEG on its way from a worker to the hub, one binary message of the link:
+ * A JPEG on its way from a worker to the hub, or to a worker whose task draws it; one binary message of the link:
  *
  *     offset  size
  *     0       1     2 = picture
@@ -33,7 +33,7 @@ export interface JpegPicture {
   readonly height: number;
 }
 
-/** A picture as it comes from a link: who sent it, and for which attempt of its task. */
+/** A picture as it comes from a link: whose it is, and for which attempt of its task. */
 export interface FramedPicture extends JpegPicture {
   readonly task: string;
   readonly epoch: number;

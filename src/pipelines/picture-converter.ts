@@ -4,6 +4,7 @@ import { isVideo, type VideoTrack } from '#media/track.ts';
 import { canDecode, type Picture, VideoDecoder } from './av/video.ts';
 import { VideoEncoder } from './av/video-encoder.ts';
 import { isFullRange, pixelAspectOf, ToYuv420 } from './av/yuv420.ts';
+import type { Burner } from './burn-in/burner.ts';
 import { type Converter, type RenditionSpec, unsupported } from './converter.ts';
 import { SourceRate } from './source-rate.ts';
 
@@ -13,6 +14,8 @@ const CLOCK_RATE = 90_000;
 const KEYFRAME_TICKS = 2 * CLOCK_RATE;
 /** Pictures that are so far behind the newest are decoded, because others need them, and not encoded. */
 const LATE_TICKS = CLOCK_RATE / 2;
+/** The same of pictures that are burned in: none is to be missing, so a machine that was held up catches up. */
+const LATE_BURNED_TICKS = 4 * CLOCK_RATE;
 /** The encoder begins anew, at a keyframe, when its source has turned out to have so many times its bits, or the other way. */
 const RATE_TOLERANCE = 1.5;
 /** Luma samples in a second above which the encoder has to be quicker. */
@@ -24,6 +27,7 @@ const MANY_SAMPLES = 1280 * 720 * 30;
  */
 export class PictureConverter implements Converter {
   readonly #spec: RenditionSpec;
+  readonly #burner: Burner | undefined;
   readonly #rate = new SourceRate(CLOCK_RATE);
   readonly #yuv420 = new ToYuv420();
   #source: VideoTrack | undefined;
@@ -42,8 +46,10 @@ export class PictureConverter implements Converter {
   #lastKeyframe = Number.NEGATIVE_INFINITY;
   #wantsKeyframe = true;
 
-  constructor(spec: RenditionSpec) {
+  /** @param burner draws into the pictures */
+  constructor(spec: RenditionSpec, burner?: Burner) {
     this.#spec = spec;
+    this.#burner = burner;
   }
 
   requestKeyframe(): void {
@@ -105,12 +111,16 @@ export class PictureConverter implements Converter {
     // Pictures come in order of display: what stands before this one will not come any more.
     for (const before of this.#inside.keys()) if (before <= pts) this.#inside.delete(before);
     if (!unit || pts <= this.#latest || (picture.damaged && pts < this.#beganAt)) return [];
-    if (newest !== undefined && newest - pts > LATE_TICKS) return [];
+    // What was there before somebody wanted it is old: it begins with what is due.
+    const hasBegun = this.#latest !== Number.NEGATIVE_INFINITY;
+    const late = this.#burner && hasBegun ? LATE_BURNED_TICKS : LATE_TICKS;
+    if (newest !== undefined && newest - pts > late) return [];
     const plain = await this.#yuv420.convert(picture);
+    const painted = this.#burner ? await this.#burner.paint(plain, unit.ntp) : plain;
     try {
-      return await this.#encode(plain, unit);
+      return await this.#encode(painted, unit);
     } finally {
-      plain.release();
+      painted.release();
     }
   }
 

@@ -3,6 +3,8 @@ import type { AccessUnit } from '#media/access-unit.ts';
 import { PacketWindow } from '#media/packet-window.ts';
 import { Backoff } from '#util/backoff.ts';
 import { NamedError } from '#util/named-error.ts';
+import { Burner } from './burn-in/burner.ts';
+import type { DelayedUnits } from './burn-in/delayed-units.ts';
 import type { Converter, RenditionSpec } from './converter.ts';
 import { converterFor } from './converters.ts';
 import { sleep, type TaskContext, type TaskOutcome } from './task.ts';
@@ -30,7 +32,8 @@ class Transcoding {
   readonly #context: TaskContext;
   readonly #onLive: () => void;
   readonly #converter: Converter;
-  readonly #waiting = new PacketWindow();
+  readonly #burner: Burner | undefined;
+  readonly #waiting: PacketWindow | DelayedUnits;
   #wake = Promise.withResolvers<void>();
   #end: string | undefined;
   #failure: NamedError | undefined;
@@ -41,12 +44,17 @@ class Transcoding {
     this.#spec = spec;
     this.#context = context;
     this.#onLive = onLive;
-    this.#converter = converterFor(spec);
+    const { burnIn } = spec.request;
+    const due = () => this.#signal();
+    this.#burner = burnIn && new Burner(burnIn, due, (message) => context.log('warn', message));
+    this.#waiting = this.#burner?.units ?? new PacketWindow();
+    this.#converter = converterFor(spec, this.#burner);
   }
 
   /** Resolves with the reason when the stream ends, or the task is stopped. */
   async run(): Promise<string> {
-    const { link, signal } = this.#context;
+    const { link, signal, inputs } = this.#context;
+    const forget = inputs.on('input', (input) => this.#burner?.take(input));
     const stop = () => this.#finish('The rendition was stopped.');
     signal.addEventListener('abort', stop, { once: true });
     const subscription: Subscription = link.subscribe(
@@ -72,6 +80,8 @@ class Transcoding {
       subscription.close();
       this.#publication?.close(this.#end ?? 'The rendition failed.');
       this.#converter.close();
+      forget();
+      this.#burner?.close();
     }
   }
 
