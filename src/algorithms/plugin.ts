@@ -54,6 +54,13 @@ export function checkFindings(findings: unknown): Findings {
       throw new TypeError(`${at}.box must be [x, y, width, height]`);
     }
   });
+  const { picture } = findings as Partial<Findings>;
+  if (
+    picture !== undefined &&
+    !(picture instanceof Uint8Array && picture[0] === 0xff && picture[1] === 0xd8)
+  ) {
+    throw new TypeError('picture must be the bytes of a JPEG');
+  }
   return findings as Findings;
 }
 

@@ -68,6 +68,17 @@ export interface DefaultWish {
   readonly burnIn?: BurnIn | undefined;
 }
 
+/** A picture that an algorithm gave back. */
+export interface GivenPicture {
+  readonly jpeg: Buffer;
+  /** Of the picture that it was made from, ticks of the track's clock rate. */
+  readonly pts: number;
+  /** When that was captured, ms since 1970. */
+  readonly ntp: number;
+  readonly width: number;
+  readonly height: number;
+}
+
 /** What a worker is asked to do for a run. */
 export interface RunSpec {
   readonly kind: 'run';

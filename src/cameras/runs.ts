@@ -5,7 +5,7 @@ import { Emitter } from '#util/emitter.ts';
 import { NamedError } from '#util/named-error.ts';
 import { adjust, agree } from './agreement.ts';
 import { type Catalogue, checkDefault, findAlgorithm } from './catalogue.ts';
-import type { DefaultWish, Executor, Holder, Lease, RunInfo } from './contract.ts';
+import type { DefaultWish, Executor, GivenPicture, Holder, Lease, RunInfo } from './contract.ts';
 import type { Run } from './run.ts';
 import { type Presence, type RunEvents, RunTable } from './run-table.ts';
 import { Viewers } from './viewers.ts';
@@ -237,6 +237,12 @@ export class RunManager implements AsyncDisposable {
     if (!run) return;
     run.result(result);
     this.events.emit('result', result);
+  }
+
+  /** An algorithm gave a picture back; ignored when its task or attempt is over. */
+  picture(taskId: string, epoch: number, picture: GivenPicture): void {
+    const run = this.#byTask(taskId, epoch);
+    if (run) this.events.emit('picture', run.id, picture);
   }
 
   /** A worker says how a run does; ignored when its task or attempt is over. */
