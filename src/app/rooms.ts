@@ -1,5 +1,6 @@
 import type { AddressInfo, Server } from 'node:net';
 import type { AccessControl } from '#auth/access-control.ts';
+import type { BurnedInViews } from '#cameras/burned-in-views.ts';
 import type { RunManager } from '#cameras/runs.ts';
 import { affectedParts, type Change, diffConfig } from '#config/diff.ts';
 import type { Config } from '#config/schema.ts';
@@ -22,6 +23,7 @@ import {
   checkDetection,
   configuredStreams,
   detectionOf,
+  detectOn,
   forwardsOf,
   type PatternStreams,
   patternSources,
@@ -47,6 +49,7 @@ export interface RoomParts {
   readonly hub: Hub;
   readonly workers: WorkerRoom;
   readonly runs: RunManager;
+  readonly burnedIn: BurnedInViews;
   readonly http: Server;
   readonly rtsp: RtspServer;
   readonly hls: HlsServer;
@@ -182,6 +185,7 @@ export class Rooms {
       new Map(streams.map(({ stream, detect }) => [stream, detect])),
       (name) => byPattern(patterns, name)?.detect ?? [],
     );
+    this.#parts.burnedIn.configure(detectOn(streams, patterns));
     // From here on nothing fails. Streams that end by it are looked at by what is to be.
     this.#config = config;
     for (const part of affected)

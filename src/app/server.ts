@@ -27,6 +27,7 @@ import { systemClock } from '#util/clock.ts';
 import { setListenerErrorHandler } from '#util/emitter.ts';
 import { looksHashed } from '#util/password-hash.ts';
 import { TcpPort } from '#util/tcp-port.ts';
+import { createBurnedIn } from './burned-in.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { ConfigurationFile, type ConfigurationSource } from './configuration-file.ts';
 import {
@@ -34,6 +35,7 @@ import {
   checkDetection,
   configuredStreams,
   detectionOf,
+  detectOn,
   patternSources,
   patternStreams,
 } from './configured-streams.ts';
@@ -113,7 +115,10 @@ export async function createServer(
 
   const hub = new Hub({
     ...hubSettings(config),
-    startRendition: renditionStarter(() => workers),
+    startRendition: renditionStarter(
+      () => workers,
+      () => runs,
+    ),
   });
   const workers = createWorkerRoom({
     hub,
@@ -140,10 +145,13 @@ export async function createServer(
     new Map(streams.map(({ stream, detect }) => [stream, detect])),
     (name) => byPattern(patterns, name)?.detect ?? [],
   );
+  const burnedIn = createBurnedIn({ hub, runs, log });
+  burnedIn.configure(detectOn(streams, patterns));
 
   const api = createApi({
     hub,
     runs,
+    burnedIn,
     sources: () => sources?.list() ?? [],
     algorithms: () =>
       [...runs.algorithms.values()].map(({ manifest }) => ({
@@ -253,6 +261,7 @@ export async function createServer(
   const close = (reason = 'The server stops.'): Promise<void> => {
     closing ??= (async () => {
       await file?.[Symbol.asyncDispose]();
+      burnedIn.close();
       certificates[Symbol.dispose]();
       // All at a time: each has its own patience with what hangs, and together they have less than five seconds.
       const tasks = [sources?.[Symbol.asyncDispose](), forwards?.[Symbol.asyncDispose](), runs.close(reason)];
@@ -328,6 +337,7 @@ export async function createServer(
       hub,
       workers,
       runs,
+      burnedIn,
       hooks,
       http: api.server,
       rtsp,

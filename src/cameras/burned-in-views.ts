@@ -161,15 +161,15 @@ class ViewWork implements ViewSummoner {
   summon(): void {
     const { name, stream, wish } = this.#asked;
     const holder = { kind: 'view', id: `view:${name}`, reason: `"${name}" is read` } as const;
+    this.#refusal = undefined;
     try {
       this.#lease = this.#options.runs.shareDefault(stream, wish, holder);
+      this.#maker = this.#options.make(this.#asked);
     } catch (error) {
-      // Without its algorithm there is nothing to burn in.
+      // Such as an algorithm that is not there any more.
       if (!(error instanceof NamedError)) throw error;
       this.#refusal = messageOf(error);
-      return;
     }
-    this.#maker = this.#options.make(this.#asked);
   }
 
   dismiss(reason: string): void {

@@ -6,7 +6,7 @@ import { sourceKind } from './source.ts';
 const algorithmRule = 'must be the id of an algorithm: small letters, digits and "-"';
 const algorithmId = z.string({ error: algorithmRule }).regex(/^[a-z0-9-]+$/, { error: algorithmRule });
 
-const burnInKeys = section({
+export const burnInKeys = section({
   labels: yesOrNo().default(true).meta({
     title: 'Labels',
     description: 'Boxes have their labels and scores beside them.',
