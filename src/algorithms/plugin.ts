@@ -22,6 +22,7 @@ export async function loadPlugin(manifest: Manifest, file: string): Promise<Algo
   }
   const plugin = algorithm;
   return {
+    isConcurrent: plugin.isConcurrent === true,
     detect: async (frame, context) => checkFindings(await plugin.detect(frame, context)),
     [Symbol.asyncDispose]: async () => plugin[Symbol.asyncDispose](),
   };

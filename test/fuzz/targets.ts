@@ -1,3 +1,4 @@
+import { findingsOf } from '#algorithms/http/legacy.ts';
 import { aacFormat, aacFrameDuration, parseAacConfig } from '#codecs/aac.ts';
 import { h264Format, parseH264Sps } from '#codecs/h264.ts';
 import { h265Format, parseH265Sps } from '#codecs/h265.ts';
@@ -375,6 +376,22 @@ export const fuzzTargets: readonly FuzzTarget[] = [
       }),
     ],
     open: () => ({ take: (input) => void decodePicture(input) }),
+  },
+  {
+    name: 'answers of a service of the old kind',
+    seeds: () => [
+      text('{ "picture": "data:image/jpeg;base64,/9j/4AAQSkZJRv/Z", "state": { "a": [1] }, "type": "x" }'),
+      text('{ "picture": "/9j/4AAQSkZJRv/Z" }'),
+    ],
+    open: () => ({
+      take(input) {
+        try {
+          findingsOf(input);
+        } catch (error) {
+          if (!(error instanceof Error) || !error.message.startsWith('answered with ')) throw error;
+        }
+      },
+    }),
   },
   {
     name: 'link texts',

@@ -9,6 +9,14 @@ export interface BurnedPicture {
   readonly number: number;
   /** How wide the left line of the box is that belongs to this number, pixels; 0: there is none in its place. */
   readonly line: number;
+  /** The stand-in for a service of the old kind has drawn its frame. */
+  readonly framed: boolean;
+}
+
+/** Lines are told from the picture behind them where the box of this number stands. */
+export function isTelling(number: number): boolean {
+  const place = number % 100;
+  return (place >= 2 && place <= 22) || (place >= 30 && place <= 55);
 }
 
 const { width, height } = barcode;
@@ -39,7 +47,8 @@ function look(planes: Buffer): BurnedPicture {
   const number = cells.reduce((sum, white, bit) => sum + (white ? 2 ** bit : 0), 0);
   // As the plug-in of the algorithm has it.
   const x = Math.round((0.05 + (number % 100) / 200) * width);
-  return { number, line: lineAt(planes, x) };
+  const line = lineAt(planes, x);
+  return { number, line: line > 4 ? 0 : line, framed: isFramed(planes) };
 }
 
 /** Columns around `x` that have the colour of the box, over the middle of its height. */
@@ -58,4 +67,16 @@ function lineAt(planes: Buffer, x: number): number {
   if (from < 0 || from > 5) return 0;
   const end = columns.findIndex((is, n) => n >= from && !is);
   return (end < 0 ? columns.length : end) - from;
+}
+
+/** Magenta on the left side of the frame of `examples/legacy-algorithm`. */
+function isFramed(planes: Buffer): boolean {
+  const [x, top, bottom] = [width / 4 + 4, (height * 7) / 12, (height * 9) / 12];
+  let count = 0;
+  for (let y = top; y < bottom; y += 2) {
+    const at = (y / 2) * (width / 2) + x / 2;
+    const chroma = (plane: number) => planes[width * height * (1 + plane / 4) + at]!;
+    if (Math.abs(chroma(0) - 202) < 24 && Math.abs(chroma(1) - 222) < 24) count++;
+  }
+  return count > ((bottom - top) / 2) * SHARE;
 }
