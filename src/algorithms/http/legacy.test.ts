@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Context, Frame } from '../contract.ts';
+import type { Frame } from '../contract.ts';
 import { findingsOf, LegacyService } from './legacy.ts';
 
 const jpeg = Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0xfb, 0xef, 0xbe, 1, 2, 3, 0xff, 0xd9]);
@@ -9,7 +9,6 @@ const frame: Frame = {
   ...{ width: 1, height: 1, sourceWidth: 1, sourceHeight: 1, pts: 0, ntp: 0, format: 'jpeg' },
   data: jpeg,
 };
-const context: Context = { parameters: {}, minimumScore: 0 };
 
 /** A service on this machine, and what looks at pictures by it. */
 async function service(
@@ -47,7 +46,7 @@ describe('a service of the old kind', () => {
       },
       { user: 'anna:p%40ss@' },
     );
-    const found = await legacy.detect(frame, context);
+    const found = await legacy.detect(frame);
     expect([...seen.form!.keys()]).toEqual(['picture']);
     expect(Buffer.from(seen.form!.get('picture')!, 'base64')).toEqual(jpeg);
     expect(seen.type).toBe('application/x-www-form-urlencoded');
@@ -61,7 +60,7 @@ describe('a service of the old kind', () => {
       sockets.add(request.socket);
       response.end('{}');
     });
-    for (let n = 0; n < 5; n++) await legacy.detect(frame, context);
+    for (let n = 0; n < 5; n++) await legacy.detect(frame);
     expect(sockets.size).toBeLessThan(5);
   });
 
@@ -83,7 +82,7 @@ describe('a service of the old kind', () => {
     await using legacy = await service((_request, response) => void answer(response), {
       timeoutMs: sentence.includes('0.3 s') ? 300 : 20_000,
     });
-    const failure = await legacy.detect(frame, context).then(String, String);
+    const failure = await legacy.detect(frame).then(String, String);
     expect(failure).toContain(sentence);
     expect(failure).toContain('The service at http://127.0.0.1:');
     expect(failure).not.toContain('hunter2');
@@ -92,7 +91,7 @@ describe('a service of the old kind', () => {
   it('is let go of while it answers', async () => {
     const asked = Promise.withResolvers<void>();
     const legacy = await service(() => asked.resolve());
-    const look = legacy.detect(frame, context);
+    const look = legacy.detect(frame);
     await asked.promise;
     await legacy[Symbol.asyncDispose]();
     await expect(look).rejects.toThrow();
