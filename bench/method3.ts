@@ -47,7 +47,7 @@ async function needPyAv(): Promise<void> {
 }
 
 const config = (entry = '') =>
-  `demo: false\nalgorithms: { folders: ['${ALGORITHMS}'] }\nstreams: { cam: { detect: [{ algorithm: nothing, parameters: { fps: 0 }, ${entry} }] } }\n`;
+  `demo: false\nalgorithms: { folders: ['${ALGORITHMS}'] }\nstreams: { cam: { detect: [{ algorithm: moving-boxes, parameters: { fps: 0 }, ${entry} }] } }\n`;
 
 /** CPU seconds per second of media of the server and all its processes. */
 async function serverCost(server: BenchServer): Promise<number> {
@@ -77,10 +77,10 @@ async function burnedIn(clip: string, takesMs: number): Promise<{ cost: number; 
     config('burnIn: true').replace('fps: 0', `fps: 0, takesMs: ${takesMs}`),
   );
   return await publishing(server, { cam: clip }, async () => {
-    const input = ['-v', 'error', '-rtsp_transport', 'tcp', '-i', `${server.rtsp}/cam/nothing`];
+    const input = ['-v', 'error', '-rtsp_transport', 'tcp', '-i', `${server.rtsp}/cam/moving-boxes`];
     const player = spawn('ffmpeg', [...input, '-c', 'copy', '-f', 'null', '-'], { stdio: 'ignore' });
     try {
-      await until(async () => (await fetch(`${server.http}/api/streams/cam/nothing`)).ok);
+      await until(async () => (await fetch(`${server.http}/api/streams/cam/moving-boxes`)).ok);
       const before = await units(server);
       const cost = await serverCost(server);
       return { cost, pictures: ((await units(server)) - before) / (seconds + WARM_SECONDS) };
@@ -92,7 +92,7 @@ async function burnedIn(clip: string, takesMs: number): Promise<{ cost: number; 
 
 /** Units a second of picture and sound of the view. */
 async function units(server: BenchServer): Promise<number> {
-  const view = (await (await fetch(`${server.http}/api/streams/cam/nothing`)).json()) as {
+  const view = (await (await fetch(`${server.http}/api/streams/cam/moving-boxes`)).json()) as {
     received: { units: number };
   };
   return view.received.units;
@@ -105,7 +105,7 @@ async function overlay(clip: string, parameters: object): Promise<number> {
     const answer = await fetch(`${server.http}/api/runs`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ stream: 'cam', algorithm: 'nothing', parameters }),
+      body: JSON.stringify({ stream: 'cam', algorithm: 'moving-boxes', parameters }),
     });
     if (!answer.ok) throw new Error(await answer.text());
     const input = ['-v', 'error', '-rtsp_transport', 'tcp', '-i', `${server.rtsp}/cam`];

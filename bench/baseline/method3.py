@@ -40,10 +40,11 @@ def main():
     try:
         for packet in given.demux(video_in, audio_in):
             for frame in packet.decode():
+                made_packets = []
                 if packet.stream.type == "audio":
                     frame.pts = None
                     made_packets = audio.encode(frame)
-                else:
+                elif frame.pts is not None:
                     image = frame.to_ndarray(format="bgr24")
                     if algorithm > 0:
                         time.sleep(algorithm)

@@ -205,7 +205,7 @@ export class PictureConverter implements Converter {
     const pace: Pace =
       this.#conversion.pace === 'file'
         ? { kind: 'file', bitRate }
-        : { kind: 'live', bitRate, many: width * height * fps > MANY_SAMPLES };
+        : { kind: 'live', bitRate, haste: this.#haste(width * height * fps) };
     const options = {
       ...{ codec: this.#codec, width, height, fullRange, fps: Math.round(fps), pace },
       // The time is what counts (KEYFRAME_TICKS): the number only has to be beyond it.
@@ -221,6 +221,13 @@ export class PictureConverter implements Converter {
       this.#track = { id: this.#conversion.id, clockRate: CLOCK_RATE, format };
     }
     return left;
+  }
+
+  /** @param samples luma samples a second */
+  #haste(samples: number): 'none' | 'some' | 'most' {
+    if (samples <= MANY_SAMPLES) return 'none';
+    // Everything else that a burned-in view needs takes its time as well.
+    return this.#conversion.burner ? 'most' : 'some';
   }
 
   /** By the graphics hardware, where that is wished for and works with these pictures; else by software. */

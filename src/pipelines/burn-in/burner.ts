@@ -5,7 +5,7 @@ import type { JpegPicture, TaskInput } from '#link/client.ts';
 import type { BurnInRequest } from '#media/rendition-request.ts';
 import { systemClock } from '#util/clock.ts';
 import { messageOf } from '#util/named-error.ts';
-import { drawableOf } from '../av/drawable.ts';
+import { Canvas } from '../av/canvas.ts';
 import { JpegDecoder } from '../av/jpeg-decoder.ts';
 import type { Picture } from '../av/video.ts';
 import { clockText } from '../draw/clock.ts';
@@ -30,6 +30,7 @@ export class Burner {
   readonly #results = new ResultTrack();
   readonly #pictures = new PictureShelf();
   readonly #painter = new Painter();
+  readonly #canvas = new Canvas();
   readonly #jpegs = new JpegDecoder();
   /** What stands in for the camera's picture, with `hold`. */
   #held: JpegPicture | undefined;
@@ -50,8 +51,8 @@ export class Burner {
   }
 
   /**
-   * What is to be shown in place of a picture: the picture itself, drawn into, or the one that the algorithm made of it. The
-   * caller releases it.
+   * What is to be shown in place of a picture: a copy, drawn into, or the one that the algorithm made of it. The caller
+   * releases it.
    * @param picture 8 bits, 4:2:0; it is the caller's alone, and taken over
    * @param ntp when it was captured, ms since 1970
    */
@@ -66,11 +67,11 @@ export class Burner {
     const boxes = replacement ? [] : boxesFor(this.#results, pts, 'in-step');
     if (boxes.length === 0 && !clock) return shown;
     try {
-      this.#painter.draw(drawableOf(shown), { boxes, labels, ...(clock ? { clock: clockText(ntp) } : {}) });
-      return shown;
-    } catch (error) {
+      const drawn = this.#canvas.copy(shown);
+      this.#painter.draw(drawn.planes, { boxes, labels, ...(clock ? { clock: clockText(ntp) } : {}) });
+      return drawn.picture;
+    } finally {
       shown.release();
-      throw error;
     }
   }
 
@@ -78,6 +79,7 @@ export class Burner {
     this.units.close();
     this.#pictures.clear();
     this.#jpegs.close();
+    this.#canvas.close();
   }
 
   #add(result: Result): void {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AlgorithmFactory } from '#algorithms/contract.ts';
 
 /** Sees three objects in every picture, which move, and takes no longer than it is told to: what is left is all but inference. */
-const nothing: AlgorithmFactory = () => ({
+const movingBoxes: AlgorithmFactory = () => ({
   async detect({ pts }, { parameters }) {
     const takes = Number(parameters['takesMs'] ?? 0);
     if (takes > 0) await delay(takes);
@@ -18,4 +18,4 @@ const nothing: AlgorithmFactory = () => ({
   async [Symbol.asyncDispose]() {},
 });
 
-export default nothing;
+export default movingBoxes;
