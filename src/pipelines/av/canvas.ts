@@ -1,6 +1,6 @@
 import { Frame } from 'node-av/lib';
 import type { Yuv420 } from '../draw/planes.ts';
-import { planesOf } from './drawable.ts';
+import { planesOf } from './planes.ts';
 import { check } from './library.ts';
 import { Picture } from './video.ts';
 

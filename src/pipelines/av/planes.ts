@@ -7,24 +7,11 @@ import {
 } from 'node-av/constants';
 import type { Frame } from 'node-av/lib';
 import type { Yuv420 } from '../draw/planes.ts';
-import { check } from './library.ts';
-import type { Picture } from './video.ts';
 
 /** Pictures of so many rows are BT.709 where nothing is said, as players take them. */
 const HD_ROWS = 720;
 
-/**
- * The planes of a picture to draw into: of the picture itself where nobody else has them, else of a copy that it has from
- * now on, since decoders refer to what they gave out. Only for who alone holds the picture; many in a row are cheaper by a
- * `Canvas`.
- * @param picture 8 bits, 4:2:0, see `ToYuv420`
- */
-export function drawableOf({ frame }: Picture): Yuv420 {
-  check(frame.makeWritable(), 'copying a picture');
-  return planesOf(frame);
-}
-
-/** The planes of a frame that nobody else has. */
+/** The planes of a frame that nobody else has, to draw into; 8 bits, 4:2:0. */
 export function planesOf(frame: Frame): Yuv420 {
   const { width, height, format, colorSpace } = frame;
   const isPlain = format === AV_PIX_FMT_YUV420P || format === AV_PIX_FMT_YUVJ420P;
