@@ -120,6 +120,17 @@ describe('the page takes', () => {
       "/scaleY\\(0\\.[1-9]/.test(document.querySelector('.meter span')?.style.transform)",
     );
     console.info(`WebRTC at the live edge: ${await figures(page)}`);
+    // How long the browser may keep pictures is agreed on anew, and the picture goes on.
+    for (const [mode, query] of [
+      ['in-step', ''],
+      ['live', '?maxDelay=20'],
+    ] as const) {
+      const asked = page.waitForRequest((request) => request.method() === 'POST');
+      await page.getByTestId(`mode-${mode}`).click();
+      expect(new URL((await asked).url()).search).toBe(query);
+      await frames(page, 25);
+      await expect.poll(() => doors('plain'), { timeout: 10_000 }).toEqual(['webrtc']);
+    }
     await page.context().close();
     await expect.poll(() => doors('plain'), { timeout: 10_000 }).toEqual([]);
   });

@@ -37,7 +37,7 @@ const ENCODERS = {
   opus: {
     name: FF_ENCODER_LIBOPUS,
     sampleFormat: AV_SAMPLE_FMT_FLT,
-    settings: { application: 'audio', vbr: 'constrained', frame_duration: '20', compression_level: '5' },
+    settings: { application: 'lowdelay', vbr: 'constrained', frame_duration: '20', compression_level: '5' },
   },
 } as const;
 
