@@ -115,10 +115,9 @@ describe('the page takes', () => {
     expect(await doors('plain')).toEqual(['webrtc']);
     expect(await page.getByTestId('panel-way').innerText()).toContain('WebRTC');
     expect(await page.locator('[data-testid^=setback-]').count()).toBe(0);
+    const isHeard = "/scaleY\\(0\\.[1-9]/.test(document.querySelector('.meter span')?.style.transform)";
     await page.getByTestId('sound').click();
-    await page.waitForFunction(
-      "/scaleY\\(0\\.[1-9]/.test(document.querySelector('.meter span')?.style.transform)",
-    );
+    await page.waitForFunction(isHeard);
     console.info(`WebRTC at the live edge: ${await figures(page)}`);
     // How long the browser may keep pictures is agreed on anew, and the picture goes on.
     for (const [mode, query] of [
@@ -131,6 +130,7 @@ describe('the page takes', () => {
       await frames(page, 25);
       await expect.poll(() => doors('plain'), { timeout: 10_000 }).toEqual(['webrtc']);
     }
+    await page.waitForFunction(isHeard);
     await page.context().close();
     await expect.poll(() => doors('plain'), { timeout: 10_000 }).toEqual([]);
   });

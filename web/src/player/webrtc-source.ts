@@ -236,6 +236,8 @@ export class WebRtcSource implements PlayerSource {
     const coming = peer.getTransceivers().filter(({ currentDirection }) => currentDirection === 'recvonly');
     // From the first packet on: later changes take their time.
     this.#steer(peer);
+    // What it measured was the sound of the connection before.
+    this.sound.reset();
     this.#options.video.srcObject = new MediaStream(coming.map(({ receiver }) => receiver.track));
     void this.sound.play();
   }
@@ -294,8 +296,9 @@ export class WebRtcSource implements PlayerSource {
 
   #frame({ rtpTimestamp, receiveTime, isNewer, ...frame }: VideoElementFrame): void {
     if (rtpTimestamp === undefined) {
-      // Without its timestamp no box can be put on it; a browser that never tells is of no use for boxes at all.
-      if (isNewer) return;
+      // Without its timestamp no box can be put on it; a browser that never tells is of no use for boxes at all. What an
+      // element shows last of a connection that was closed, before the next one is there, has none in any browser.
+      if (isNewer || this.#peer?.connectionState !== 'connected') return;
       if (!this.#options.chosen) return this.#fail({ kind: 'unmarked' });
       this.#events.playing();
       return this.#events.frame({ ...frame, pts: undefined });
