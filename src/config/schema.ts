@@ -126,6 +126,11 @@ export const configSchema = section({
       title: 'HTTP port',
       description: 'TCP port of the page, the API, the player and the metrics; 0 takes any free one.',
     }),
+    tlsPort: port().default(8443).meta({
+      title: 'HTTPS port',
+      description:
+        'TCP port of all this over TLS, open where `tls.cert` and `tls.key` are given; 0 takes any free one.',
+    }),
     allowedHosts: z
       .array(z.string({ error: hostRule }).regex(/^[\w.-]+$/, { error: hostRule }), {
         error: 'must be a list of names',
