@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { clientNetwork } from '#util/client-network.ts';
 import type { Clock } from '#util/clock.ts';
 
 /** Mistakes with one name that anybody may make without waiting. */
@@ -55,7 +55,7 @@ export class Throttle {
 
   /** How long such an attempt is not looked at, in ms; 0: now. */
   waitMs({ address, who, shown }: Attempt): number {
-    const from = network(address);
+    const from = clientNetwork(address);
     if (this.#proved.has(key(from, shown))) return 0;
     const now = this.#clock.now();
     const ofAddress = (this.#emptyAt.get(from) ?? 0) - (FREE_OF_ADDRESS - 1) * LEAK_MS - now;
@@ -67,7 +67,7 @@ export class Throttle {
 
   /** It was wrong. */
   failed({ address, who, shown }: Attempt): void {
-    const from = network(address);
+    const from = clientNetwork(address);
     const now = this.#clock.now();
     const before = this.#failures.get(key(from, who));
     const goesOn = before !== undefined && now - before.last < FORGET_MS;
@@ -78,7 +78,7 @@ export class Throttle {
 
   /** It was right. */
   succeeded({ address, who, shown }: Attempt): void {
-    const from = network(address);
+    const from = clientNetwork(address);
     this.#failures.delete(key(from, who));
     this.#proved.set(key(from, shown), true);
   }
@@ -105,17 +105,4 @@ class Recent<Value> extends Map<string, Value> {
 /** Names come from outside, and may be long. */
 function key(from: string, name: string): string {
   return `${from} ${name.slice(0, 128)}`;
-}
-
-/** Who has one address of IPv6 mostly has all 2^64 of its network. */
-function network(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!isIPv6(address)) return address;
-  const [head = '', tail] = (address.split('%', 1)[0] ?? '').toLowerCase().split('::');
-  const front = head.split(':').filter(Boolean);
-  const back = tail?.split(':').filter(Boolean) ?? [];
-  const middle = tail === undefined ? [] : Array.from({ length: 8 - front.length - back.length }, () => '0');
-  const groups = [...front, ...middle, ...back].map((group) => group.replace(/^0+(?=.)/, ''));
-  return `${groups.slice(0, 4).join(':')}::/64`;
 }

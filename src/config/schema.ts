@@ -239,6 +239,11 @@ export const configSchema = section({
       description:
         'STUN and TURN servers that WHIP and WHEP clients are told of (`Link` headers), each a map with `urls` and, for TURN, `username` and `credential`. Sluice itself needs none.',
     }),
+    sessionsPerClient: wholeNumber(1, 2000).default(500).meta({
+      title: 'Most sessions of a client',
+      description:
+        'So many WebRTC sessions one user may have behind one address at a time, publishing and watching, of the 2000 that there are; one more is refused (429).',
+    }),
   })
     .prefault({})
     .meta({ title: 'WebRTC', description: 'The WebRTC door; it is asked for over HTTP.' }),

@@ -100,6 +100,7 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'webrtc.transports': ['webrtc.media'],
   'webrtc.addresses': ['webrtc.media'],
   'webrtc.iceServers': ['webrtc.media'],
+  'webrtc.sessionsPerClient': ['webrtc.media'],
   demo: ['sources', 'detection'],
   'streams.<name>.source': ['sources'],
   'streams.<name>.fill': ['sources'],
