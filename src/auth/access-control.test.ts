@@ -235,6 +235,27 @@ describe('access', () => {
     expect(told).toEqual(['anna', 'anybody']);
   });
 
+  it('tells who is let in to what all known ones may when they are known no longer', async () => {
+    const { access } = room({ users: settings.users.filter(({ name }) => name !== 'any') });
+    const told: string[] = [];
+    const enter = async (name: string, credentials: Credentials) => {
+      const { onRevoked } = await access.permissionsOf({ door: '/api/events', remote: 'x', credentials });
+      onRevoked(() => told.push(name));
+    };
+    await enter('anna', password('anna', 'plain'));
+    await enter('root', password('root', 'rooted'));
+    await enter('monitor', { kind: 'token', token: TOKEN });
+    const [anna, root] = settings.users;
+    const but = (changed: object) => ({ ...settings, users: [{ ...anna!, ...changed }, root!] });
+    // Fewer permissions: lists get shorter.
+    access.configure(but({ permissions: [] }));
+    expect(told).toEqual([]);
+    access.configure(but({ password: 'new' }));
+    expect(told).toEqual(['anna']);
+    access.configure({ ...but({ password: 'new' }), tokens: [] });
+    expect(told).toEqual(['anna', 'monitor']);
+  });
+
   it('tells also who was let in before the change and only then begins', async () => {
     const { access, check } = room();
     const told: string[] = [];

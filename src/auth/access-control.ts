@@ -100,20 +100,21 @@ export class AccessControl {
    */
   async permissionsOf(
     request: Pick<AccessRequest, 'door' | 'remote' | 'credentials'>,
-  ): Promise<{ user: string | undefined; permits: (action: Action, stream: string) => boolean }> {
-    if (!this.enabled) return { user: undefined, permits: () => true };
+  ): Promise<Identity & { readonly permits: (action: Action, stream: string) => boolean }> {
+    const isOpen = () => !this.enabled || this.#identities.anybody !== undefined;
+    if (!this.enabled) return { ...this.#admit(undefined, isOpen), permits: () => true };
     const { anybody } = this.#identities;
     const open = (action: Action, stream: string) => anybody?.permits(action, stream) === true;
     const whole = { ...request, action: 'read', stream: '' } as const;
     if (request.credentials.kind === 'none') {
-      if (anybody) return { user: undefined, permits: open };
+      if (anybody) return { ...this.#admit(undefined, isOpen), permits: open };
       throw this.#unauthenticated(whole, 'wrong');
     }
     const known = await this.#identify(whole);
     if (typeof known === 'string') throw this.#unauthenticated(whole, known);
     const principal = known.principal();
     return {
-      user: known.user,
+      ...this.#admit(known.user, () => isOpen() || known.principal() !== undefined),
       permits: (action, stream) => principal?.permits(action, stream) === true || open(action, stream),
     };
   }
