@@ -316,11 +316,7 @@ export async function createServer(
         sourceEvents(status);
       },
       onDemand: hub.onDemand,
-      onRemoved: (name, reason) => {
-        const stream = hub.get(name);
-        // Somebody else may publish it meanwhile.
-        if (stream && (stream.publisher?.door ?? 'source') === 'source') stream.end(reason);
-      },
+      onRemoved: (name, reason) => hub.sourceRemoved(name, reason),
     });
     forwards = new Forwards(
       streams.flatMap((one) => one.forwards),
