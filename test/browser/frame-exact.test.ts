@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TestBrowser } from '../support/browser.ts';
 import { barcodeClip } from '../support/media.ts';
 import { sluice, type TestSluice } from '../support/sluice.ts';
@@ -46,6 +46,8 @@ beforeAll(async () => {
   );
   browser = await TestBrowser.launch();
 });
+
+afterEach(() => browser.closePages());
 
 afterAll(async () => {
   await browser?.[Symbol.asyncDispose]();
