@@ -7,6 +7,7 @@ import { pcmaFormat } from '../../src/codecs/g711.ts';
 import { Hub } from '../../src/hub/hub.ts';
 import type { RenditionStarter } from '../../src/hub/rendition.ts';
 import type { Publication } from '../../src/hub/stream.ts';
+import { FIRST_MADE_ID } from '../../src/hub/track-table.ts';
 import type { AccessUnit } from '../../src/media/access-unit.ts';
 import type { Track } from '../../src/media/track.ts';
 import { MseServer } from '../../src/servers/mse/server.ts';
@@ -333,7 +334,7 @@ describe('the MSE door', () => {
 
 describe('G.711 at the MSE door', () => {
   const g711: Track = { id: 2, clockRate: 8000, format: pcmaFormat() };
-  const rendition: Track = { ...aacTrack, id: 102 };
+  const rendition: Track = { ...aacTrack, id: FIRST_MADE_ID };
 
   async function startWith(
     startRendition: RenditionStarter,
@@ -346,8 +347,8 @@ describe('G.711 at the MSE door', () => {
 
   test('is made AAC by a rendition, held as long as a page listens', async () => {
     const events: string[] = [];
-    const publication = await startWith(({ stream, track, codec }) => {
-      events.push(`start ${stream} ${track} ${codec}`);
+    const publication = await startWith(({ stream, track, request }) => {
+      events.push(`start ${stream} ${track} ${request.codec}`);
       setImmediate(() => hub.get('old')!.renditions.announce(2, rendition));
       return () => events.push('stop');
     });
