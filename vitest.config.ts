@@ -56,6 +56,7 @@ export default defineConfig({
           maxWorkers: filesAtATime,
           testTimeout,
           hookTimeout: 120_000,
+          expect: { poll: { timeout: 15_000 } },
           // A machine that is busy with something else may spoil one attempt. `npm test` names what needed a second.
           retry: 1,
         },

@@ -48,10 +48,8 @@ it('a page plays on by itself after the server was restarted, whichever way it w
   await first.close();
   await Promise.all(
     pages.map(async (page, i) => {
-      const stage = page.getByTestId('stage');
-      await expect
-        .poll(() => stage.getAttribute('data-phase'), { timeout: 60_000, message: ways[i] })
-        .toBe('lost');
+      const phase = () => page.getByTestId('stage').getAttribute('data-phase');
+      await expect.poll(phase, { timeout: 60_000, message: `by ${ways[i]}` }).toBe('lost');
     }),
   );
   for (const page of pages)
