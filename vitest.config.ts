@@ -3,7 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take long: begun last, they would keep everything waiting alone. */
 const LONG =
-  /\/(dropped-link|pipelines-run|sources-ffmpeg|pipelines-file|clocks|boxes|ladder|soak|readers|sound|frame-exact)\.test\.ts$/;
+  /\/(dropped-link|pipelines-run|sources-ffmpeg|pipelines-file|clocks|clocks-hour|boxes|ladder|publish|whip|soak|readers|sound|frame-exact)\.test\.ts$/;
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -45,6 +45,8 @@ export default defineConfig({
             'web/src/**/*.test.ts',
             'test/unit/**/*.test.ts',
           ],
+          // By itself vitest leaves a core free, which is one of two.
+          maxWorkers: '100%',
           // Hours of virtual time take seconds, and many of them on a busy machine.
           testTimeout: 60_000,
         },
