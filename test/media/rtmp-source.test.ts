@@ -30,7 +30,7 @@ describe('an RTMP source', () => {
     const first = publishRtmp(clip, url, true);
     await server.live('yard');
     const reading = run('ffprobe', [
-      ...['-v', 'error', '-rtsp_transport', 'tcp', '-read_intervals', '%+8'],
+      ...['-v', 'error', '-rtsp_transport', 'tcp', '-read_intervals', '%+14'],
       ...['-show_entries', 'packet=codec_type,dts_time', '-of', 'csv=p=0', `${server.rtsp}/yard`],
     ]);
     await eventually(async () => {
