@@ -6,11 +6,11 @@ import type { WorkerRoom } from './worker-room.ts';
  * @param workers asked for with the first rendition, because workers need the hub that this is for
  */
 export function renditionStarter(workers: () => Pick<WorkerRoom, 'pool'>): RenditionStarter {
-  return (request, onFailure) => {
+  return (wanted, onFailure) => {
     const task = workers().pool.start({
       role: 'pipeline',
-      affinity: request.stream,
-      spec: { kind: 'rendition', ...request },
+      affinity: wanted.stream,
+      spec: { kind: 'rendition', ...wanted },
       onState: ({ state, reason, code, retryInMs }) => {
         if (state !== 'failed' && state !== 'stopped') return;
         // What cannot be made into it never will; everything else the pool tries again.

@@ -1,20 +1,31 @@
 import type { AccessUnit } from '#media/access-unit.ts';
+import {
+  makesPictures,
+  type RenditionCodec,
+  type RenditionRequest,
+  requestKey,
+} from '#media/rendition-request.ts';
 import type { Track } from '#media/track.ts';
 import type { Clock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
+import { FIRST_MADE_ID, MADE_IDS } from './track-table.ts';
 
-/**
- * What a track can be made. `h264` is one without reordering of pictures (no B-frames), in the constrained baseline
- * profile; `aac` and `opus` are at 48 kHz. All keep the timestamps of their source.
- */
-export type RenditionCodec = 'aac' | 'opus' | 'h264';
+export type { RenditionCodec, RenditionRequest } from '#media/rendition-request.ts';
 
 /** How people call it, behind "cannot be turned into". */
 const NAMES: Readonly<Record<RenditionCodec, string>> = {
   aac: 'AAC',
   opus: 'Opus',
+  mp3: 'MP3',
+  pcma: 'G.711 (A-law)',
+  pcmu: 'G.711 (µ-law)',
   h264: 'H.264 without B-frames',
+  h265: 'H.265',
+  mpeg4: 'MPEG-4 part 2',
 };
+
+/** So many renditions are known again, by their ids, after nobody held them for a while. */
+const REMEMBERED = 256;
 
 /** At most one keyframe request per this many milliseconds goes to the maker of a rendition. */
 const KEYFRAME_REQUEST_MS = 500;
@@ -24,12 +35,20 @@ const KEYFRAME_REQUEST_MS = 500;
  * that fails is told; `retried` is false where there will be no other. Injected: the hub knows no workers.
  */
 export type RenditionStarter = (
-  request: { readonly stream: string; readonly track: number; readonly codec: RenditionCodec },
+  wanted: {
+    readonly stream: string;
+    readonly track: number;
+    /** Of the track that is made. */
+    readonly id: number;
+    readonly request: RenditionRequest;
+  },
   onFailure: (reason: string, more: { readonly retried: boolean }) => void,
 ) => () => void;
 
 /** One holder's claim on a rendition. */
 export interface Rendition {
+  /** Of its track, known before that is there. */
+  readonly id: number;
   /**
    * The rendition's track, once its maker announced it, be it after attempts that failed; rejected when nothing will
    * come of it any more. Its units then come through the stream's fan-out.
@@ -45,7 +64,8 @@ export interface Rendition {
 
 interface Entry {
   readonly of: number;
-  readonly codec: RenditionCodec;
+  readonly id: number;
+  readonly request: RenditionRequest;
   holders: number;
   readonly stop: () => void;
   readonly ready: PromiseWithResolvers<Track>;
@@ -64,6 +84,9 @@ export class RenditionSet {
   readonly #start: RenditionStarter | undefined;
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
+  /** Ids of tracks by what is made from what: one that comes again is the same track to readers. */
+  readonly #ids = new Map<string, number>();
+  #lastId = MADE_IDS - 1;
   /** By the id of a rendition's track: where its units stand, and whether only a keyframe can go on from there. */
   readonly #positions = new Map<number, { dts: number; needsKeyframe: boolean }>();
 
@@ -89,12 +112,15 @@ export class RenditionSet {
     return [...this.#entries.values()].flatMap(({ made }) => made ?? []);
   }
 
-  acquire(trackId: number, codec: RenditionCodec): Rendition {
-    const key = `${trackId}:${codec}`;
-    const entry = this.#entries.get(key) ?? this.#begin(key, trackId, codec);
+  /** Equal requests share one rendition. */
+  acquire(trackId: number, wanted: RenditionCodec | RenditionRequest): Rendition {
+    const request = typeof wanted === 'string' ? { codec: wanted } : wanted;
+    const key = `${trackId}:${requestKey(request)}`;
+    const entry = this.#entries.get(key) ?? this.#begin(key, trackId, request);
     entry.holders++;
     let held = true;
     return {
+      id: entry.id,
       track: entry.ready.promise,
       trouble: entry.trouble.promise,
       failed: entry.failed.promise,
@@ -132,7 +158,8 @@ export class RenditionSet {
    */
   announce(of: number, track: Track, requestKeyframe?: () => void): void {
     for (const entry of this.#entries.values()) {
-      if (entry.of !== of || entry.codec !== track.format.codec) continue;
+      const { id, request } = entry;
+      if (entry.of !== of || id !== track.id || request.codec !== track.format.codec) continue;
       entry.made = track;
       entry.requestKeyframe = track.format.kind === 'video' ? requestKeyframe : undefined;
       entry.ready.resolve(track);
@@ -144,6 +171,7 @@ export class RenditionSet {
    * there already is left out, and the pictures built on it too.
    */
   write(unit: AccessUnit): void {
+    if (!this.tracks.some(({ id }) => id === unit.track.id)) return;
     const position = this.#positions.get(unit.track.id);
     if (!position) {
       this.#positions.set(unit.track.id, { dts: unit.dts, needsKeyframe: false });
@@ -177,7 +205,9 @@ export class RenditionSet {
     );
   }
 
-  #begin(key: string, of: number, codec: RenditionCodec): Entry {
+  #begin(key: string, of: number, request: RenditionRequest): Entry {
+    const id = this.#idOf(key);
+    const { codec } = request;
     const ready = Promise.withResolvers<Track>();
     // Whoever holds it looks at the promise; nobody may be there yet when it fails.
     ready.promise.catch(() => {});
@@ -185,7 +215,7 @@ export class RenditionSet {
     const failed = Promise.withResolvers<string>();
     let stop = () => {};
     const fail = (cause: string, { retried }: { readonly retried: boolean }) => {
-      const what = codec === 'h264' ? 'picture' : 'sound';
+      const what = makesPictures(codec) ? 'picture' : 'sound';
       const reason = `The ${what} cannot be turned into ${NAMES[codec]}: ${cause}`;
       trouble.resolve(reason);
       if (retried) return;
@@ -194,14 +224,29 @@ export class RenditionSet {
       stop();
       stop = () => {};
     };
-    if (this.#start) stop = this.#start({ stream: this.#stream, track: of, codec }, fail);
+    if (this.#start) stop = this.#start({ stream: this.#stream, track: of, id, request }, fail);
     else fail('this server has no worker for it.', { retried: false });
     const entry: Entry = {
-      ...{ of, codec, holders: 0, stop: () => stop(), ready, trouble, failed },
+      ...{ of, id, request, holders: 0, stop: () => stop(), ready, trouble, failed },
       ...{ made: undefined, requestKeyframe: undefined, lastKeyframeRequest: Number.NEGATIVE_INFINITY },
     };
     this.#entries.set(key, entry);
     return entry;
+  }
+
+  #idOf(key: string): number {
+    const known = this.#ids.get(key);
+    if (known !== undefined) return known;
+    const taken = new Set(this.#ids.values());
+    do this.#lastId = (this.#lastId + 1) % MADE_IDS;
+    while (taken.has(FIRST_MADE_ID + this.#lastId));
+    for (const old of this.#ids.keys()) {
+      if (this.#ids.size < REMEMBERED) break;
+      if (!this.#entries.has(old)) this.#ids.delete(old);
+    }
+    const id = FIRST_MADE_ID + this.#lastId;
+    this.#ids.set(key, id);
+    return id;
   }
 
   #end(key: string, entry: Entry, reason: string): void {

@@ -20,7 +20,13 @@ import {
 } from './publication.ts';
 import type { Reader } from './reader.ts';
 import { RecentUnits } from './recent-units.ts';
-import { type Rendition, type RenditionCodec, RenditionSet, type RenditionStarter } from './rendition.ts';
+import {
+  type Rendition,
+  type RenditionCodec,
+  type RenditionRequest,
+  RenditionSet,
+  type RenditionStarter,
+} from './rendition.ts';
 import { TrackTable } from './track-table.ts';
 
 export type { PublisherHooks, PublisherInfo, TrackClockState, TrackReception } from './publication.ts';
@@ -191,9 +197,12 @@ export class Stream {
     return feed;
   }
 
-  /** A track of this stream in another codec, made by a worker while somebody holds it. */
-  acquireRendition(trackId: number, codec: RenditionCodec): Rendition {
-    return this.renditions.acquire(trackId, codec);
+  /**
+   * A track of this stream made another, by a worker, while somebody holds it; equal requests share one. A codec alone:
+   * with everything else as it is chosen.
+   */
+  acquireRendition(trackId: number, request: RenditionCodec | RenditionRequest): Rendition {
+    return this.renditions.acquire(trackId, request);
   }
 
   /** What the pictures of a track have shown of their order since they have these parameters. */

@@ -1,5 +1,9 @@
 import type { Track } from '#media/track.ts';
 
+/** Ids of tracks have 16 bits on the link. This is the first of those that renditions have; publishers' are below. */
+export const FIRST_MADE_ID = 0x8000;
+export const MADE_IDS = 0x8000;
+
 /** The tracks of one stream, and all that it ever had: one that returns has its old id. */
 export class TrackTable {
   readonly #tracks = new Map<number, Track>();
@@ -49,7 +53,8 @@ export class TrackTable {
     for (const track of tracks) {
       const same = free.find((known) => isSame(known, track));
       if (same) free.splice(free.indexOf(same), 1);
-      const id = same?.id ?? (this.#known.has(track.id) ? Math.max(...this.#known.keys()) + 1 : track.id);
+      const isFree = track.id < FIRST_MADE_ID && !this.#known.has(track.id);
+      const id = same?.id ?? (isFree ? track.id : Math.max(-1, ...this.#known.keys()) + 1);
       ids.set(track.id, id);
       this.set(withId(track, id));
     }

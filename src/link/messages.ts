@@ -1,3 +1,4 @@
+import type { RenditionRequest } from '#media/rendition-request.ts';
 import type { Track } from '#media/track.ts';
 
 /**
@@ -66,12 +67,13 @@ export type TaskSpec =
       readonly manifest: string;
       readonly parameters: Readonly<Record<string, unknown>>;
     }
-  /** Make track `track` of the stream available in another codec; `h264`: without B-frames, constrained baseline. */
+  /** Make track `track` of the stream what is requested, available as the track `id`. */
   | {
       readonly kind: 'rendition';
       readonly stream: string;
       readonly track: number;
-      readonly codec: 'aac' | 'opus' | 'h264';
+      readonly id: number;
+      readonly request: RenditionRequest;
     }
   /** Pictures of a stream as JPEG (picture.ts), `width` pixels wide or as they are: `fps` a second; without it one keyframe. */
   | { readonly kind: 'pictures'; readonly stream: string; readonly width?: number; readonly fps?: number }

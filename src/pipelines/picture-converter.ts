@@ -24,7 +24,6 @@ const MANY_SAMPLES = 1280 * 720 * 30;
  */
 export class PictureConverter implements Converter {
   readonly #spec: RenditionSpec;
-  readonly #id: number;
   readonly #rate = new SourceRate(CLOCK_RATE);
   readonly #yuv420 = new ToYuv420();
   #source: VideoTrack | undefined;
@@ -43,9 +42,8 @@ export class PictureConverter implements Converter {
   #lastKeyframe = Number.NEGATIVE_INFINITY;
   #wantsKeyframe = true;
 
-  constructor(spec: RenditionSpec, id: number) {
+  constructor(spec: RenditionSpec) {
     this.#spec = spec;
-    this.#id = id;
   }
 
   requestKeyframe(): void {
@@ -160,7 +158,7 @@ export class PictureConverter implements Converter {
     this.#wantsKeyframe = true;
     const { format } = this.#encoder;
     if (!this.#track || !sameNals(this.#track.format.parameterSets, format.parameterSets)) {
-      this.#track = { id: this.#id, clockRate: CLOCK_RATE, format };
+      this.#track = { id: this.#spec.id, clockRate: CLOCK_RATE, format };
     }
     return { encoder: this.#encoder, track: this.#track };
   }

@@ -4,12 +4,8 @@ import { PacketWindow } from '#media/packet-window.ts';
 import { Backoff } from '#util/backoff.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { Converter, RenditionSpec } from './converter.ts';
-import { PictureConverter } from './picture-converter.ts';
-import { SoundConverter } from './sound-converter.ts';
+import { converterFor } from './converters.ts';
 import { sleep, type TaskContext, type TaskOutcome } from './task.ts';
-
-/** Added to the id of a track for the id of what is made from it. */
-const TRACK_OFFSET: Readonly<Record<RenditionSpec['codec'], number>> = { aac: 1000, opus: 2000, h264: 3000 };
 
 /**
  * Makes a track of a stream available in another codec, with the presentation and capture times of its source. Begins
@@ -45,9 +41,7 @@ class Transcoding {
     this.#spec = spec;
     this.#context = context;
     this.#onLive = onLive;
-    const id = spec.track + TRACK_OFFSET[spec.codec];
-    this.#converter =
-      spec.codec === 'h264' ? new PictureConverter(spec, id) : new SoundConverter(spec, spec.codec, id);
+    this.#converter = converterFor(spec);
   }
 
   /** Resolves with the reason when the stream ends, or the task is stopped. */

@@ -27,7 +27,6 @@ interface Decoded extends Sound {
 export class SoundConverter implements Converter {
   readonly #spec: RenditionSpec;
   readonly #codec: 'aac' | 'opus';
-  readonly #id: number;
   #source: AudioTrack | undefined;
   #decoder: SoundDecoder | undefined;
   #framer: SoundFramer | undefined;
@@ -38,10 +37,9 @@ export class SoundConverter implements Converter {
   /** Of the first sound: the encoder's first packets lie before it, priming, nothing to hear. */
   #firstPts = 0;
 
-  constructor(spec: RenditionSpec, codec: 'aac' | 'opus', id: number) {
+  constructor(spec: RenditionSpec, codec: 'aac' | 'opus') {
     this.#spec = spec;
     this.#codec = codec;
-    this.#id = id;
   }
 
   async convert(unit: AccessUnit): Promise<AccessUnit[]> {
@@ -131,7 +129,7 @@ export class SoundConverter implements Converter {
     const before = this.#track;
     if (before?.format.channels === channels && before.format.config.equals(config)) return before;
     const format = this.#codec === 'aac' ? aacFormat(config) : opusFormat(channels);
-    this.#track = { id: this.#id, clockRate: FRAME_RATE, format };
+    this.#track = { id: this.#spec.id, clockRate: FRAME_RATE, format };
     return this.#track;
   }
 

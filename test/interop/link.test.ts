@@ -207,14 +207,14 @@ describe('a worker on the link', () => {
     publication.write(picture(0));
     // The starter is injected by the server; here only the way back is under test.
     const rendition = hub.get('live')!.acquireRendition(1, 'aac');
-    const aac = { ...audio, id: 1001 };
+    const aac = { ...audio, id: rendition.id };
     const outlet = client.publish(task, 'live', [aac], () => {}, { of: 1 });
     const got: AccessUnit[] = [];
-    hub.get('live')!.feed('test', [0, 1001], () => ({ write: (unit) => got.push(unit) }));
+    hub.get('live')!.feed('test', [0, rendition.id], () => ({ write: (unit) => got.push(unit) }));
     got.length = 0;
     outlet.write(sound(9, { track: aac }));
     await until(() => got.length === 1);
-    expect(got[0]).toMatchObject({ pts: 9 * 1024, track: { id: 1001 } });
+    expect(got[0]).toMatchObject({ pts: 9 * 1024, track: { id: rendition.id } });
     await rendition.track.catch(() => {});
     rendition.release();
   });

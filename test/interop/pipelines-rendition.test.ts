@@ -109,7 +109,13 @@ test('G.711 made AAC keeps every beep within a millisecond of its place', async 
 
     await using hub = await FakeHub.start();
     const stream = hub.open('call', [source]);
-    const task = hub.task({ kind: 'rendition', stream: 'call', track: 1, codec: 'aac' });
+    const task = hub.task({
+      kind: 'rendition',
+      stream: 'call',
+      track: 1,
+      id: 1001,
+      request: { codec: 'aac' },
+    });
     await hub.until(() => hub.subscribers('call') === 1, 'the subscription');
     const first = 123_456;
     const ntp = 1_700_000_000_000;
@@ -163,13 +169,13 @@ test.each([48_000, 44_100])(
       await using hub = await FakeHub.start();
       const { track } = units[0]!;
       const stream = hub.open('music', [track]);
-      hub.task({ kind: 'rendition', stream: 'music', track: track.id, codec: 'opus' });
+      hub.task({ kind: 'rendition', stream: 'music', track: track.id, id: 2000, request: { codec: 'opus' } });
       await hub.until(() => hub.subscribers('music') === 1, 'the subscription');
       for (const unit of units) stream.write(unit);
       await hub.until(() => hub.units.length >= 240, 'the frames');
       const [made] = hub.publications[0]!.tracks;
       expect(made).toMatchObject({
-        id: track.id + 2000,
+        id: 2000,
         clockRate: 48_000,
         format: { codec: 'opus', channels: 1 },
       });
@@ -201,7 +207,7 @@ test.each(['h264', 'h265'] as const)(
     await using hub = await FakeHub.start();
     const { track } = units[0]!;
     const stream = hub.open('yard', [track]);
-    hub.task({ kind: 'rendition', stream: 'yard', track: track.id, codec: 'h264' });
+    hub.task({ kind: 'rendition', stream: 'yard', track: track.id, id: 3000, request: { codec: 'h264' } });
     await hub.until(() => hub.subscribers('yard') === 1, 'the subscription');
     let askedAt = 0;
     for (const [n, unit] of units.entries()) {
@@ -220,7 +226,7 @@ test.each(['h264', 'h265'] as const)(
     expect(all.map(({ pts }) => pts)).toEqual(shown.slice(0, all.length));
     for (const { pts, dts, ntp } of all) expect([dts, ntp]).toEqual([pts, times.get(pts)!.ntp]);
     const [made] = hub.publications[0]!.tracks as [VideoTrack];
-    expect(made).toMatchObject({ id: track.id + 3000, format: { codec: 'h264', width: 640, height: 360 } });
+    expect(made).toMatchObject({ id: 3000, format: { codec: 'h264', width: 640, height: 360 } });
     expect(made.format.codecString).toMatch(/^avc1\.42/);
     expect(parseH264Sps(made.format.parameterSets[0]!)?.maxReorderFrames).toBe(0);
     const keyframes = all.filter(({ keyframe }) => keyframe).map(({ pts }) => pts);
@@ -243,7 +249,7 @@ test('a track that cannot be made AAC is refused with a code', async () => {
   await using hub = await FakeHub.start();
   const track: Track = { id: 1, clockRate: 16_001, format: pcmaFormat(16_001) };
   const stream = hub.open('odd', [track]);
-  const task = hub.task({ kind: 'rendition', stream: 'odd', track: 1, codec: 'aac' });
+  const task = hub.task({ kind: 'rendition', stream: 'odd', track: 1, id: 1001, request: { codec: 'aac' } });
   await hub.until(() => hub.subscribers('odd') === 1, 'the subscription');
   stream.write({ track, pts: 0, dts: 0, keyframe: true, ntp: 0, payload: [Buffer.alloc(160)] });
   expect(await hub.state(task, 'failed')).toMatchObject({ code: 'RENDITION_UNSUPPORTED' });
@@ -266,7 +272,7 @@ test('a rendition ends its publication with its source, and begins again when th
     }
     return stream;
   };
-  const task = hub.task({ kind: 'rendition', stream: 'call', track: 1, codec: 'aac' });
+  const task = hub.task({ kind: 'rendition', stream: 'call', track: 1, id: 1001, request: { codec: 'aac' } });
   const first = await feed(0);
   await hub.until(() => hub.units.length > 3, 'frames');
   first.end('The publisher is gone.');

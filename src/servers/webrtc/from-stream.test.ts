@@ -4,6 +4,7 @@ import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import { WebRtcFeedWriter } from '#feeds/webrtc/feed-writer.ts';
 import { Hub } from '#hub/hub.ts';
 import type { Stream } from '#hub/stream.ts';
+import { FIRST_MADE_ID } from '#hub/track-table.ts';
 import type { Track } from '#media/track.ts';
 import type { SentTrack } from '#protocols/sdp/webrtc-answer.ts';
 import { parseWebRtcOffer } from '#protocols/sdp/webrtc-offer.ts';
@@ -44,8 +45,8 @@ function setUp(tracks: readonly Track[]) {
   let fail = (_reason: string, _more: { retried: boolean }) => {};
   const hub = new Hub({
     clock,
-    startRendition: ({ track, codec }, onFailure) => {
-      const name = `${track}:${codec}`;
+    startRendition: ({ track, request }, onFailure) => {
+      const name = `${track}:${request.codec}`;
       renditions.push(`+${name}`);
       fail = onFailure;
       return () => renditions.push(`-${name}`);
@@ -130,7 +131,7 @@ describe('what a viewer over WebRTC reads', () => {
     publication.write({ ...at(3), dts: STEP });
     publication.write({ ...at(1), dts: STEP + 1 });
     expect(renditions).toEqual(['+1:h264']);
-    const made = { ...h264Track, id: 3001 };
+    const made = { ...h264Track, id: FIRST_MADE_ID };
     let asked = 0;
     stream.renditions.announce(1, made, () => asked++);
     await turn();
@@ -163,7 +164,7 @@ describe('what a viewer over WebRTC reads', () => {
     const viewers = [watch(), watch()];
     for (const { reading } of viewers) reading.start();
     expect(renditions).toEqual(['+2:opus']);
-    const made = { ...opusTrack, id: 2002 };
+    const made = { ...opusTrack, id: FIRST_MADE_ID };
     stream.renditions.announce(2, made);
     await turn();
     publication.write(at(0, h264Track, true));
@@ -183,7 +184,7 @@ describe('what a viewer over WebRTC reads', () => {
     expect(seen()).toEqual([]);
     clock.advance(3000);
     expect(seen()).toEqual(['v0']);
-    const made = { ...opusTrack, id: 2002 };
+    const made = { ...opusTrack, id: FIRST_MADE_ID };
     stream.renditions.announce(2, made);
     await turn();
     publication.write(at(1));
@@ -213,8 +214,8 @@ describe('what a viewer over WebRTC reads', () => {
 
   it('ends when the picture is given up by its maker after it was there, and not when the sound is', async () => {
     for (const [tracks, made, codec, ended] of [
-      [[h265Track], { ...h264Track, id: 3005 }, 'picture', 1],
-      [[h264Track, aacTrack], { ...opusTrack, id: 2002 }, 'sound', 0],
+      [[h265Track], { ...h264Track, id: FIRST_MADE_ID }, 'picture', 1],
+      [[h264Track, aacTrack], { ...opusTrack, id: FIRST_MADE_ID }, 'sound', 0],
     ] as const) {
       const { stream, watch, fails, ends } = setUp(tracks);
       const { reading } = watch();
@@ -242,8 +243,8 @@ describe('what a viewer over WebRTC reads', () => {
     const ids = stream.tracks.map(({ id }) => id);
     expect(renditions).toEqual([`+${ids[0]}:h264`, `+${ids[1]}:opus`]);
     const made = [
-      { ...h264Track, id: 3100 },
-      { ...opusTrack, id: 2100 },
+      { ...h264Track, id: FIRST_MADE_ID },
+      { ...opusTrack, id: FIRST_MADE_ID + 1 },
     ] as const;
     stream.renditions.announce(ids[0]!, made[0]);
     stream.renditions.announce(ids[1]!, made[1]);

@@ -13,9 +13,11 @@ it('a forward over WHIP ends, to be made anew, when what makes its sound gives u
   // It never answers.
   const server = createServer(() => asked.resolve()).listen(0, '127.0.0.1');
   await once(server, 'listening');
+  let id = 0;
   let giveUp: ((reason: string, more: { readonly retried: boolean }) => void) | undefined;
   const hub = new Hub({
-    startRendition: (_, onFailure) => {
+    startRendition: (wanted, onFailure) => {
+      id = wanted.id;
       giveUp = onFailure;
       return () => {};
     },
@@ -29,7 +31,7 @@ it('a forward over WHIP ends, to be made anew, when what makes its sound gives u
     { onUp() {}, onEnd: end.resolve },
   );
   await new Promise((resolve) => setImmediate(resolve));
-  stream.renditions.announce(audio.id, { id: 7, clockRate: 48_000, format: opusFormat(2) });
+  stream.renditions.announce(audio.id, { id, clockRate: 48_000, format: opusFormat(2) });
   await asked.promise;
   giveUp!('Its worker is gone.', { retried: false });
   expect(await end.promise).toMatchObject({ code: 'RENDITION_FAILED' });
