@@ -173,7 +173,7 @@ export class Composition implements AsyncDisposable {
       if (now - this.#firstAt < beginMs) return this.#lookIn(this.#firstAt + beginMs - now);
     }
     const taken = hub.get(name);
-    if (taken?.isTaken) {
+    if (taken?.taker) {
       this.#refusal = { reason: `Somebody else publishes "${name}" now.`, code: 'STREAM_BUSY', final: false };
       return this.#lookIn(RETRY_MS);
     }
