@@ -1,5 +1,6 @@
 import type { AccessUnit } from '#media/access-unit.ts';
 import { payloadSize } from '#media/access-unit.ts';
+import { newClockName } from '#media/clock-name.ts';
 import { isVideo, type Track } from '#media/track.ts';
 import type { Clock } from '#util/clock.ts';
 import { Emitter } from '#util/emitter.ts';
@@ -7,10 +8,10 @@ import { NamedError } from '#util/named-error.ts';
 import { Continuity, type PublisherTimes } from './continuity.ts';
 import { Feed, type FeedLimits, type FeedWriter } from './feed.ts';
 import { FeedSet } from './feed-set.ts';
-import { type Fill, isThisMachine } from './fill.ts';
+import { type Fill, isThisMachine, knownClock } from './fill.ts';
 import { FillTracks } from './fill-tracks.ts';
 import { Hold } from './hold.ts';
-import { type KnownOrder, PictureOrder, UNKNOWN_ORDER } from './picture-order.ts';
+import { type KnownOrder, PictureOrders } from './picture-order.ts';
 import {
   type ClockOrigin,
   Publication as PublicationOf,
@@ -72,8 +73,7 @@ export class Stream implements ClockOrigin {
   readonly #feeds = new FeedSet();
   readonly #continuity = new Continuity();
   readonly #recent: RecentUnits;
-  /** By the id of a video track; of the parameters it has now. */
-  readonly #orders = new Map<number, PictureOrder>();
+  readonly #orders = new PictureOrders();
   #main: Seat | undefined;
   /** Has come while the stand-in is shown, and takes over with its first keyframe. */
   #coming: Seat | undefined;
@@ -83,6 +83,7 @@ export class Stream implements ClockOrigin {
   #latest: Seat | undefined;
   #fill: FillTracks | undefined;
   readonly #hold: Hold;
+  readonly #clockName = newClockName();
   #lastKeyframeRequest = 0;
   #ended = false;
 
@@ -131,6 +132,12 @@ export class Stream implements ClockOrigin {
 
   get ntpShift(): number {
     return this.#latest?.times.ntpShift ?? 0;
+  }
+
+  get clockName(): string {
+    const { clocks } = this;
+    const name = this.ntpShift === 0 && clocks ? knownClock({ clocks: () => clocks }).name : undefined;
+    return name ?? this.#clockName;
   }
 
   /** Streams of one origin have one clock, whatever that shows: their capture times need no alignment. */
@@ -197,7 +204,7 @@ export class Stream implements ClockOrigin {
 
   /** What the pictures of a track have shown of their order since they have these parameters. */
   orderOf(trackId: number): KnownOrder {
-    return this.#orders.get(trackId) ?? UNKNOWN_ORDER;
+    return this.#orders.of(trackId);
   }
 
   /** True where whoever brings the picture can be asked for a keyframe; `tracks` of a rendition: its maker. */
@@ -316,7 +323,7 @@ export class Stream implements ClockOrigin {
     if (seat === this.#coming) {
       seat.tracks = seat.tracks.map((one) => (one.id === track.id ? track : one));
     } else if (seat === (this.#main ?? this.#standby)) {
-      this.#orders.delete(track.id);
+      this.#orders.forget(track.id);
       this.#table.set(track);
       this.events.emit('tracks');
     }
@@ -421,13 +428,7 @@ export class Stream implements ClockOrigin {
     this.counters.bytes += size;
     this.#recent.add(unit, size);
     this.#feeds.write(unit);
-    if (isVideo(unit.track) && this.#orderFor(unit.track.id).note(unit)) this.events.emit('order');
-  }
-
-  #orderFor(trackId: number): PictureOrder {
-    let order = this.#orders.get(trackId);
-    if (!order) this.#orders.set(trackId, (order = new PictureOrder()));
-    return order;
+    if (isVideo(unit.track) && this.#orders.note(unit)) this.events.emit('order');
   }
 
   /** The set of tracks is another one: whoever can choose anew does, and feeds that cannot go on end. */

@@ -1,7 +1,7 @@
 import { Frame } from 'node-av/lib';
 import type { Yuv420 } from '../draw/planes.ts';
-import { planesOf } from './planes.ts';
 import { check } from './library.ts';
+import { planesOf } from './planes.ts';
 import { Picture } from './video.ts';
 
 /**
