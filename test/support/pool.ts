@@ -21,7 +21,7 @@ class FakeWorker {
   }
 
   tell(task: string, epoch: number, input: unknown) {
-    this.heard.push(`tell ${task}#${epoch} ${input}`);
+    this.heard.push(`tell ${task}#${epoch} ${String(input)}`);
   }
 }
 
