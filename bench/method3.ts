@@ -20,6 +20,8 @@ const SCRIPT = fileURLToPath(new URL('./baseline/method3.py', import.meta.url));
 const PYTHON = '/usr/bin/python3';
 /** After so long the compiler of the JavaScript engine has done its work. */
 const WARM_SECONDS = 20;
+/** Of the clip: pictures, and AAC frames of 1024 samples. */
+const UNITS_PER_SECOND = 25 + 44_100 / 1024;
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '30' } } });
 const seconds = Number(values.seconds);
@@ -49,13 +51,18 @@ async function needPyAv(): Promise<void> {
 const config = (entry = '') =>
   `demo: false\nalgorithms: { folders: ['${ALGORITHMS}'] }\nstreams: { cam: { detect: [{ algorithm: moving-boxes, parameters: { fps: 0 }, ${entry} }] } }\n`;
 
-/** CPU seconds per second of media of the server and all its processes. */
-async function serverCost(server: BenchServer): Promise<number> {
+/** CPU seconds of the server and all its processes in a second, once everything is warm, and what `count` grew by in it. */
+async function serverCost(
+  server: BenchServer,
+  count: () => Promise<number> = async () => 0,
+): Promise<{ readonly cpu: number; readonly grown: number }> {
   await sleep(WARM_SECONDS * 1000);
+  const counted = await count();
   const before = processTree(server.pid);
   await sleep(seconds * 1000);
   const used = cpuBetween(before, processTree(server.pid));
-  return Object.values(used).reduce((sum, cpu) => sum + cpu, 0) / seconds;
+  const cpu = Object.values(used).reduce((sum, one) => sum + one, 0) / seconds;
+  return { cpu, grown: ((await count()) - counted) / seconds };
 }
 
 /** The script of old beside a server, which it reads from and publishes to. @param takesMs of its algorithm */
@@ -67,12 +74,12 @@ async function baseline(clip: string, takesMs: number): Promise<{ cost: number; 
     const script = run(PYTHON, args, { timeout: 1000 * (seconds + WARM_SECONDS + 60) });
     const [{ stdout }, beside] = await Promise.all([script, serverCost(server)]);
     const said = JSON.parse(stdout) as Baseline;
-    return { cost: said.cpu / Math.max(0.001, said.media) + beside, said };
+    return { cost: said.cpu / Math.max(0.001, said.media) + beside.cpu, said };
   });
 }
 
-/** Sluice's burned-in view with one player. */
-async function burnedIn(clip: string, takesMs: number): Promise<{ cost: number; pictures: number }> {
+/** Sluice's burned-in view with one player; `media`: seconds of it that came in a second. */
+async function burnedIn(clip: string, takesMs: number): Promise<{ cost: number; media: number }> {
   await using server = await startServer(
     config('burnIn: true').replace('fps: 0', `fps: 0, takesMs: ${takesMs}`),
   );
@@ -81,16 +88,16 @@ async function burnedIn(clip: string, takesMs: number): Promise<{ cost: number; 
     const player = spawn('ffmpeg', [...input, '-c', 'copy', '-f', 'null', '-'], { stdio: 'ignore' });
     try {
       await until(async () => (await fetch(`${server.http}/api/streams/cam/moving-boxes`)).ok);
-      const before = await units(server);
-      const cost = await serverCost(server);
-      return { cost, pictures: ((await units(server)) - before) / (seconds + WARM_SECONDS) };
+      const { cpu, grown } = await serverCost(server, () => units(server));
+      const media = grown / UNITS_PER_SECOND;
+      return { cost: cpu / media, media };
     } finally {
       await stop(player);
     }
   });
 }
 
-/** Units a second of picture and sound of the view. */
+/** Units of the view so far, of picture and sound. */
 async function units(server: BenchServer): Promise<number> {
   const view = (await (await fetch(`${server.http}/api/streams/cam/moving-boxes`)).json()) as {
     received: { units: number };
@@ -111,7 +118,7 @@ async function overlay(clip: string, parameters: object): Promise<number> {
     const input = ['-v', 'error', '-rtsp_transport', 'tcp', '-i', `${server.rtsp}/cam`];
     const player = spawn('ffmpeg', [...input, '-c', 'copy', '-f', 'null', '-'], { stdio: 'ignore' });
     try {
-      return await serverCost(server);
+      return (await serverCost(server)).cpu;
     } finally {
       await stop(player);
     }
@@ -141,5 +148,5 @@ console.log(
   `\nPyAV caught ${old.said.errors} errors of the muxer${old.said.ended && `, and ended: ${old.said.ended}`}.`,
 );
 console.log(
-  `With 100 ms a picture, after ${seconds + WARM_SECONDS} s: PyAV is ${slow.behind.toFixed(1)} s further behind than it began${slow.ended && `, and ended: ${slow.ended}`}; Sluice's view gives ${view.pictures.toFixed(1)} units a second (25 pictures and the sound) and stays where it is.`,
+  `With 100 ms a picture, after ${seconds + WARM_SECONDS} s: PyAV is ${slow.behind.toFixed(1)} s further behind than it began${slow.ended && `, and ended: ${slow.ended}`}; of Sluice's view ${view.media.toFixed(2)} s come in a second.`,
 );
