@@ -23,8 +23,8 @@ export interface RtpTrackSenderOptions {
   readonly sequence: number;
   /** Largest RTP packet, header included, without any framing around it. */
   readonly maxPacketSize: number;
-  /** Canonical name in the reports (RFC 3550 section 6.5.1); the same for all tracks of a stream. */
-  readonly cname?: string;
+  /** Canonical name in the reports (RFC 3550 section 6.5.1), the same for all tracks of a stream; one that may change is asked each time. */
+  readonly cname?: string | (() => string);
 }
 
 /**
@@ -43,7 +43,7 @@ export class RtpTrackSender {
   readonly payloadType: number;
   readonly #packetizer: Packetizer;
   readonly #maxPayloadSize: number;
-  readonly #cname: string;
+  readonly #cname: () => string;
   #sequence: number;
   #packets = 0;
   #bytes = 0;
@@ -55,7 +55,8 @@ export class RtpTrackSender {
     this.payloadType = options.payloadType;
     this.#packetizer = packetizerFor(options.track);
     this.#maxPayloadSize = options.maxPacketSize - RTP_HEADER_SIZE;
-    this.#cname = options.cname ?? 'sluice';
+    const { cname = 'sluice' } = options;
+    this.#cname = typeof cname === 'string' ? () => cname : cname;
     this.#sequence = options.sequence & 0xffff;
   }
 
@@ -109,7 +110,7 @@ export class RtpTrackSender {
       rtpTimestamp: rtpTimestamp(position.pts),
       packets: this.#packets,
       bytes: this.#bytes,
-      cname: this.#cname,
+      cname: this.#cname(),
     });
   }
 }
