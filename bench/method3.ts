@@ -48,8 +48,10 @@ async function needPyAv(): Promise<void> {
   throw new Error(`PyAV is missing: apt-get ${install.join(' ')}`);
 }
 
-const config = (entry = '') =>
-  `demo: false\nalgorithms: { folders: ['${ALGORITHMS}'] }\nstreams: { cam: { detect: [{ algorithm: moving-boxes, parameters: { fps: 0 }, ${entry} }] } }\n`;
+const config = (parameters: object = {}) => {
+  const wish = JSON.stringify({ algorithm: 'moving-boxes', parameters, burnIn: true });
+  return `demo: false\nalgorithms: { folders: ['${ALGORITHMS}'] }\nstreams: { cam: { detect: [${wish}] } }\n`;
+};
 
 /** CPU seconds of the server and all its processes in a second, once everything is warm, and what `count` grew by in it. */
 async function serverCost(
@@ -79,10 +81,8 @@ async function baseline(clip: string, takesMs: number): Promise<{ cost: number; 
 }
 
 /** Sluice's burned-in view with one player; `media`: seconds of it that came in a second. */
-async function burnedIn(clip: string, takesMs: number): Promise<{ cost: number; media: number }> {
-  await using server = await startServer(
-    config('burnIn: true').replace('fps: 0', `fps: 0, takesMs: ${takesMs}`),
-  );
+async function burnedIn(clip: string, parameters: object): Promise<{ cost: number; media: number }> {
+  await using server = await startServer(config(parameters));
   return await publishing(server, { cam: clip }, async () => {
     const input = ['-v', 'error', '-rtsp_transport', 'tcp', '-i', `${server.rtsp}/cam/moving-boxes`];
     const player = spawn('ffmpeg', [...input, '-c', 'copy', '-f', 'null', '-'], { stdio: 'ignore' });
@@ -131,9 +131,10 @@ const sub = await cameraClip({ width: 640, height: 360, kbits: 600 });
 const old = await baseline(full, 0);
 const rows: (readonly [what: string, cost: number, target: string])[] = [
   ['PyAV: all decoded, BGR, MPEG-4 and MP3', old.cost, ''],
-  ['Sluice, burned in', (await burnedIn(full, 0)).cost, '≤ 0.7'],
+  ['Sluice, burned in, each of 25 pictures looked at', (await burnedIn(full, { fps: 0 })).cost, '≤ 0.7'],
+  ['Sluice, burned in, 5 pictures a second looked at', (await burnedIn(full, { fps: 5 })).cost, '≤ 0.7'],
   ['Sluice, overlay, each of 25 pictures looked at', await overlay(full, { fps: 0 }), '≤ 0.25'],
-  ['Sluice, overlay, 5 pictures a second looked at', await overlay(full, { fps: 5 }), ''],
+  ['Sluice, overlay, 5 pictures a second looked at', await overlay(full, { fps: 5 }), '≤ 0.25'],
   ['Sluice, overlay, keyframes', await overlay(full, { fps: 0, mode: 'keyframes' }), '≤ 0.083'],
   ['Sluice, overlay, sub-stream of 640 × 360, 5 a second', await overlay(sub, { fps: 5 }), '≤ 0.083'],
 ];
@@ -143,7 +144,7 @@ for (const [what, cost, target] of rows) {
   console.log(`| ${what} | ${cost.toFixed(3)} | ${(cost / old.cost).toFixed(2)} | ${target} |`);
 }
 const slow = (await baseline(full, 100)).said;
-const view = await burnedIn(full, 100);
+const view = await burnedIn(full, { fps: 0, takesMs: 100 });
 console.log(
   `\nPyAV caught ${old.said.errors} errors of the muxer${old.said.ended && `, and ended: ${old.said.ended}`}.`,
 );
