@@ -150,6 +150,7 @@ describe('streams with results drawn in', () => {
     expect(detect('a')[0]?.burnIn).toBeDefined();
     expect(detect('b')).toMatchObject([{ algorithm: 'people' }]);
     expect(detect('b')[0]?.burnIn).toBeUndefined();
-    expect(detect('b/c')).toEqual([]);
+    expect(detect('a/people')).toEqual([]);
+    expect(detect('b/people')).toMatchObject([{ algorithm: 'people' }]);
   });
 });

@@ -156,13 +156,21 @@ export function detectionOf(
   return [...streams, ...patterns.map(({ pattern, detect }) => ({ stream: pattern, detect }))];
 }
 
-/** What is to look at a stream, by its name. */
+/** What is to look at a stream, by its name. What was drawn into the picture already is not looked at by patterns again. */
 export function detectOn(
   streams: readonly ConfiguredStream[],
   patterns: readonly PatternStreams[],
 ): (name: string) => ConfiguredStream['detect'] {
   const named = new Map(streams.map(({ stream, detect }) => [stream, detect]));
-  return (name) => named.get(name) ?? byPattern(patterns, name)?.detect ?? [];
+  const of = (name: string): ConfiguredStream['detect'] => {
+    const own = named.get(name);
+    if (own) return own;
+    const at = name.lastIndexOf('/');
+    const [stream, last] = [name.slice(0, at), name.slice(at + 1)];
+    const isView = at > 0 && of(stream).some(({ algorithm, burnIn }) => burnIn && algorithm === last);
+    return isView ? [] : (byPattern(patterns, name)?.detect ?? []);
+  };
+  return of;
 }
 
 /**

@@ -18,7 +18,6 @@ import { listensOn, type TcpAddress, TcpPort } from '#util/tcp-port.ts';
 import type { PreparedTls, TlsDoor } from '#util/tls-door.ts';
 import type { CertificateWatch } from './certificate-watch.ts';
 import {
-  byPattern,
   type ConfiguredStream,
   checkDetection,
   configuredStreams,
@@ -189,7 +188,7 @@ export class Rooms {
     this.#parts.runs.configure(
       algorithms,
       new Map(streams.map(({ stream, detect }) => [stream, detect])),
-      (name) => byPattern(patterns, name)?.detect ?? [],
+      detectOn(streams, patterns),
     );
     this.#parts.burnedIn.configure(detectOn(streams, patterns));
     // From here on nothing fails. Streams that end by it are looked at by what is to be.

@@ -32,7 +32,6 @@ import { createBurnedIn } from './burned-in.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { ConfigurationFile, type ConfigurationSource } from './configuration-file.ts';
 import {
-  byPattern,
   checkDetection,
   configuredStreams,
   detectionOf,
@@ -147,7 +146,7 @@ export async function createServer(
   runs.configure(
     algorithms,
     new Map(streams.map(({ stream, detect }) => [stream, detect])),
-    (name) => byPattern(patterns, name)?.detect ?? [],
+    detectOn(streams, patterns),
   );
   const burnedIn = createBurnedIn({ hub, runs, log });
   burnedIn.configure(detectOn(streams, patterns));

@@ -22,7 +22,7 @@ const KEYFRAME_TICKS = 2 * CLOCK_RATE;
 /** Pictures that are so far behind the newest are decoded, because others need them, and not encoded. */
 const LATE_TICKS = CLOCK_RATE / 2;
 /** The same of pictures that are drawn into: none is to be missing, so a machine that was held up catches up. */
-const LATE_BURNED_TICKS = 4 * CLOCK_RATE;
+const LATE_BURNED_TICKS = 8 * CLOCK_RATE;
 /** The encoder begins anew, at a keyframe, when its source has turned out to have so many times its bits, or the other way. */
 const RATE_TOLERANCE = 1.5;
 /** Luma samples in a second above which the encoder has to be quicker. */
@@ -225,9 +225,10 @@ export class PictureConverter implements Converter {
 
   /** @param samples luma samples a second */
   #haste(samples: number): 'none' | 'some' | 'most' {
-    if (samples <= MANY_SAMPLES) return 'none';
-    // Everything else that a burned-in view needs takes its time as well.
-    return this.#conversion.burner ? 'most' : 'some';
+    const isMuch = samples > MANY_SAMPLES;
+    // Everything else that pictures which are drawn into need takes its time as well.
+    if (this.#conversion.burner) return isMuch ? 'most' : 'some';
+    return isMuch ? 'some' : 'none';
   }
 
   /** By the graphics hardware, where that is wished for and works with these pictures; else by software. */

@@ -11,7 +11,7 @@ interface Delayed extends AccessUnit {
 /** Encoded pictures of so many bytes wait at most; decoded ones would be a hundred times as large. */
 const MAX_BYTES = 64 << 20;
 /** Beyond what they wait for results, ms: a machine that is too slow for a while catches up. */
-const SLACK_MS = 5000;
+const SLACK_MS = 10_000;
 /** While the delay is not known it is looked at again after so long, ms. */
 const LOOK_MS = 40;
 
