@@ -177,6 +177,25 @@ describe('a file that is made another one', () => {
     expect(Math.abs(statistics.bytesSent - (await stat(path)).size)).toBeLessThan(4096);
   });
 
+  it('may come of a picture or of the test picture, as long as is asked for', async () => {
+    const photo = join(folder, 'photo.jpg');
+    const { code } = await run('ffmpeg', ['-v', 'error', '-i', clip, '-frames:v', '1', photo]);
+    expect(code).toBe(0);
+    const tasks = [
+      begin('still.mp4', { seconds: 3, video: { codec: 'h264', width: 320 } }, photo),
+      begin('test.mkv', { seconds: 3, audio: { codec: 'opus' } }, 'testsrc'),
+    ];
+    for (const { task, path } of tasks) {
+      await hub.state(task, 'done');
+      const made = await probeFile(path);
+      expect(made).toMatchObject({ stderr: '', video: { codec: 'h264' } });
+      expect(Math.abs(made.duration - 3)).toBeLessThan(0.3);
+    }
+    expect((await probeFile(tasks[1]!.path)).audio).toMatchObject({ codec: 'opus' });
+    const endless = await hub.state(begin('never.mp4', {}, photo).task, 'failed');
+    expect(endless).toMatchObject({ code: 'INPUT_ENDLESS' });
+  });
+
   it('that is stopped half-way is complete with what it has, and memory is bounded on the way', async () => {
     // Ten minutes of media, of which only what is under way is in memory.
     const long = join(folder, 'long.mkv');
