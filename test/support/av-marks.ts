@@ -11,14 +11,14 @@ export interface Marks {
   readonly stderr: string;
 }
 
-/** Where the flash of a barcode clip stands, for ffmpeg's filter `crop`. */
+/** The part of the picture of `barcodeClip` that flashes, for ffmpeg's `crop`, whatever its size is by now. */
 export const BARCODE_FLASH = 'iw/4:ih/3:iw*3/8:ih*4/9';
 
 /**
  * Reads for some seconds with ffmpeg and looks where pictures begin to be bright, and the sound to be loud.
- * @param crop the part of the picture that is looked at; default all of it
+ * @param part of the picture that is looked at, as `crop` takes it; undefined: all of it
  */
-export async function readMarks(input: readonly string[], seconds: number, crop = 'iw:ih'): Promise<Marks> {
+export async function readMarks(input: readonly string[], seconds: number, part?: string): Promise<Marks> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-marks-'));
   const [video, audio] = [join(folder, 'video'), join(folder, 'audio')];
   try {
@@ -26,7 +26,7 @@ export async function readMarks(input: readonly string[], seconds: number, crop 
       ...['-v', 'error', ...input, '-t', `${seconds}`],
       ...[
         '-vf',
-        `crop=${crop},scale=64:36,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=${video}`,
+        `${part === undefined ? '' : `crop=${part},`}scale=64:36,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=${video}`,
       ],
       '-af',
       `aresample=48000,asetnsamples=480,astats=metadata=1:reset=1,ametadata=print:key=lavfi.astats.Overall.RMS_level:file=${audio}`,
