@@ -7,7 +7,17 @@ import type { HubToWorker, Selection, Task, TaskInput, Want, WorkerToHub } from 
 import { decodePicture, encodePicture, type FramedPicture } from './picture.ts';
 
 export type { Passage } from './framing.ts';
-export type { ProbeReport, Task, TaskInput, TaskSpec, TaskState, Want } from './messages.ts';
+export type {
+  ConversionStatistics,
+  FileTarget,
+  ProbeReport,
+  SinkStatistics,
+  Task,
+  TaskInput,
+  TaskSpec,
+  TaskState,
+  Want,
+} from './messages.ts';
 export type { JpegPicture } from './picture.ts';
 
 /** How many bytes a publication may have waiting on the socket before it should pause (see {@link LinkClient.drained}). */

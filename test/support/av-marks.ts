@@ -11,8 +11,8 @@ export interface Marks {
   readonly stderr: string;
 }
 
-/** The part of the picture of `barcodeClip` that flashes, for ffmpeg's `crop`. */
-export const BARCODE_FLASH = '160:120:240:160';
+/** The part of the picture of `barcodeClip` that flashes, for ffmpeg's `crop`, whatever its size is by now. */
+export const BARCODE_FLASH = 'iw/4:ih/3:iw*3/8:ih*4/9';
 
 /**
  * Reads for some seconds with ffmpeg and looks where pictures begin to be bright, and the sound to be loud.
@@ -29,7 +29,7 @@ export async function readMarks(input: readonly string[], seconds: number, part?
         `${part === undefined ? '' : `crop=${part},`}scale=64:36,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=${video}`,
       ],
       '-af',
-      `asetnsamples=480,astats=metadata=1:reset=1,ametadata=print:key=lavfi.astats.Overall.RMS_level:file=${audio}`,
+      `aresample=48000,asetnsamples=480,astats=metadata=1:reset=1,ametadata=print:key=lavfi.astats.Overall.RMS_level:file=${audio}`,
       ...['-f', 'null', '-'],
     ]);
     return {
