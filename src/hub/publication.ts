@@ -32,7 +32,7 @@ export interface PublisherHooks {
   /** The publication is over, and not by the publisher's own `close`. */
   onClose(reason: string): void;
   /** Some reader lost video; a protocol that can ask for a keyframe does. */
-  requestKeyframe?(): void;
+  readonly requestKeyframe?: (() => void) | undefined;
   /** How its packets arrive, by its own track ids, where there are packets that can be lost. */
   reception?(): readonly TrackReception[];
   /** How its clocks run, by its own track ids, where it measures them. */
