@@ -4,13 +4,13 @@ import { isVideo, type Track } from '#media/track.ts';
 import type { Clock } from '#util/clock.ts';
 import { Emitter } from '#util/emitter.ts';
 import { NamedError } from '#util/named-error.ts';
-import { Continuity, type PublisherTimes } from './continuity.ts';
+import { Continuity } from './continuity.ts';
 import { Feed, type FeedLimits, type FeedWriter } from './feed.ts';
 import { FeedSet } from './feed-set.ts';
 import { type Fill, isThisMachine } from './fill.ts';
 import { FillTracks } from './fill-tracks.ts';
 import { Hold } from './hold.ts';
-import { type KnownOrder, PictureOrder, UNKNOWN_ORDER } from './picture-order.ts';
+import { type KnownOrder, PictureOrders } from './picture-order.ts';
 import {
   Publication as PublicationOf,
   type PublisherHooks,
@@ -18,7 +18,6 @@ import {
   type TrackClockState,
   type TrackReception,
 } from './publication.ts';
-import type { Reader } from './reader.ts';
 import { RecentUnits } from './recent-units.ts';
 import {
   type Rendition,
@@ -27,6 +26,8 @@ import {
   RenditionSet,
   type RenditionStarter,
 } from './rendition.ts';
+import { type Seat, Seats } from './seats.ts';
+import type { StreamEvents } from './stream-events.ts';
 import { TrackTable } from './track-table.ts';
 
 export type { PublisherHooks, PublisherInfo, TrackClockState, TrackReception } from './publication.ts';
@@ -44,38 +45,8 @@ export interface StreamOptions {
   readonly onEnd: () => void;
 }
 
-interface StreamEvents {
-  /** A track's format changed, or a new publisher brought tracks. */
-  tracks(): void;
-  /** The publisher is gone; readers are held for so many milliseconds. */
-  held(ms: number): void;
-  /** A publisher is there again. */
-  live(): void;
-  /** The publisher is gone, and something else is shown meanwhile. */
-  standby(): void;
-  /** A reader came (`joined`), or left. */
-  reader(reader: Reader, joined: boolean): void;
-  /** A publisher came, and why the one before it left. */
-  publisher(publisher: PublisherInfo | undefined, reason: string): void;
-  /** A feed lost its last reader. */
-  feedClosed(): void;
-  /** A new publisher brought other tracks: readers that can choose anew. The others follow by what stays. */
-  replaced(): void;
-  /** More is known of the order in which the pictures come, see `Stream.orderOf`. */
-  order(): void;
-  ended(reason: string): void;
-}
-
 /** At most one keyframe request per this many milliseconds goes to a publisher. */
 const KEYFRAME_REQUEST_MS = 1000;
-
-/** A publisher, and how its times become the stream's. */
-interface Seat {
-  readonly publication: Publication;
-  readonly times: PublisherTimes;
-  /** By its own ids. */
-  tracks: readonly Track[];
-}
 
 /**
  * Live media under a name: one publisher, any number of readers behind feeds. Beside the publisher there may be a second
@@ -93,13 +64,8 @@ export class Stream {
   readonly #feeds = new FeedSet();
   readonly #continuity = new Continuity();
   readonly #recent: RecentUnits;
-  /** By the id of a video track; of the parameters it has now. */
-  readonly #orders = new Map<number, PictureOrder>();
-  #main: Seat | undefined;
-  /** Has come while the stand-in is shown, and takes over with its first keyframe. */
-  #coming: Seat | undefined;
-  /** What is shown while the publisher is gone. */
-  #standby: Seat | undefined;
+  readonly #orders = new PictureOrders();
+  readonly #seats = new Seats();
   #fill: FillTracks | undefined;
   readonly #hold: Hold;
   #lastKeyframeRequest = 0;
@@ -124,13 +90,13 @@ export class Stream {
   }
 
   get publisher(): (PublisherInfo & { since: number }) | undefined {
-    const publication = this.#main?.publication;
+    const publication = this.#seats.main?.publication;
     return publication && { ...publication.publisher, since: publication.since };
   }
 
   /** Who publishes, be it one that has sent no keyframe yet and is not shown. */
   get taker(): PublisherInfo | undefined {
-    return (this.#coming ?? this.#main)?.publication.publisher;
+    return this.#seats.taker?.publication.publisher;
   }
 
   /** Ids of the tracks that come from the second source. */
@@ -140,19 +106,19 @@ export class Stream {
 
   /** What was lost on the way from the publisher and the second source, where that can be known. */
   get reception(): readonly TrackReception[] | undefined {
-    return this.#together(this.#main?.publication.reception, this.#fill?.fill.publication?.reception);
+    return this.#together(this.#seats.main?.publication.reception, this.#fill?.fill.publication?.reception);
   }
 
   /** How their clocks run, where their doors measure them. */
   get clocks(): readonly TrackClockState[] | undefined {
-    return this.#together(this.#main?.publication.clocks, this.#fill?.fill.publication?.clocks);
+    return this.#together(this.#seats.main?.publication.clocks, this.#fill?.fill.publication?.clocks);
   }
 
   /** `standby`: the publisher is gone, and something else is shown meanwhile. */
   get state(): 'live' | 'standby' | 'held' | 'ended' {
     if (this.#ended) return 'ended';
-    if (this.#main) return 'live';
-    return this.#standby ? 'standby' : 'held';
+    if (this.#seats.main) return 'live';
+    return this.#seats.standby ? 'standby' : 'held';
   }
 
   /** When the publisher left, while the stream is held; and how long readers are held in all. */
@@ -207,7 +173,7 @@ export class Stream {
 
   /** What the pictures of a track have shown of their order since they have these parameters. */
   orderOf(trackId: number): KnownOrder {
-    return this.#orders.get(trackId) ?? UNKNOWN_ORDER;
+    return this.#orders.of(trackId);
   }
 
   /** True where whoever brings the picture can be asked for a keyframe; `tracks` of a rendition: its maker. */
@@ -233,10 +199,7 @@ export class Stream {
     this.#ended = true;
     this.#hold.end();
     const { publisher } = this;
-    for (const seat of [this.#main, this.#coming, this.#standby]) seat?.publication.terminate(reason);
-    this.#main = undefined;
-    this.#coming = undefined;
-    this.#standby = undefined;
+    this.#seats.clear(reason);
     this.#fill?.fill.join(undefined);
     if (publisher) this.events.emit('publisher', undefined, reason);
     this.renditions.close();
@@ -255,22 +218,15 @@ export class Stream {
    */
   adopt(publisher: PublisherInfo, tracks: readonly Track[], hooks: PublisherHooks): Publication {
     const seat = this.#seat(publisher, tracks, hooks);
-    this.#coming?.publication.terminate('Another publisher took over.');
-    this.#coming = undefined;
-    if (this.#standby && tracks.some(isVideo)) {
-      this.#coming = seat;
-      hooks.requestKeyframe?.();
-    } else {
-      this.#enthrone(seat);
-    }
+    if (this.#seats.come(seat)) hooks.requestKeyframe?.();
+    else this.#enthrone(seat);
     return seat.publication;
   }
 
   /** Only for the hub: something is shown as long as no publisher is there; a publisher that comes ends it. */
   standIn(publisher: PublisherInfo, tracks: readonly Track[], hooks: PublisherHooks): Publication {
     const seat = this.#seat(publisher, tracks, hooks);
-    this.#standby?.publication.terminate('Another one stands in.');
-    this.#standby = seat;
+    this.#seats.standIn(seat);
     this.#hold.end();
     this.#take(seat);
     this.events.emit('standby');
@@ -280,14 +236,14 @@ export class Stream {
   /** Only for the hub: a second source brings what the publisher does not have. */
   join(fill: Fill): void {
     this.#fill = new FillTracks(fill, this.#table, this.#continuity);
-    if (this.#main) fill.clock.restartFirst(isThisMachine(this.#main.publication.publisher));
+    if (this.#seats.main) fill.clock.restartFirst(isThisMachine(this.#seats.main.publication.publisher));
     fill.join(this);
     this.fillChanged();
   }
 
   /** Only for the second source. */
   fillChanged(): void {
-    if (!this.#fill || !this.#main) return;
+    if (!this.#fill || !this.#seats.main) return;
     const before = this.#table.ids;
     if (!this.#fill.add()) return;
     this.events.emit('tracks');
@@ -296,8 +252,8 @@ export class Stream {
 
   /** Only for the second source. What it sends while the publisher is gone is let go. */
   fillUnit(unit: AccessUnit): void {
-    if (!this.#fill || !this.#main) return;
-    const placed = this.#fill.place(unit, this.#options.clock.now(), this.#main.times.ntpShift);
+    if (!this.#fill || !this.#seats.main) return;
+    const placed = this.#fill.place(unit, this.#options.clock.now(), this.#seats.main.times.ntpShift);
     if (placed === 'discarded') this.counters.discarded++;
     else if (placed) this.#deliver(placed);
   }
@@ -305,15 +261,16 @@ export class Stream {
   /** Only for its publication. `unit` still has the publisher's own track and timestamps. */
   accept(publication: Publication, unit: AccessUnit, trackId: number): void {
     let id: number | undefined = trackId;
-    if (publication === this.#coming?.publication) {
+    const { coming } = this.#seats;
+    if (publication === coming?.publication) {
       if (!unit.keyframe || !isVideo(unit.track)) return;
-      id = this.#enthrone(this.#coming).get(unit.track.id);
+      id = this.#enthrone(coming).get(unit.track.id);
     }
-    const seat = this.#main ?? this.#standby;
+    const seat = this.#seats.shown;
     const track = id === undefined ? undefined : this.#table.get(id);
     if (publication !== seat?.publication || !track) return;
     const now = this.#options.clock.now();
-    if (this.#main) this.#fill?.observe(unit, now, publication);
+    if (this.#seats.main) this.#fill?.observe(unit, now, publication);
     const placed = seat.times.place(unit, track, now);
     if (placed) this.#deliver(placed);
     else this.counters.discarded++;
@@ -321,12 +278,12 @@ export class Stream {
 
   /** Only for its publication: a track's format changed. */
   changeTrack(publication: Publication, track: Track): void {
-    const seat = [this.#main, this.#coming, this.#standby].find((one) => one?.publication === publication);
+    const seat = this.#seats.of(publication);
     if (!seat) return;
-    if (seat === this.#coming) {
+    if (seat === this.#seats.coming) {
       seat.tracks = seat.tracks.map((one) => (one.id === track.id ? track : one));
-    } else if (seat === (this.#main ?? this.#standby)) {
-      this.#orders.delete(track.id);
+    } else if (seat === this.#seats.shown) {
+      this.#orders.forget(track.id);
       this.#table.set(track);
       this.events.emit('tracks');
     }
@@ -334,16 +291,9 @@ export class Stream {
 
   /** Only for its publication: the publisher is gone. Readers are held; without readers the stream ends at once. */
   abandon(publication: Publication, reason: string): void {
-    if (publication === this.#coming?.publication) {
-      this.#coming = undefined;
-    } else if (publication === this.#standby?.publication) {
-      this.#standby = undefined;
-      this.#lose(reason);
-    } else if (publication === this.#main?.publication) {
-      this.#main = undefined;
-      this.events.emit('publisher', undefined, reason);
-      this.#lose(reason);
-    }
+    const place = this.#seats.leave(publication);
+    if (place === 'main') this.events.emit('publisher', undefined, reason);
+    if (place === 'main' || place === 'standby') this.#lose(reason);
   }
 
   /** Only for the hub: how long readers are held, those that are being held included. */
@@ -354,10 +304,10 @@ export class Stream {
   /** Whoever brings the picture. */
   get #pictures(): { readonly hooks: PublisherHooks } | undefined {
     const isFilled = this.filled.some((id) => this.#table.get(id)?.format.kind === 'video');
-    return isFilled ? this.#fill?.fill.publication : (this.#main ?? this.#coming)?.publication;
+    return isFilled ? this.#fill?.fill.publication : (this.#seats.main ?? this.#seats.coming)?.publication;
   }
 
-  #seat(publisher: PublisherInfo, tracks: readonly Track[], hooks: PublisherHooks): Seat {
+  #seat(publisher: PublisherInfo, tracks: readonly Track[], hooks: PublisherHooks) {
     const ids = new Map(tracks.map(({ id }) => [id, id]));
     const publication: Publication = new PublicationOf(
       this,
@@ -371,12 +321,8 @@ export class Stream {
 
   /** A publisher's media are the stream's from now on; gives its track ids → the stream's. */
   #enthrone(seat: Seat): ReadonlyMap<number, number> {
-    const returns = this.held !== undefined || this.#standby !== undefined;
-    this.#main?.publication.terminate('Another publisher took over.');
-    this.#standby?.publication.terminate('The stream is back.');
-    this.#standby = undefined;
-    this.#coming = undefined;
-    this.#main = seat;
+    const returns = this.held !== undefined || this.#seats.standby !== undefined;
+    this.#seats.take(seat);
     this.#hold.end();
     const { publisher } = seat.publication;
     this.#fill?.fill.clock.restartFirst(isThisMachine(publisher));
@@ -395,7 +341,7 @@ export class Stream {
     const ids = this.#table.replace(seat.tracks);
     seat.publication.rename(ids);
     this.#fill?.forget();
-    if (this.#main) this.#fill?.add();
+    if (this.#seats.main) this.#fill?.add();
     told();
     if (before.length > 0 && !sameIds(before, this.#table.ids)) this.#replaceTracks();
     return ids;
@@ -403,7 +349,7 @@ export class Stream {
 
   /** Nobody brings the stream any more. */
   #lose(reason: string): void {
-    if (this.#main || this.#standby) return;
+    if (this.#seats.shown) return;
     const { ms } = this.#hold;
     if (this.readerCount === 0 || ms === 0) return this.#release(reason);
     this.#hold.begin(reason);
@@ -412,7 +358,8 @@ export class Stream {
 
   /** Nobody is held any more: the stream ends, or is that of a publisher who has sent no keyframe yet. */
   #release(reason: string): void {
-    if (this.#coming) this.#enthrone(this.#coming);
+    const { coming } = this.#seats;
+    if (coming) this.#enthrone(coming);
     else this.end(reason);
   }
 
@@ -430,13 +377,7 @@ export class Stream {
     this.counters.bytes += size;
     this.#recent.add(unit, size);
     this.#feeds.write(unit);
-    if (isVideo(unit.track) && this.#orderFor(unit.track.id).note(unit)) this.events.emit('order');
-  }
-
-  #orderFor(trackId: number): PictureOrder {
-    let order = this.#orders.get(trackId);
-    if (!order) this.#orders.set(trackId, (order = new PictureOrder()));
-    return order;
+    if (isVideo(unit.track) && this.#orders.note(unit)) this.events.emit('order');
   }
 
   /** The set of tracks is another one: whoever can choose anew does, and feeds that cannot go on end. */
