@@ -42,7 +42,7 @@ export type TaskSpec =
       readonly url: string;
       readonly part?: Part;
       readonly guard?: true;
-      readonly trust?: { readonly fingerprint?: string | undefined; readonly insecure: boolean };
+      readonly trust?: { readonly fingerprint?: string | undefined; readonly insecure?: boolean | undefined };
     }
   /** Publish a moving test picture with sound. */
   | { readonly kind: 'test-source'; readonly stream: string; readonly part?: Part }
