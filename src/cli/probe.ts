@@ -2,6 +2,7 @@ import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
 import { withoutCredentials } from '#app/logger.ts';
 import { fingerprint } from '#config/fields.ts';
 import type { ProbeReport } from '#link/messages.ts';
+import type { TrackReport } from '#media/track-report.ts';
 import { type CliEnvironment, UsageError } from './environment.ts';
 
 /** `sluice probe <address>`: says what is in a file or behind an address. */
@@ -60,7 +61,7 @@ export function describeProbe(address: string, { container, duration, tracks }: 
   ].join('\n');
 }
 
-function details(track: ProbeReport['tracks'][number]): string {
+function details(track: TrackReport): string {
   const parts = [
     track.codecString,
     track.width === undefined ? undefined : `${track.width} × ${track.height}`,

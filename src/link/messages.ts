@@ -1,5 +1,6 @@
 import type { RenditionRequest } from '#media/rendition-request.ts';
 import type { Track } from '#media/track.ts';
+import type { TrackReport } from '#media/track-report.ts';
 
 /**
  * What travels on a link, beside access units: JSON text messages. The worker connects to
@@ -101,20 +102,7 @@ export interface Task {
 export interface ProbeReport {
   readonly container: string;
   readonly duration?: number;
-  readonly tracks: readonly {
-    readonly kind: 'video' | 'audio' | 'data';
-    readonly codec: string;
-    readonly codecString?: string;
-    readonly width?: number;
-    readonly height?: number;
-    readonly fps?: number;
-    readonly sampleRate?: number;
-    readonly channels?: number;
-    readonly bitrate?: number;
-    readonly keyframeInterval?: number;
-    /** By what its capture time is known, of a live input that shows it. */
-    readonly clock?: 'sender-report' | 'arrival';
-  }[];
+  readonly tracks: readonly TrackReport[];
 }
 
 export type TaskState = 'starting' | 'running' | 'waiting' | 'failed' | 'done';
