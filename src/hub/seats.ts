@@ -15,6 +15,7 @@ export class Seats {
   #main: Seat | undefined;
   #coming: Seat | undefined;
   #standby: Seat | undefined;
+  #latest: Seat | undefined;
 
   /** The publisher. */
   get main(): Seat | undefined {
@@ -34,6 +35,11 @@ export class Seats {
   /** Whose media are the stream's. */
   get shown(): Seat | undefined {
     return this.#main ?? this.#standby;
+  }
+
+  /** Whose media were the stream's last. */
+  get latest(): Seat | undefined {
+    return this.#latest;
   }
 
   /** Who publishes, shown or not yet. */
@@ -61,11 +67,13 @@ export class Seats {
     this.#standby = undefined;
     this.#coming = undefined;
     this.#main = seat;
+    this.#latest = seat;
   }
 
   standIn(seat: Seat): void {
     this.#standby?.publication.terminate('Another one stands in.');
     this.#standby = seat;
+    this.#latest = seat;
   }
 
   /** It has left by itself; gives the place that is empty now. */

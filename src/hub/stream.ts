@@ -1,5 +1,6 @@
 import type { AccessUnit } from '#media/access-unit.ts';
 import { payloadSize } from '#media/access-unit.ts';
+import { newClockName } from '#media/clock-name.ts';
 import { isVideo, type Track } from '#media/track.ts';
 import type { Clock } from '#util/clock.ts';
 import { Emitter } from '#util/emitter.ts';
@@ -7,11 +8,12 @@ import { NamedError } from '#util/named-error.ts';
 import { Continuity } from './continuity.ts';
 import { Feed, type FeedLimits, type FeedWriter } from './feed.ts';
 import { FeedSet } from './feed-set.ts';
-import { type Fill, isThisMachine } from './fill.ts';
+import { type Fill, isThisMachine, knownClock } from './fill.ts';
 import { FillTracks } from './fill-tracks.ts';
 import { Hold } from './hold.ts';
 import { type KnownOrder, PictureOrders } from './picture-order.ts';
 import {
+  type ClockOrigin,
   Publication as PublicationOf,
   type PublisherHooks,
   type PublisherInfo,
@@ -52,7 +54,7 @@ const KEYFRAME_REQUEST_MS = 1000;
  * Live media under a name: one publisher, any number of readers behind feeds. Beside the publisher there may be a second
  * source for kinds of media that it does not have, and something that stands in for it while it is gone.
  */
-export class Stream {
+export class Stream implements ClockOrigin {
   readonly name: string;
   readonly since: number;
   readonly events = new Emitter<StreamEvents>();
@@ -68,6 +70,7 @@ export class Stream {
   readonly #seats = new Seats();
   #fill: FillTracks | undefined;
   readonly #hold: Hold;
+  readonly #clockName = newClockName();
   #lastKeyframeRequest = 0;
   #ended = false;
 
@@ -112,6 +115,21 @@ export class Stream {
   /** How their clocks run, where their doors measure them. */
   get clocks(): readonly TrackClockState[] | undefined {
     return this.#together(this.#seats.main?.publication.clocks, this.#fill?.fill.publication?.clocks);
+  }
+
+  get ntpShift(): number {
+    return this.#seats.latest?.times.ntpShift ?? 0;
+  }
+
+  get clockName(): string {
+    const { clocks } = this;
+    const name = this.ntpShift === 0 && clocks ? knownClock({ clocks: () => clocks }).name : undefined;
+    return name ?? this.#clockName;
+  }
+
+  /** Streams of one origin have one clock, whatever that shows: their capture times need no alignment. */
+  get clockOrigin(): ClockOrigin {
+    return this.#seats.main?.publication.hooks.clockOrigin?.() ?? this;
   }
 
   /** `standby`: the publisher is gone, and something else is shown meanwhile. */
