@@ -5,6 +5,7 @@ import { isVideo, type Track } from '#media/track.ts';
 import type { Clock } from '#util/clock.ts';
 import { Emitter } from '#util/emitter.ts';
 import { NamedError } from '#util/named-error.ts';
+import { RateLimit } from '#util/rate-limit.ts';
 import { Continuity } from './continuity.ts';
 import { Feed, type FeedLimits, type FeedWriter } from './feed.ts';
 import { FeedSet } from './feed-set.ts';
@@ -47,8 +48,8 @@ export interface StreamOptions {
   readonly onEnd: () => void;
 }
 
-/** At most one keyframe request per this many milliseconds goes to a publisher. */
-const KEYFRAME_REQUEST_MS = 1000;
+/** Keyframe requests a second that go to a publisher, at most. */
+const MAX_KEYFRAME_REQUESTS = 1;
 
 /**
  * Live media under a name: one publisher, any number of readers behind feeds. Beside the publisher there may be a second
@@ -71,7 +72,7 @@ export class Stream implements ClockOrigin {
   #fill: FillTracks | undefined;
   readonly #hold: Hold;
   readonly #clockName = newClockName();
-  #lastKeyframeRequest = 0;
+  readonly #keyframeRequests = new RateLimit(MAX_KEYFRAME_REQUESTS);
   #ended = false;
 
   constructor(name: string, options: StreamOptions) {
@@ -205,9 +206,7 @@ export class Stream implements ClockOrigin {
    */
   requestKeyframe(tracks: Iterable<number> = []): void {
     if (this.renditions.requestKeyframe(tracks)) return;
-    const now = this.#options.clock.now();
-    if (now - this.#lastKeyframeRequest < KEYFRAME_REQUEST_MS) return;
-    this.#lastKeyframeRequest = now;
+    if (!this.#keyframeRequests.take(this.#options.clock.now())) return;
     this.#pictures?.hooks.requestKeyframe?.();
   }
 
