@@ -1,7 +1,7 @@
+import type { PlayMode } from '#algorithms/overlay/boxes.ts';
 import { Attention } from './attention.ts';
 import { Ladder, type Rung, type Via } from './ladder.ts';
 import { LadderMemory, tabStorage } from './ladder-memory.ts';
-import type { PlayMode } from './overlay.ts';
 import { doorUrl } from './protocol.ts';
 import { Rate } from './rate.ts';
 import { Renderer } from './renderer.ts';
