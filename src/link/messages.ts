@@ -1,6 +1,7 @@
 import type { FileKind } from '#media/outputs.ts';
 import type { RenditionRequest } from '#media/rendition-request.ts';
 import type { Track } from '#media/track.ts';
+import type { TrackReport } from '#media/track-report.ts';
 import type { JpegPicture } from './picture.ts';
 
 /**
@@ -82,7 +83,7 @@ export type TaskSpec =
       readonly url: string;
       readonly part?: Part;
       readonly guard?: true;
-      readonly trust?: { readonly fingerprint?: string | undefined; readonly insecure: boolean };
+      readonly trust?: { readonly fingerprint?: string | undefined; readonly insecure?: boolean | undefined };
     }
   /** Publish a moving test picture with sound. */
   | { readonly kind: 'test-source'; readonly stream: string; readonly part?: Part }
@@ -150,20 +151,7 @@ export interface Task {
 export interface ProbeReport {
   readonly container: string;
   readonly duration?: number;
-  readonly tracks: readonly {
-    readonly kind: 'video' | 'audio' | 'data';
-    readonly codec: string;
-    readonly codecString?: string;
-    readonly width?: number;
-    readonly height?: number;
-    readonly fps?: number;
-    readonly sampleRate?: number;
-    readonly channels?: number;
-    readonly bitrate?: number;
-    readonly keyframeInterval?: number;
-    /** By what its capture time is known, of a live input that shows it. */
-    readonly clock?: 'sender-report' | 'arrival';
-  }[];
+  readonly tracks: readonly TrackReport[];
 }
 
 export type TaskState = 'starting' | 'running' | 'waiting' | 'failed' | 'done';
