@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import { type JobInput, type JobOutput, planJob } from './plan.ts';
+
+const film: JobInput = {
+  kind: 'source',
+  source: { kind: 'file', path: '/films/a.mp4', loop: true, onDemand: undefined },
+};
+const yard: JobInput = { kind: 'stream', stream: 'yard' };
+const output = (url: string): JobOutput => ({ url, trust: { fingerprint: undefined, insecure: false } });
+const cloud = output('rtsp://cloud/x');
+const all = { noVideo: false, noAudio: false };
+
+describe('the plan of a job', () => {
+  it('pushes what a source brings as it is, without anything in between', () => {
+    expect(planJob({ type: 'push', name: 'a', input: film, output: cloud, ...all })).toEqual({
+      name: 'a',
+      type: 'push',
+      sources: [{ kind: 'file', path: '/films/a.mp4', loop: true, onDemand: undefined, stream: 'jobs/a' }],
+      reads: [],
+      compositions: [],
+      outputs: [{ ...cloud, stream: 'jobs/a' }],
+    });
+  });
+
+  it('reads a stream of this server where it is', () => {
+    const plan = planJob({ type: 'relay', name: 'a', input: yard, outputs: [cloud, output('rtmp://b/c/d')] });
+    expect(plan).toMatchObject({ sources: [], reads: ['yard'], compositions: [] });
+    expect(plan.outputs.map(({ stream, url }) => [stream, url])).toEqual([
+      ['yard', 'rtsp://cloud/x'],
+      ['yard', 'rtmp://b/c/d'],
+    ]);
+  });
+
+  it('chooses the sound or the picture of an input that comes in under another name', () => {
+    const plan = planJob({ type: 'push', name: 'a', input: film, output: cloud, ...all, noVideo: true });
+    expect(plan.sources[0]?.stream).toBe('jobs/a/in');
+    expect(plan.compositions).toEqual([{ name: 'jobs/a', parts: [{ stream: 'jobs/a/in', kind: 'audio' }] }]);
+    const silent = planJob({ type: 'push', name: 'a', input: yard, output: cloud, ...all, noAudio: true });
+    expect(silent.compositions).toEqual([{ name: 'jobs/a', parts: [{ stream: 'yard', kind: 'video' }] }]);
+  });
+
+  it('splits one input into a stream of the picture and one of the sound', () => {
+    const plan = planJob({
+      type: 'split',
+      name: 'a',
+      input: film,
+      video: output('rtsp://v/v'),
+      audio: output('rtsp://a/a'),
+    });
+    expect(plan.sources).toHaveLength(1);
+    expect(plan.compositions).toEqual([
+      { name: 'jobs/a/video', parts: [{ stream: 'jobs/a/in', kind: 'video' }] },
+      { name: 'jobs/a/audio', parts: [{ stream: 'jobs/a/in', kind: 'audio' }] },
+    ]);
+    expect(plan.outputs.map(({ stream, url }) => [stream, url])).toEqual([
+      ['jobs/a/video', 'rtsp://v/v'],
+      ['jobs/a/audio', 'rtsp://a/a'],
+    ]);
+  });
+
+  it('merges two inputs, the sound moved where that is asked for', () => {
+    const merge = { type: 'merge', name: 'a', video: yard, audio: film, output: cloud } as const;
+    const plan = planJob({ ...merge, offsetMs: 40 });
+    expect(plan.sources.map(({ stream }) => stream)).toEqual(['jobs/a/audio']);
+    expect(plan.reads).toEqual(['yard']);
+    expect(plan.compositions[0]?.parts).toEqual([
+      { stream: 'yard', kind: 'video' },
+      { stream: 'jobs/a/audio', kind: 'audio', offsetMs: 40 },
+    ]);
+    const same = planJob({ ...merge, audio: yard, offsetMs: 0 });
+    expect(same.reads).toEqual(['yard']);
+    expect(same.compositions[0]?.parts[1]).toEqual({ stream: 'yard', kind: 'audio' });
+  });
+
+  it('makes renditions of what is to be another codec, and leaves the rest as it is', () => {
+    const transcode = { type: 'transcode', name: 'a', input: yard, output: cloud, ...all } as const;
+    const sound = planJob({ ...transcode, video: undefined, audio: { codec: 'aac' } });
+    expect(sound.compositions[0]?.parts).toEqual([
+      { stream: 'yard', rendition: { audio: { codec: 'aac' } } },
+    ]);
+    const silent = planJob({
+      ...transcode,
+      video: { codec: 'h264' },
+      audio: { codec: 'aac' },
+      noAudio: true,
+    });
+    expect(silent.compositions[0]?.parts).toEqual([
+      { stream: 'yard', kind: 'video', rendition: { video: { codec: 'h264' } } },
+    ]);
+    const copied = planJob({ ...transcode, video: undefined, audio: undefined });
+    expect(copied.compositions).toEqual([]);
+  });
+});

@@ -1,0 +1,175 @@
+import type { RenditionRequest } from '#hub/rendition.ts';
+import type { ForwardSettings } from '#sinks/forward.ts';
+import type { SourceSettings } from '#sources/configured.ts';
+
+/** What a job is to do, in words that know neither the configuration nor the command line. */
+export type JobSettings =
+  | ({ readonly type: 'push'; readonly input: JobInput; readonly output: JobOutput } & Kinds & Common)
+  | ({
+      readonly type: 'split';
+      readonly input: JobInput;
+      readonly video: JobOutput;
+      readonly audio: JobOutput;
+    } & Common)
+  | ({
+      readonly type: 'merge';
+      readonly video: JobInput;
+      readonly audio: JobInput;
+      readonly output: JobOutput;
+      /** Added to the capture times of the sound. */
+      readonly offsetMs: number;
+    } & Common)
+  | ({ readonly type: 'relay'; readonly input: JobInput; readonly outputs: readonly JobOutput[] } & Common)
+  | ({
+      readonly type: 'transcode';
+      readonly input: JobInput;
+      readonly output: JobOutput;
+      /** Undefined: copied. */
+      readonly video: RenditionRequest | undefined;
+      readonly audio: RenditionRequest | undefined;
+    } & Kinds &
+      Common);
+
+export type JobType = JobSettings['type'];
+
+interface Common {
+  /** One segment of a stream's name. */
+  readonly name: string;
+}
+
+interface Kinds {
+  readonly noVideo: boolean;
+  readonly noAudio: boolean;
+}
+
+/** Where media come from: a stream of this server, which is read as it is, or a source of the job's own. */
+export type JobInput =
+  | { readonly kind: 'stream'; readonly stream: string }
+  | { readonly kind: 'source'; readonly source: WithoutStream<SourceSettings> };
+
+/** Where media go. */
+export type JobOutput = WithoutStream<ForwardSettings>;
+
+type WithoutStream<T> = T extends unknown ? Omit<T, 'stream'> : never;
+
+/** A stream that is put together from tracks of others, as `hub/composition.ts` does it. */
+export interface CompositionSpec {
+  readonly name: string;
+  readonly parts: readonly CompositionPart[];
+}
+
+export interface CompositionPart {
+  readonly stream: string;
+  /** Undefined: all of it. */
+  readonly kind?: 'video' | 'audio';
+  readonly rendition?: { readonly video?: RenditionRequest; readonly audio?: RenditionRequest };
+  /** Added to its capture times. */
+  readonly offsetMs?: number;
+}
+
+/** How a job is done on a hub: sources that publish, streams put together from what there is, and forwards of those. */
+export interface JobPlan {
+  readonly name: string;
+  readonly type: JobType;
+  /** Sources of the job's own; each publishes the stream of its settings. */
+  readonly sources: readonly SourceSettings[];
+  /** Streams of this server that it reads. */
+  readonly reads: readonly string[];
+  readonly compositions: readonly CompositionSpec[];
+  readonly outputs: readonly ForwardSettings[];
+}
+
+/**
+ * How a job is done. Its own streams are `jobs/<name>`, what goes out, and below it what comes in or is one part of it.
+ * Where nothing has to be chosen or made, what comes in is what goes out.
+ */
+export function planJob(job: JobSettings): JobPlan {
+  const whole = jobStream(job.name);
+  const plan = { name: job.name, type: job.type };
+  switch (job.type) {
+    case 'relay': {
+      const input = comingFrom(job.input, whole);
+      return { ...plan, ...input.needs, compositions: [], outputs: job.outputs.map(to(input.stream)) };
+    }
+    case 'split': {
+      const input = comingFrom(job.input, jobStream(job.name, 'in'));
+      const part = (kind: 'video' | 'audio') => ({
+        name: jobStream(job.name, kind),
+        parts: [{ stream: input.stream, kind }],
+      });
+      const [video, audio] = [part('video'), part('audio')];
+      return {
+        ...plan,
+        ...input.needs,
+        compositions: [video, audio],
+        outputs: [to(video.name)(job.video), to(audio.name)(job.audio)],
+      };
+    }
+    case 'merge': {
+      const video = comingFrom(job.video, jobStream(job.name, 'video'));
+      const audio = comingFrom(job.audio, jobStream(job.name, 'audio'));
+      const offset = job.offsetMs === 0 ? {} : { offsetMs: job.offsetMs };
+      return {
+        ...plan,
+        sources: [...video.needs.sources, ...audio.needs.sources],
+        reads: [...new Set([...video.needs.reads, ...audio.needs.reads])],
+        compositions: [
+          {
+            name: whole,
+            parts: [
+              { stream: video.stream, kind: 'video' },
+              { stream: audio.stream, kind: 'audio', ...offset },
+            ],
+          },
+        ],
+        outputs: [to(whole)(job.output)],
+      };
+    }
+    case 'push':
+    case 'transcode': {
+      const { input, output } = job;
+      const chosen = chosenPart(job);
+      if (!chosen) {
+        const { stream, needs } = comingFrom(input, whole);
+        return { ...plan, ...needs, compositions: [], outputs: [to(stream)(output)] };
+      }
+      const { stream, needs } = comingFrom(input, jobStream(job.name, 'in'));
+      const compositions = [{ name: whole, parts: [{ stream, ...chosen }] }];
+      return { ...plan, ...needs, compositions, outputs: [to(whole)(output)] };
+    }
+  }
+}
+
+/** The name of a stream of a job: what goes out, or a part of it. */
+export function jobStream(job: string, part?: 'in' | 'video' | 'audio'): string {
+  return `jobs/${job}${part === undefined ? '' : `/${part}`}`;
+}
+
+/** What is taken of the input, and made of it; undefined where that is all of it, as it is. */
+function chosenPart(
+  job: Extract<JobSettings, { type: 'push' | 'transcode' }>,
+): Omit<CompositionPart, 'stream'> | undefined {
+  const { noVideo, noAudio } = job;
+  const kind = noVideo ? 'audio' : noAudio ? 'video' : undefined;
+  const wanted = job.type === 'transcode' ? job : undefined;
+  const video = noVideo ? undefined : wanted?.video;
+  const audio = noAudio ? undefined : wanted?.audio;
+  if (!kind && !video && !audio) return undefined;
+  return {
+    ...(kind && { kind }),
+    ...((video || audio) && { rendition: { ...(video && { video }), ...(audio && { audio }) } }),
+  };
+}
+
+/** The stream that an input is found in, and what has to be there for it. A source of the job's own is given this name. */
+function comingFrom(
+  input: JobInput,
+  name: string,
+): { readonly stream: string; readonly needs: Pick<JobPlan, 'sources' | 'reads'> } {
+  if (input.kind === 'stream') return { stream: input.stream, needs: { sources: [], reads: [input.stream] } };
+  return { stream: name, needs: { sources: [{ ...input.source, stream: name }], reads: [] } };
+}
+
+function to(stream: string): (output: JobOutput) => ForwardSettings {
+  return (output) => ({ ...output, stream });
+}
