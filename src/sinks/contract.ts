@@ -1,3 +1,4 @@
+import type { Reader } from '#hub/reader.ts';
 import type { Stream } from '#hub/stream.ts';
 import type { Clock } from '#util/clock.ts';
 
@@ -26,6 +27,8 @@ export interface ForwardEvents {
 export interface ForwardConnection {
   /** Bytes that were sent so far. */
   readonly bytesSent: number;
+  /** What it reads the stream by, once media flow; absent where that is in another process. */
+  readonly reader?: Reader | undefined;
   /** Resolves when nothing of it is left. Idempotent. */
   close(reason: string): Promise<void>;
 }

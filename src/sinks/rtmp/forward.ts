@@ -61,6 +61,10 @@ class RtmpForward implements ForwardConnection {
     return this.#bytes;
   }
 
+  get reader(): Reader | undefined {
+    return this.#reader;
+  }
+
   async close(reason: string): Promise<void> {
     this.#leave(reason);
     await this.#connection.close();

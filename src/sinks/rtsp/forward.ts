@@ -81,6 +81,10 @@ class RtspForward implements ForwardConnection {
     return this.#bytes;
   }
 
+  get reader(): Reader | undefined {
+    return this.#reader;
+  }
+
   async close(reason: string): Promise<void> {
     this.#leave(reason);
     this.#client.close();

@@ -75,6 +75,10 @@ class WhipForward implements ForwardConnection {
     return this.#reader?.counters.bytes ?? 0;
   }
 
+  get reader(): Reader | undefined {
+    return this.#reader;
+  }
+
   close(reason: string): Promise<void> {
     this.#over = true;
     this.#closing ??= this.#release(reason);
