@@ -1,3 +1,4 @@
+import type { CompositionSpec, CompositionStatus } from '#hub/composition-spec.ts';
 import type { Hub } from '#hub/hub.ts';
 import type { Stream } from '#hub/stream.ts';
 import type { OpenForward } from '#sinks/contract.ts';
@@ -9,7 +10,7 @@ import type { Clock } from '#util/clock.ts';
 import { JobLog, type JobLogLine } from './job-log.ts';
 import { judge } from './job-state.ts';
 import type { JobOutputStatus, JobPartStatus, JobStatus } from './job-status.ts';
-import type { CompositionSpec, JobPlan } from './plan.ts';
+import type { JobPlan } from './plan.ts';
 import { FlowMeter, observe } from './progress.ts';
 
 /** What a job needs of whoever runs it: the server, or a command. */
@@ -27,11 +28,7 @@ export interface JobEnvironment {
 
 /** A stream that is put together, and how that goes. */
 export interface Composed extends AsyncDisposable {
-  readonly status: {
-    readonly state: 'waiting' | 'running' | 'failed';
-    readonly reason?: string;
-    readonly code?: string;
-  };
+  readonly status: Pick<CompositionStatus, 'state' | 'reason' | 'code'>;
 }
 
 const INPUT_ENDED = 'The input has ended.';
@@ -165,8 +162,7 @@ export class Job implements AsyncDisposable {
     const url = `stream:${name}`;
     const state = hub.get(name)?.state;
     if (state === 'live' || state === 'standby') return { url, state: 'running' };
-    const gone =
-      state === 'held' ? `The publisher of "${name}" is gone.` : `Nobody publishes "${name}" now.`;
+    const gone = state === 'held' ? `The publisher of "${name}" is gone.` : `Nobody publishes "${name}" now.`;
     return { url, state: 'waiting', reason: hub.onDemand.trouble(name) ?? gone };
   }
 
@@ -259,19 +255,22 @@ export class Job implements AsyncDisposable {
     const { reason = INPUT_ENDED } = final;
     this.#cancelLook();
     for (const ignore of this.#ignore) ignore();
-    this.#observed?.leave();
-    this.#observed = undefined;
     this.#last = asEnded(this.#parts);
     this.#state = { ...final, since: clock.now() };
     this.#log.add('job', final.state === 'failed' ? 'error' : 'info', reason);
-    // What was told before goes to the outputs before they hear that it ends.
     const ends = [
       this.#forwards.close(reason),
       ...this.#compositions.map((one) => one[Symbol.asyncDispose]()),
       ...this.#sources.map(({ task }) => task.stop(reason)),
     ];
+    // Not before the outputs know: a stream whose publisher is gone ends with its last reader.
+    this.#observed?.leave();
+    this.#observed = undefined;
     await Promise.all(ends);
-    const own = [...this.plan.sources.map(({ stream }) => stream), ...this.plan.compositions.map(({ name }) => name)];
+    const own = [
+      ...this.plan.sources.map(({ stream }) => stream),
+      ...this.plan.compositions.map(({ name }) => name),
+    ];
     for (const name of own) hub.get(name)?.end(reason);
     this.#onState();
   }
@@ -291,7 +290,10 @@ function asEnded({ inputs, outputs, progress }: Parts): Parts {
   };
 }
 
-function inputStatus({ settings, task }: {
+function inputStatus({
+  settings,
+  task,
+}: {
   readonly settings: SourceSettings;
   readonly task: SourceTask;
 }): JobPartStatus {

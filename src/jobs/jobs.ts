@@ -124,5 +124,9 @@ function statusOf({ wish, job, since }: Slot): JobStatus {
 }
 
 function unknownJob(name: string): NamedError {
-  return new NamedError('JOB_UNKNOWN', `There is no job "${name}". GET /api/jobs lists those that there are.`, 404);
+  return new NamedError(
+    'JOB_UNKNOWN',
+    `There is no job "${name}". GET /api/jobs lists those that there are.`,
+    404,
+  );
 }

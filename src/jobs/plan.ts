@@ -1,3 +1,4 @@
+import type { CompositionPart, CompositionSpec } from '#hub/composition-spec.ts';
 import type { RenditionRequest } from '#hub/rendition.ts';
 import type { ForwardSettings } from '#sinks/forward.ts';
 import type { SourceSettings } from '#sources/configured.ts';
@@ -51,21 +52,6 @@ export type JobInput =
 export type JobOutput = WithoutStream<ForwardSettings>;
 
 type WithoutStream<T> = T extends unknown ? Omit<T, 'stream'> : never;
-
-/** A stream that is put together from tracks of others, as `hub/composition.ts` does it. */
-export interface CompositionSpec {
-  readonly name: string;
-  readonly parts: readonly CompositionPart[];
-}
-
-export interface CompositionPart {
-  readonly stream: string;
-  /** Undefined: all of it. */
-  readonly kind?: 'video' | 'audio';
-  readonly rendition?: { readonly video?: RenditionRequest; readonly audio?: RenditionRequest };
-  /** Added to its capture times. */
-  readonly offsetMs?: number;
-}
 
 /** How a job is done on a hub: sources that publish, streams put together from what there is, and forwards of those. */
 export interface JobPlan {

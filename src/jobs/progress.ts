@@ -33,6 +33,7 @@ export class FlowMeter {
   #mediaMs = 0;
   #pictures = 0;
   #bytes = 0;
+  #lastAt = 0;
   /** The track whose times count, and the last of them; each stream begins anew. */
   #leading: { readonly id: number; readonly isVideo: boolean; dts: number } | undefined;
 
@@ -46,6 +47,7 @@ export class FlowMeter {
     const isVideo = track.format.kind === 'video';
     if (isVideo) this.#pictures++;
     this.#bytes += payloadSize(unit);
+    this.#lastAt = now;
     const leading = this.#leading;
     if (leading?.id === track.id) {
       this.#mediaMs += Math.max(0, ((dts - leading.dts) / track.clockRate) * 1000);
@@ -63,7 +65,9 @@ export class FlowMeter {
     this.#forget(now);
     const timeMs = Math.round(this.#mediaMs);
     const [oldest] = this.#samples;
-    const seconds = oldest ? (now - oldest.at) / 1000 : 0;
+    // Up to the last that came, unless what comes next is late.
+    const end = now - this.#lastAt < SAMPLE_MS ? this.#lastAt : now;
+    const seconds = oldest ? (end - oldest.at) / 1000 : 0;
     // Too short to tell.
     if (!oldest || seconds < SAMPLE_MS / 1000) return { timeMs, speed: 0, fps: 0, bitRate: 0 };
     const { mediaMs, pictures, bytes } = this.#totals;
