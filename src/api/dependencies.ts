@@ -14,6 +14,7 @@ export interface ApiDependencies {
   /** Streams that have a source of their own, whether it runs or not. */
   readonly sources: () => readonly SourceInfo[];
   readonly forwards?: () => readonly ForwardInfo[];
+  readonly jobs?: () => readonly JobInfo[];
   readonly algorithms: () => readonly AlgorithmInfo[];
   readonly workers: () => readonly WorkerInfo[];
   readonly hooks?: () => readonly HookInfo[];
@@ -119,6 +120,36 @@ export interface ForwardInfo {
   /** When the state began, ms since 1970. */
   readonly since: number;
   readonly bytesSent: number;
+}
+
+/** A job, and how it does. Times in milliseconds since 1970. */
+export interface JobInfo {
+  readonly name: string;
+  readonly type: string;
+  readonly state: 'starting' | 'running' | 'waiting' | 'failed' | 'stopped';
+  readonly reason?: string;
+  readonly code?: string;
+  readonly since: number;
+  readonly log: readonly { readonly time: number; readonly level: string; readonly message: string }[];
+  readonly progress: {
+    readonly timeMs: number;
+    readonly durationMs?: number;
+    readonly speed: number;
+    readonly fps: number;
+    readonly bitRate: number;
+    readonly drops: number;
+    readonly bytesSent: number;
+  };
+  readonly inputs: readonly JobPartInfo[];
+  readonly outputs: readonly (JobPartInfo & { readonly bytesSent: number; readonly drops: number })[];
+}
+
+/** An address of a job, without credentials. */
+export interface JobPartInfo {
+  readonly url: string;
+  readonly state: string;
+  readonly reason?: string;
+  readonly code?: string;
 }
 
 /** The source of a stream. */

@@ -14,6 +14,7 @@ import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import { Hooks } from '#hooks/hooks.ts';
 import { credentialsOf } from '#hub/http-credentials.ts';
 import { Hub } from '#hub/hub.ts';
+import { Jobs } from '#jobs/jobs.ts';
 import { FlvServer } from '#servers/flv/server.ts';
 import { HlsServer } from '#servers/hls/server.ts';
 import { MseServer } from '#servers/mse/server.ts';
@@ -29,6 +30,7 @@ import { looksHashed } from '#util/password-hash.ts';
 import { TcpPort } from '#util/tcp-port.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { ConfigurationFile, type ConfigurationSource } from './configuration-file.ts';
+import { configuredJobs } from './configured-jobs.ts';
 import {
   byPattern,
   checkDetection,
@@ -153,6 +155,7 @@ export async function createServer(
     workers: () => workers.pool.list(),
     hooks: () => hooks.list(),
     forwards: () => forwards?.list() ?? [],
+    jobs: () => jobs?.list() ?? [],
     configuration: () => file?.state,
     entries: new StreamEntries({ file: () => file, config: () => rooms?.config ?? config }),
     access,
@@ -238,6 +241,7 @@ export async function createServer(
   });
   const sourceLog = new TroubleLog(log, 'source');
   const forwardLog = new TroubleLog(log, 'forward');
+  const jobLog = new TroubleLog(log, 'job');
   const certificates = new CertificateWatch({
     log,
     signals: options.source?.signals,
@@ -248,12 +252,15 @@ export async function createServer(
   });
   let sources: ConfiguredSources | undefined;
   let forwards: Forwards | undefined;
+  let jobs: Jobs | undefined;
   let file: ConfigurationFile | undefined;
   let closing: Promise<void> | undefined;
   const close = (reason = 'The server stops.'): Promise<void> => {
     closing ??= (async () => {
       await file?.[Symbol.asyncDispose]();
       certificates[Symbol.dispose]();
+      // What they write is completed while all that it needs is there.
+      await jobs?.[Symbol.asyncDispose]();
       // All at a time: each has its own patience with what hangs, and together they have less than five seconds.
       const tasks = [sources?.[Symbol.asyncDispose](), forwards?.[Symbol.asyncDispose](), runs.close(reason)];
       hub.close(reason);
@@ -284,10 +291,12 @@ export async function createServer(
     rtmp.tls.take(await rtmp.tls.prepare(rtmpTls(config)));
     webrtc.setMedia(await webrtc.prepareMedia(config.webrtc, config.host));
     (await TcpPort.take(httpAddress(config))).giveTo(api.server);
+    const startSource = sourceStarter({ hub, workers });
+    const openForward = forwardOpeners({ hub, sequences, workers });
     sources = new ConfiguredSources({
       settings: streams.flatMap(({ source }) => source ?? []),
       patterns: patternSources(patterns, config),
-      start: sourceStarter({ hub, workers }),
+      start: startSource,
       standby: {
         hub,
         start: (settings, onState) =>
@@ -318,10 +327,20 @@ export async function createServer(
       streams.flatMap((one) => one.forwards),
       {
         hub,
-        opener: forwardOpeners({ hub, sequences, workers }),
+        opener: openForward,
         onState: (status) => forwardLog.state(status),
       },
     );
+    jobs = new Jobs(configuredJobs(config), {
+      ...{ hub, startSource, openForward, clock: systemClock },
+      compose: () => {
+        throw new Error('Nothing can be put together yet.');
+      },
+      onState: ({ name, ...status }) => {
+        events.jobsChanged();
+        jobLog.state({ ...status, job: name });
+      },
+    });
     certificates.watch(config.tls);
     const parts = {
       access,
@@ -336,6 +355,7 @@ export async function createServer(
       webrtc,
       sources,
       forwards,
+      jobs,
       certificates,
       log: logs,
     };
@@ -347,7 +367,9 @@ export async function createServer(
         onApplied: () => {
           sourceLog.forget();
           forwardLog.forget();
+          jobLog.forget();
           events.streamsChanged();
+          events.jobsChanged();
         },
       });
     }

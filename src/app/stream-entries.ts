@@ -5,7 +5,7 @@ import type { Config } from '#config/schema.ts';
 import { sourceKind } from '#config/source.ts';
 import { isStreamPattern, patternTrouble } from '#config/stream-pattern.ts';
 import { LEADING_KEYS, type StreamEntry } from '#config/stream-schema.ts';
-import { parseStreamName } from '#hub/name.ts';
+import { parsePublishedName } from '#hub/name.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { ConfigurationFile } from './configuration-file.ts';
 import { checkRestricted } from './source-policy.ts';
@@ -108,7 +108,7 @@ function checkedKey(key: string): string {
     if (key.length <= 255) return key;
     throw new NamedError('STREAM_NAME_INVALID', 'A pattern of stream names has 255 characters at most.');
   }
-  const name = parseStreamName(key);
+  const name = parsePublishedName(key);
   // Of all names this one is none in a map of JavaScript.
   if (name !== '__proto__') return name;
   throw new NamedError('STREAM_NAME_INVALID', 'No stream of the configuration can be named "__proto__".');

@@ -8,12 +8,26 @@ import { sourceKind } from './source.ts';
  * wrote an address stands beside it (`restricted`), as with `streams.<name>.forward`.
  */
 
-/** A stream of this server, as jobs name it among addresses. */
-const STREAM = /^stream:(?=.)/i;
+/** A stream of this server, as jobs name it among addresses; the rest of the rule for names is the hub's. */
+const STREAM = /^stream:([A-Za-z0-9._~-]+(?:\/[A-Za-z0-9._~-]+){0,7})$/i;
 
 /** The name of a stream of this server that an address of a job leads to; undefined for all other addresses. */
 export function streamOfAddress(address: string): string | undefined {
-  return STREAM.test(address) ? address.replace(STREAM, '') : undefined;
+  return STREAM.exec(address)?.[1];
+}
+
+/** The path of a file that media are written to; undefined for addresses. */
+export function pathOfOutput(address: string): string | undefined {
+  return /^[a-z][a-z0-9+.-]*:/i.test(address) ? undefined : address;
+}
+
+const NAME = /^[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}$/;
+
+/** What is wrong with the name of a job, as the end of a sentence that begins with it; undefined when nothing is. */
+export function jobNameTrouble(name: string): string | undefined {
+  // Of all names this one is none in a map of JavaScript.
+  if (NAME.test(name) && name !== '__proto__') return undefined;
+  return 'is no name of a job: 1 to 64 letters, digits and . _ ~ -, not beginning with a dot';
 }
 
 const inputRule =
@@ -32,9 +46,11 @@ const inputUrl = z
 const outputUrl = z
   .string({ error: outputRule })
   .min(1, { error: outputRule })
-  .refine((value) => streamOfAddress(value) !== undefined || forwardKind(value) !== undefined, {
-    error: outputRule,
-  });
+  .refine(
+    (value) =>
+      [streamOfAddress(value), pathOfOutput(value), forwardKind(value)].some((one) => one !== undefined),
+    { error: outputRule },
+  );
 
 /** What may be said of an address on either side. */
 const certificate = {
@@ -70,7 +86,13 @@ export const spokenOutput = {
   ...certificate,
 };
 
-const inputShape = section({ ...spokenInput, restricted });
+const inputShape = section({ ...spokenInput, restricted }).refine(
+  ({ url, transport }) => transport !== 'udp' || !/^rtsps:/i.test(url),
+  {
+    error: 'cannot be `udp` for an rtsps:// address, whose media come inside the encrypted connection',
+    path: ['transport'],
+  },
+);
 const outputShape = section({ ...spokenOutput, restricted });
 
 const inputWords =
@@ -121,8 +143,15 @@ const bothLeftOut = {
   path: ['noAudio'],
 };
 
+const kind = <const Type extends string>(type: Type) =>
+  z.literal(type).meta({
+    title: 'Type',
+    description:
+      '`push`: one input to one output. `split`: picture and sound of an input to outputs of their own. `merge`: picture and sound of two inputs to one output. `relay`: one input to several outputs. `transcode`: as `push`, in other codecs.',
+  });
+
 const push = section({
-  type: z.literal('push'),
+  type: kind('push'),
   input: input('Input'),
   output: output('Output'),
   ...leftOut,
@@ -130,7 +159,7 @@ const push = section({
 }).refine(({ noVideo, noAudio }) => !noVideo || !noAudio, bothLeftOut);
 
 const split = section({
-  type: z.literal('split'),
+  type: kind('split'),
   input: input('Input'),
   video: output('Output of the picture'),
   audio: output('Output of the sound'),
@@ -138,7 +167,7 @@ const split = section({
 });
 
 const merge = section({
-  type: z.literal('merge'),
+  type: kind('merge'),
   video: input('Input of the picture'),
   audio: input('Input of the sound'),
   output: output('Output'),
@@ -151,7 +180,7 @@ const merge = section({
 });
 
 const relay = section({
-  type: z.literal('relay'),
+  type: kind('relay'),
   input: input('Input'),
   outputs: z
     .array(output('Output'), { error: 'must be a list of addresses' })
@@ -160,7 +189,7 @@ const relay = section({
     .refine((list) => new Set(list.map(({ url }) => url)).size === list.length, {
       error: 'must not have the same address twice',
     })
-    .meta({ title: 'Outputs', description: `A list; each item is as \`output\`.` }),
+    .meta({ title: 'Outputs', description: 'A list of addresses, each as `output`.' }),
   ...common,
 });
 
@@ -195,7 +224,7 @@ export function parseScale(text: string): { readonly width?: number; readonly he
 }
 
 const transcode = section({
-  type: z.literal('transcode'),
+  type: kind('transcode'),
   input: input('Input'),
   output: output('Output'),
   video: oneOf('copy', 'h264', 'h265', 'mpeg4').default('copy').meta({
@@ -232,7 +261,10 @@ const transcode = section({
 
 /** One entry of `jobs`. */
 export const jobSchema = z.discriminatedUnion('type', [push, split, merge, relay, transcode], {
-  error: 'must be a map with a `type`: push, split, merge, relay or transcode',
+  error: ({ code }) =>
+    code === 'invalid_union'
+      ? 'must be one of push, split, merge, relay, transcode'
+      : 'must be a map with a `type` and the keys that go with it',
 });
 
 /** One entry of `jobs`, complete with defaults. */
@@ -243,3 +275,61 @@ export type JobType = JobEntry['type'];
 export type JobInputEntry = z.output<typeof inputShape>;
 /** An address that media go to, and what goes with it. */
 export type JobOutputEntry = z.output<typeof outputShape>;
+
+const shapes = { push, split, merge, relay, transcode };
+export const jobTypes = Object.keys(shapes) as readonly JobType[];
+
+/** The keys of an entry, by its type. */
+export function jobKeys(type: unknown): readonly string[] {
+  const known = jobTypes.find((one) => one === type);
+  return known ? Object.keys(shapes[known].shape) : ['type'];
+}
+
+export const jobInputKeys: readonly string[] = Object.keys(inputShape.shape);
+export const jobOutputKeys: readonly string[] = Object.keys(outputShape.shape);
+
+/** Keys of an entry that addresses stand below, by its type: where media come from, and where they go. */
+const ADDRESS_KEYS = {
+  push: { inputs: ['input'], outputs: ['output'] },
+  split: { inputs: ['input'], outputs: ['video', 'audio'] },
+  merge: { inputs: ['video', 'audio'], outputs: ['output'] },
+  relay: { inputs: ['input'], outputs: ['outputs'] },
+  transcode: { inputs: ['input'], outputs: ['output'] },
+} as const satisfies Record<JobType, { inputs: readonly string[]; outputs: readonly string[] }>;
+
+/** The side of a job that a key is about. */
+export type JobSide = 'input' | 'output';
+
+/** Which side the addresses of a key are on; undefined for all other keys. */
+export function sideOf(type: JobType, key: string): JobSide | undefined {
+  const { inputs, outputs } = ADDRESS_KEYS[type];
+  if (inputs.some((one) => one === key)) return 'input';
+  return outputs.some((one) => one === key) ? 'output' : undefined;
+}
+
+/** The entry with other addresses: each is shown with its key and what stands there. */
+export function withAddresses(
+  entry: JobEntry,
+  change: <T extends JobInputEntry | JobOutputEntry>(address: T, side: JobSide, key: string) => T,
+): JobEntry {
+  const changed = Object.entries(entry).map(([key, value]: [string, unknown]) => {
+    const side = sideOf(entry.type, key);
+    if (side === undefined) return [key, value];
+    if (!Array.isArray(value)) return [key, change(value as JobInputEntry | JobOutputEntry, side, key)];
+    const items = value as readonly JobOutputEntry[];
+    return [key, items.map((item, at) => change(item, side, `${key}[${at}]`))];
+  });
+  return Object.fromEntries(changed) as JobEntry;
+}
+
+/** All addresses of an entry, with their keys (`outputs[0]`). */
+export function addressesOf(
+  entry: JobEntry,
+): { readonly key: string; readonly side: JobSide; readonly address: JobInputEntry | JobOutputEntry }[] {
+  const found: ReturnType<typeof addressesOf> = [];
+  withAddresses(entry, (address, side, key) => {
+    found.push({ key, side, address });
+    return address;
+  });
+  return found;
+}

@@ -1,19 +1,22 @@
 import type { JobOutputStatus, JobPartStatus, JobStatus } from './job-status.ts';
 
-/** How the parts of a job do. */
-export interface JobParts {
-  readonly inputs: readonly JobPartStatus[];
-  /** What is put together between them. */
-  readonly compositions: readonly {
-    readonly state: 'waiting' | 'running' | 'failed';
-    readonly reason?: string;
-    readonly code?: string;
-  }[];
-  readonly outputs: readonly Pick<JobOutputStatus, 'url' | 'state' | 'reason' | 'code'>[];
+/** How one part of a job does; `trouble` is the reason without what differs from attempt to attempt. */
+interface Part {
+  readonly state: JobPartStatus['state'];
+  readonly reason?: string;
+  readonly trouble?: string;
+  readonly code?: string;
 }
 
-type Verdict = Pick<JobStatus, 'state' | 'reason' | 'code'>;
-type Part = Omit<JobPartStatus, 'url' | 'trouble'>;
+/** How the parts of a job do. */
+export interface JobParts {
+  readonly inputs: readonly Part[];
+  /** What is put together between them. */
+  readonly compositions: readonly Part[];
+  readonly outputs: readonly (Part & Pick<JobOutputStatus, 'url'>)[];
+}
+
+export type Verdict = Pick<JobStatus, 'state' | 'reason' | 'trouble' | 'code'>;
 
 /**
  * What can be said of a job by what can be said of its parts. Who gives goes before who takes: without an input no output
@@ -21,45 +24,38 @@ type Part = Omit<JobPartStatus, 'url' | 'trouble'>;
  */
 export function judge({ inputs, compositions, outputs }: JobParts): Verdict {
   const failed = [...inputs, ...compositions].find(({ state }) => state === 'failed');
-  if (failed) return verdict('failed', failed);
-  const [refused] = outputs;
-  if (refused && outputs.every(({ state }) => state === 'failed')) {
-    return { ...verdict('failed', refused), ...reasonOf(sentences(outputs)) };
-  }
+  if (failed) return verdict('failed', [failed]);
+  if (outputs.length > 0 && outputs.every(({ state }) => state === 'failed'))
+    return verdict('failed', outputs);
   const late = inputs.find(({ state }) => state === 'waiting' || state === 'stopped');
-  if (late) return verdict('waiting', late);
+  if (late) return verdict('waiting', [late]);
   const coming = inputs.find(({ state }) => state === 'starting');
-  if (coming) return verdict('starting', coming);
+  if (coming) return verdict('starting', [coming]);
   const lacking = compositions.find(({ state }) => state === 'waiting');
-  if (lacking) return verdict(lacking.reason === undefined ? 'starting' : 'waiting', lacking);
+  if (lacking) return verdict(lacking.reason === undefined ? 'starting' : 'waiting', [lacking]);
   return outward(compositions, outputs);
 }
 
 /** Everything is there that the outputs need. */
 function outward(compositions: JobParts['compositions'], outputs: JobParts['outputs']): Verdict {
   const amiss = outputs.filter(({ state }) => state === 'waiting' || state === 'failed');
-  const [worst] = amiss;
   if (outputs.some(({ state }) => state === 'running')) {
-    const incomplete = compositions.find(({ reason }) => reason !== undefined);
-    if (!worst) return incomplete ? verdict('running', incomplete) : { state: 'running' };
-    const some = `${amiss.length} of ${outputs.length} outputs ${amiss.length === 1 ? 'does' : 'do'} not take it`;
-    return { ...verdict('running', worst), ...reasonOf(`${some}: ${sentences(amiss)}`) };
+    // Of one that runs the reason tells what of it is missing.
+    if (amiss.length === 0) return verdict('running', compositions);
+    const some = `${amiss.length} of ${outputs.length} outputs ${amiss.length === 1 ? 'does' : 'do'} not take it: `;
+    return verdict('running', amiss, some);
   }
-  if (!worst || outputs.some(({ state }) => state === 'starting')) {
-    return worst ? verdict('starting', worst) : { state: 'starting' };
-  }
-  return { ...verdict('waiting', worst), ...reasonOf(sentences(amiss)) };
+  if (amiss.length === 0 || outputs.some(({ state }) => state === 'starting'))
+    return verdict('starting', amiss);
+  return verdict('waiting', amiss);
 }
 
-function sentences(parts: readonly Part[]): string | undefined {
-  const all = new Set(parts.flatMap(({ reason }) => reason ?? []));
-  return all.size > 0 ? [...all].join(' ') : undefined;
-}
-
-function verdict(state: JobStatus['state'], { reason, code }: Omit<Part, 'state'>): Verdict {
-  return { state, ...reasonOf(reason), ...(code === undefined ? {} : { code }) };
-}
-
-function reasonOf(reason: string | undefined): { readonly reason?: string } {
-  return reason === undefined ? {} : { reason };
+/** @param before stands before the reasons of the parts */
+function verdict(state: JobStatus['state'], parts: readonly Part[], before = ''): Verdict {
+  const together = (sentences: readonly string[]) => before + [...new Set(sentences)].join(' ');
+  const reasons = parts.flatMap(({ reason }) => reason ?? []);
+  if (reasons.length === 0) return { state };
+  const trouble = together(parts.flatMap(({ reason, trouble: one = reason }) => one ?? []));
+  const code = parts.find((part) => part.code !== undefined)?.code;
+  return { state, reason: together(reasons), trouble, ...(code === undefined ? {} : { code }) };
 }

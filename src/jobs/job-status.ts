@@ -15,6 +15,8 @@ export interface JobStatus {
   readonly state: JobState;
   /** Why it does not run, or what of it does not, in a sentence. */
   readonly reason?: string;
+  /** The reason without what differs from attempt to attempt. */
+  readonly trouble?: string;
   readonly code?: string;
   /** When the state began, ms since 1970. */
   readonly since: number;

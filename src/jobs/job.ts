@@ -8,7 +8,7 @@ import { addressOf, type SourceSettings, type StartSource, statusOf } from '#sou
 import type { SourceTask } from '#sources/contract.ts';
 import type { Clock } from '#util/clock.ts';
 import { JobLog, type JobLogLine } from './job-log.ts';
-import { judge } from './job-state.ts';
+import { judge, type Verdict } from './job-state.ts';
 import type { JobOutputStatus, JobPartStatus, JobStatus } from './job-status.ts';
 import type { JobPlan } from './plan.ts';
 import { FlowMeter, observe } from './progress.ts';
@@ -40,7 +40,6 @@ const QUIET_MS = 1000;
 /** No output is waited for longer. */
 const DRAIN_MS = 8000;
 
-type Final = Pick<JobStatus, 'state' | 'reason' | 'code'>;
 type Parts = Pick<JobStatus, 'inputs' | 'outputs' | 'progress'>;
 
 /**
@@ -60,7 +59,7 @@ export class Job implements AsyncDisposable {
   readonly #ignore: readonly (() => void)[];
   /** What is measured, with the tracks that it had then. */
   #observed: { readonly stream: Stream; readonly tracks: string; readonly leave: () => void } | undefined;
-  #state: Pick<JobStatus, 'state' | 'reason' | 'code' | 'since'>;
+  #state: Verdict & Pick<JobStatus, 'since'>;
   /** How its parts stood when it ended. */
   #last: Parts | undefined;
   #ending: Promise<void> | undefined;
@@ -145,7 +144,7 @@ export class Job implements AsyncDisposable {
     };
   }
 
-  #judge({ inputs, outputs }: Parts): Final {
+  #judge({ inputs, outputs }: Parts): Verdict {
     return judge({ inputs, outputs, compositions: this.#compositions.map(({ status }) => status) });
   }
 
@@ -245,12 +244,12 @@ export class Job implements AsyncDisposable {
     this.#observed = stream && { stream, tracks, leave: observe(stream, who, this.#meter, clock) };
   }
 
-  #end(final: Final): Promise<void> {
+  #end(final: Verdict): Promise<void> {
     this.#ending ??= this.#close(final);
     return this.#ending;
   }
 
-  async #close(final: Final): Promise<void> {
+  async #close(final: Verdict): Promise<void> {
     const { hub, clock } = this.#environment;
     const { reason = INPUT_ENDED } = final;
     this.#cancelLook();

@@ -1,7 +1,7 @@
 import type { CompositionPart, CompositionSpec } from '#hub/composition-spec.ts';
 import type { RenditionRequest } from '#hub/rendition.ts';
 import type { ForwardSettings } from '#sinks/forward.ts';
-import type { SourceSettings } from '#sources/configured.ts';
+import type { NamelessSource, SourceSettings } from '#sources/configured.ts';
 
 /** What a job is to do, in words that know neither the configuration nor the command line. */
 export type JobSettings =
@@ -46,12 +46,10 @@ interface Kinds {
 /** Where media come from: a stream of this server, which is read as it is, or a source of the job's own. */
 export type JobInput =
   | { readonly kind: 'stream'; readonly stream: string }
-  | { readonly kind: 'source'; readonly source: WithoutStream<SourceSettings> };
+  | { readonly kind: 'source'; readonly source: NamelessSource };
 
 /** Where media go. */
-export type JobOutput = WithoutStream<ForwardSettings>;
-
-type WithoutStream<T> = T extends unknown ? Omit<T, 'stream'> : never;
+export type JobOutput = Omit<ForwardSettings, 'stream'>;
 
 /** How a job is done on a hub: sources that publish, streams put together from what there is, and forwards of those. */
 export interface JobPlan {

@@ -12,6 +12,8 @@ export interface ForwardTarget {
   readonly trust?: { readonly fingerprint: string | undefined; readonly insecure: boolean };
   /** It may not lead to this machine, its cable or its cloud, whatever its name is pointed at. */
   readonly restricted?: boolean | undefined;
+  /** Where it is restricted, and a file: the folders that it has to be in, links followed. */
+  readonly within?: readonly string[] | undefined;
   readonly clock: Clock;
 }
 

@@ -18,6 +18,8 @@ export interface ForwardSettings {
   readonly trust: { readonly fingerprint: string | undefined; readonly insecure: boolean };
   /** Somebody gave it who may not lead us everywhere (the API): as in `ForwardTarget`. */
   readonly restricted?: true;
+  /** Where it is restricted, and a file: the folders that it has to be in, links followed. */
+  readonly within?: readonly string[];
 }
 
 export interface ForwardStatus {
@@ -135,7 +137,7 @@ export class Forward {
 
   #begin(stream: Stream): void {
     const { clock, open } = this.#options;
-    const { url, trust, restricted } = this.settings;
+    const { url, trust, restricted, within } = this.settings;
     const attempt = ++this.#attempt;
     const current = () => attempt === this.#attempt && !this.#closing;
     const events: ForwardEvents = {
@@ -151,7 +153,7 @@ export class Forward {
     const before = trouble === undefined ? {} : { reason: trouble, trouble };
     this.#change({ state: 'starting', ...before, ...(code === undefined ? {} : { code }) });
     try {
-      this.#connection = open({ stream, url, trust, restricted, clock }, events);
+      this.#connection = open({ stream, url, trust, restricted, within, clock }, events);
     } catch (error) {
       if (!(error instanceof NamedError)) throw error;
       this.#failed({ reason: error.message, code: error.code, final: true });
