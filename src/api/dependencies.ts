@@ -1,5 +1,7 @@
 import type { RunManager } from '#cameras/runs.ts';
 import type { EntryWish } from '#config/entry-change.ts';
+import type { JobKeys } from '#config/job-change.ts';
+import type { JobEntry } from '#config/job-schema.ts';
 import type { StreamEntry } from '#config/stream-schema.ts';
 import type { Hub } from '#hub/hub.ts';
 import type { ApiAccess } from './gate.ts';
@@ -14,7 +16,7 @@ export interface ApiDependencies {
   /** Streams that have a source of their own, whether it runs or not. */
   readonly sources: () => readonly SourceInfo[];
   readonly forwards?: () => readonly ForwardInfo[];
-  readonly jobs?: () => readonly JobInfo[];
+  readonly jobs?: JobsAccess;
   readonly algorithms: () => readonly AlgorithmInfo[];
   readonly workers: () => readonly WorkerInfo[];
   readonly hooks?: () => readonly HookInfo[];
@@ -125,12 +127,16 @@ export interface ForwardInfo {
 /** A job, and how it does. Times in milliseconds since 1970. */
 export interface JobInfo {
   readonly name: string;
-  readonly type: string;
+  readonly type: JobEntry['type'];
   readonly state: 'starting' | 'running' | 'waiting' | 'failed' | 'stopped';
   readonly reason?: string;
   readonly code?: string;
   readonly since: number;
-  readonly log: readonly { readonly time: number; readonly level: string; readonly message: string }[];
+  readonly log: readonly {
+    readonly time: number;
+    readonly level: 'info' | 'warn' | 'error';
+    readonly message: string;
+  }[];
   readonly progress: {
     readonly timeMs: number;
     readonly durationMs?: number;
@@ -147,9 +153,38 @@ export interface JobInfo {
 /** An address of a job, without credentials. */
 export interface JobPartInfo {
   readonly url: string;
-  readonly state: string;
+  readonly state: 'idle' | 'starting' | 'running' | 'waiting' | 'failed' | 'done' | 'stopped';
   readonly reason?: string;
   readonly code?: string;
+}
+
+/** Reads, writes, starts and stops jobs. All of it is saved into the configuration. */
+export interface JobsAccess {
+  /** How they go, in the order of the file. */
+  list(): readonly JobInfo[];
+  /** What the configuration says about them, by name. */
+  entries(): ReadonlyMap<string, JobEntry>;
+  /**
+   * @param wish `whole`: the keys that it does not have are as by default. `fresh`: there must be none yet. `may` asks
+   *   whether they may read or publish a stream of this server that the job is to; throws where not
+   * @returns whether there was none
+   * @throws NamedError
+   */
+  set(
+    name: string,
+    wish: {
+      readonly keys: JobKeys;
+      readonly whole: boolean;
+      readonly fresh?: boolean;
+      readonly may: (action: 'read' | 'publish', stream: string) => Promise<unknown>;
+    },
+  ): Promise<boolean>;
+  /** @throws NamedError */
+  remove(name: string): Promise<void>;
+  /** @throws NamedError */
+  start(name: string): Promise<void>;
+  /** @throws NamedError */
+  stop(name: string): Promise<void>;
 }
 
 /** The source of a stream. */

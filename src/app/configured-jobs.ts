@@ -1,11 +1,10 @@
 import {
-  type JobEntry,
   type JobInputEntry,
   type JobOutputEntry,
-  parseScale,
   pathOfOutput,
   streamOfAddress,
-} from '#config/job-schema.ts';
+} from '#config/job-address.ts';
+import { type JobEntry, parseScale } from '#config/job-schema.ts';
 import type { Config } from '#config/schema.ts';
 import type { RenditionRequest } from '#hub/rendition.ts';
 import type { JobWish } from '#jobs/jobs.ts';

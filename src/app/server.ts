@@ -43,6 +43,7 @@ import { connectHooks } from './connect-hooks.ts';
 import { type BusTopics, connectRuns } from './connect-runs.ts';
 import { forwardOpeners } from './forward-openers.ts';
 import { routeDoors } from './http-doors.ts';
+import { JobEntries } from './job-entries.ts';
 import { createLog, type Logger } from './logger.ts';
 import { Rooms } from './rooms.ts';
 import { rtspMedia } from './rtsp-media.ts';
@@ -155,7 +156,7 @@ export async function createServer(
     workers: () => workers.pool.list(),
     hooks: () => hooks.list(),
     forwards: () => forwards?.list() ?? [],
-    jobs: () => jobs?.list() ?? [],
+    jobs: new JobEntries({ jobs: () => jobs, file: () => file, config: () => rooms?.config ?? config }),
     configuration: () => file?.state,
     entries: new StreamEntries({ file: () => file, config: () => rooms?.config ?? config }),
     access,

@@ -1,25 +1,18 @@
+import { resolve } from 'node:path';
 import { z } from 'zod';
-import { fingerprint, oneOf, section, wholeNumber, yesOrNo } from './fields.ts';
-import { forwardKind } from './forward-schema.ts';
+import { oneOf, section, wholeNumber, yesOrNo } from './fields.ts';
+import {
+  filed,
+  type JobInputEntry,
+  type JobOutputEntry,
+  pathOfOutput,
+  shown,
+  streamOfAddress,
+  wished,
+} from './job-address.ts';
 import { sourceKind } from './source.ts';
 
-/**
- * `jobs.<name>`: a task of transport, by its `type`. Addresses stand as text, or as a map that says more about them; who
- * wrote an address stands beside it (`restricted`), as with `streams.<name>.forward`.
- */
-
-/** A stream of this server, as jobs name it among addresses; the rest of the rule for names is the hub's. */
-const STREAM = /^stream:([A-Za-z0-9._~-]+(?:\/[A-Za-z0-9._~-]+){0,7})$/i;
-
-/** The name of a stream of this server that an address of a job leads to; undefined for all other addresses. */
-export function streamOfAddress(address: string): string | undefined {
-  return STREAM.exec(address)?.[1];
-}
-
-/** The path of a file that media are written to; undefined for addresses. */
-export function pathOfOutput(address: string): string | undefined {
-  return /^[a-z][a-z0-9+.-]*:/i.test(address) ? undefined : address;
-}
+/** `jobs.<name>`: a task of transport, by its `type`. */
 
 const NAME = /^[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}$/;
 
@@ -29,94 +22,6 @@ export function jobNameTrouble(name: string): string | undefined {
   if (NAME.test(name) && name !== '__proto__') return undefined;
   return 'is no name of a job: 1 to 64 letters, digits and . _ ~ -, not beginning with a dot';
 }
-
-const inputRule =
-  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, rtmp://, rtmps://, http://, https://, whep://, wheps://, srt:// or udp:// address, stream:<name> of this server, or testsrc';
-
-const outputRule =
-  'must be an rtsp://, rtsps://, rtmp://, rtmps://, srt://, udp://, whip://, whips:// or https://…/whip address, the path of a file, or stream:<name> of this server';
-
-const inputUrl = z
-  .string({ error: inputRule })
-  .min(1, { error: inputRule })
-  .refine((value) => streamOfAddress(value) !== undefined || sourceKind(value) !== undefined, {
-    error: inputRule,
-  });
-
-const outputUrl = z
-  .string({ error: outputRule })
-  .min(1, { error: outputRule })
-  .refine(
-    (value) =>
-      [streamOfAddress(value), pathOfOutput(value), forwardKind(value)].some((one) => one !== undefined),
-    { error: outputRule },
-  );
-
-/** What may be said of an address on either side. */
-const certificate = {
-  fingerprint: fingerprint().optional().meta({
-    title: 'Fingerprint',
-    description: 'SHA-256 of the certificate that a server behind TLS has to show, whoever signed it.',
-  }),
-  insecure: yesOrNo().default(false).meta({
-    title: 'Any certificate',
-    description: 'Takes every certificate of a server behind TLS; `fingerprint` is better.',
-  }),
-};
-
-const restricted = yesOrNo().default(false).meta({
-  title: 'Restricted',
-  description:
-    'Stands where the API wrote the address: it may lead nowhere but where `sources` and `outputs` let the API lead. Take the key out to trust it as if it were yours.',
-});
-
-/** What the API takes and shows of an input; the file says more. */
-export const spokenInput = {
-  url: inputUrl.meta({ title: 'Address', description: 'As in the short form.' }),
-  transport: oneOf('auto', 'tcp', 'udp').default('auto').meta({
-    title: 'Transport',
-    description: 'How the media of an `rtsp://` address come, as `streams.<name>.transport`.',
-  }),
-  ...certificate,
-};
-
-/** The same of an output. */
-export const spokenOutput = {
-  url: outputUrl.meta({ title: 'Address', description: 'As in the short form.' }),
-  ...certificate,
-};
-
-const inputShape = section({ ...spokenInput, restricted }).refine(
-  ({ url, transport }) => transport !== 'udp' || !/^rtsps:/i.test(url),
-  {
-    error: 'cannot be `udp` for an rtsps:// address, whose media come inside the encrypted connection',
-    path: ['transport'],
-  },
-);
-const outputShape = section({ ...spokenOutput, restricted });
-
-const inputWords =
-  'Where the media come from: whatever can be the `source` of a stream, or `stream:<name>`, a stream of this server, which is read as it is. An address, or a map with `url`, `transport`, `fingerprint` and `insecure`.';
-const outputWords =
-  'Where the media go: whatever a stream can be forwarded to, the path of a file (by its ending: `.mp4`, `.mkv`, `.ts`, `.flv`, `.mp3` …), or `stream:<name>`, a stream of this server. An address, or a map with `url`, `fingerprint` and `insecure`.';
-
-const input = (title: string, more = '') =>
-  z
-    .union([inputUrl, inputShape], { error: `${inputRule}, or a map with \`url\`` })
-    .transform((value) =>
-      typeof value === 'string'
-        ? { url: value, transport: 'auto' as const, insecure: false, restricted: false }
-        : value,
-    )
-    .meta({ title, description: `${more}${inputWords}` });
-
-const output = (title: string, more = '') =>
-  z
-    .union([outputUrl, outputShape], { error: `${outputRule}, or a map with \`url\`` })
-    .transform((value) =>
-      typeof value === 'string' ? { url: value, insecure: false, restricted: false } : value,
-    )
-    .meta({ title, description: `${more}${outputWords}` });
 
 /** Outputs of one job: each is a connection, and a name to look up. */
 const MOST_OUTPUTS = 64;
@@ -138,7 +43,9 @@ const leftOut = {
   noAudio: yesOrNo().default(false).meta({ title: 'No sound', description: 'Only the picture is sent.' }),
 };
 
-const bothLeftOut = {
+const isSomethingLeft = ({ noVideo, noAudio }: { readonly noVideo: boolean; readonly noAudio: boolean }) =>
+  !noVideo || !noAudio;
+const nothingLeft = {
   error: 'cannot be true beside `noVideo`, because nothing would be left',
   path: ['noAudio'],
 };
@@ -149,49 +56,6 @@ const kind = <const Type extends string>(type: Type) =>
     description:
       '`push`: one input to one output. `split`: picture and sound of an input to outputs of their own. `merge`: picture and sound of two inputs to one output. `relay`: one input to several outputs. `transcode`: as `push`, in other codecs.',
   });
-
-const push = section({
-  type: kind('push'),
-  input: input('Input'),
-  output: output('Output'),
-  ...leftOut,
-  ...common,
-}).refine(({ noVideo, noAudio }) => !noVideo || !noAudio, bothLeftOut);
-
-const split = section({
-  type: kind('split'),
-  input: input('Input'),
-  video: output('Output of the picture'),
-  audio: output('Output of the sound'),
-  ...common,
-});
-
-const merge = section({
-  type: kind('merge'),
-  video: input('Input of the picture'),
-  audio: input('Input of the sound'),
-  output: output('Output'),
-  offset: wholeNumber(-60_000, 60_000).default(0).meta({
-    title: 'Offset, milliseconds',
-    description:
-      'Moves the sound against the picture: 40 makes it come 40 ms later. The two are aligned by capture time where both tell it, else by arrival.',
-  }),
-  ...common,
-});
-
-const relay = section({
-  type: kind('relay'),
-  input: input('Input'),
-  outputs: z
-    .array(output('Output'), { error: 'must be a list of addresses' })
-    .min(1, { error: 'must have at least one address' })
-    .max(MOST_OUTPUTS, { error: `must have ${MOST_OUTPUTS} addresses at most` })
-    .refine((list) => new Set(list.map(({ url }) => url)).size === list.length, {
-      error: 'must not have the same address twice',
-    })
-    .meta({ title: 'Outputs', description: 'A list of addresses, each as `output`.' }),
-  ...common,
-});
 
 const rateRule = 'must be bits per second, a number from 8000 to 200000000, or text such as 800k or 2.5M';
 
@@ -223,70 +87,148 @@ export function parseScale(text: string): { readonly width?: number; readonly he
   };
 }
 
-const transcode = section({
-  type: kind('transcode'),
-  input: input('Input'),
-  output: output('Output'),
-  video: oneOf('copy', 'h264', 'h265', 'mpeg4').default('copy').meta({
-    title: 'Picture',
-    description: 'Codec that the picture is made; `copy` leaves it as it is.',
-  }),
-  audio: oneOf('copy', 'aac', 'opus', 'mp3', 'g711').default('copy').meta({
-    title: 'Sound',
-    description: 'Codec that the sound is made; `copy` leaves it as it is.',
-  }),
-  bitrate: bitrate.optional().meta({
-    title: 'Bit rate of the picture',
-    description: 'Bits per second, as a number or as `800k`, `2.5M`. Without it by the size of the picture.',
-  }),
-  scale: scale.optional().meta({
-    title: 'Size',
-    description: 'Size of the picture, `1280x720`; of `1280x` and `x720` the other side follows.',
-  }),
-  fps: wholeNumber(1, 240).optional().meta({
-    title: 'Frame rate',
-    description: 'Most pictures a second; those between are left out.',
-  }),
-  sampleRate: wholeNumber(8000, 192_000).optional().meta({
-    title: 'Sample rate, hertz',
-    description: 'Of the sound. An output that demands one gets it without this key.',
-  }),
-  hardware: oneOf('auto', 'none').default('auto').meta({
-    title: 'Hardware encoders',
-    description: '`auto` takes one of this machine where there is one; `none` never.',
-  }),
-  ...leftOut,
-  ...common,
-}).refine(({ noVideo, noAudio }) => !noVideo || !noAudio, bothLeftOut);
+/** How addresses are said: in the file, to the API, or by it. */
+interface Said<Input extends z.ZodType, Output extends z.ZodType, Rate extends z.ZodType> {
+  readonly input: (title: string) => Input;
+  readonly output: (title: string) => Output;
+  /** Bits per second. */
+  readonly rate: Rate;
+}
 
-/** One entry of `jobs`. */
-export const jobSchema = z.discriminatedUnion('type', [push, split, merge, relay, transcode], {
-  error: ({ code }) =>
+function shapesOf<Input extends z.ZodType, Output extends z.ZodType, Rate extends z.ZodType>({
+  input,
+  output,
+  rate,
+}: Said<Input, Output, Rate>) {
+  const push = section({
+    type: kind('push'),
+    input: input('Input'),
+    output: output('Output'),
+    ...leftOut,
+    ...common,
+  }).refine(isSomethingLeft, nothingLeft);
+  const split = section({
+    type: kind('split'),
+    input: input('Input'),
+    video: output('Output of the picture'),
+    audio: output('Output of the sound'),
+    ...common,
+  });
+  const merge = section({
+    type: kind('merge'),
+    video: input('Input of the picture'),
+    audio: input('Input of the sound'),
+    output: output('Output'),
+    offset: wholeNumber(-60_000, 60_000).default(0).meta({
+      title: 'Offset, milliseconds',
+      description:
+        'Moves the sound against the picture: 40 makes it come 40 ms later. The two are aligned by capture time where both tell it, else by arrival.',
+    }),
+    ...common,
+  });
+  const relay = section({
+    type: kind('relay'),
+    input: input('Input'),
+    outputs: z
+      .array(output('Output'), { error: 'must be a list of addresses' })
+      .min(1, { error: 'must have at least one address' })
+      .max(MOST_OUTPUTS, { error: `must have ${MOST_OUTPUTS} addresses at most` })
+      .meta({ title: 'Outputs', description: 'A list of addresses, each as `output`.' }),
+    ...common,
+  });
+  const transcode = section({
+    type: kind('transcode'),
+    input: input('Input'),
+    output: output('Output'),
+    video: oneOf('copy', 'h264', 'h265', 'mpeg4').default('copy').meta({
+      title: 'Picture',
+      description: 'Codec that the picture is made; `copy` leaves it as it is.',
+    }),
+    audio: oneOf('copy', 'aac', 'opus', 'mp3', 'g711').default('copy').meta({
+      title: 'Sound',
+      description: 'Codec that the sound is made; `copy` leaves it as it is.',
+    }),
+    bitrate: rate.optional().meta({
+      title: 'Bit rate of the picture',
+      description:
+        'Bits per second, as a number or as `800k`, `2.5M`. Without it by the size of the picture.',
+    }),
+    scale: scale.optional().meta({
+      title: 'Size',
+      description: 'Size of the picture, `1280x720`; of `1280x` and `x720` the other side follows.',
+    }),
+    fps: wholeNumber(1, 240).optional().meta({
+      title: 'Frame rate',
+      description: 'Most pictures a second; those between are left out.',
+    }),
+    sampleRate: wholeNumber(8000, 192_000).optional().meta({
+      title: 'Sample rate, hertz',
+      description: 'Of the sound. An output that demands one gets it without this key.',
+    }),
+    hardware: oneOf('auto', 'none').default('auto').meta({
+      title: 'Hardware encoders',
+      description: '`auto` takes one of this machine where there is one; `none` never.',
+    }),
+    ...leftOut,
+    ...common,
+  }).refine(isSomethingLeft, nothingLeft);
+  return { push, split, merge, relay, transcode };
+}
+
+const typeRule = {
+  error: ({ code }: { readonly code: string }) =>
     code === 'invalid_union'
       ? 'must be one of push, split, merge, relay, transcode'
       : 'must be a map with a `type` and the keys that go with it',
-});
+};
+
+const inFile = shapesOf({ ...filed, rate: bitrate });
+
+/** One entry of `jobs`. */
+export const jobSchema = z.discriminatedUnion(
+  'type',
+  [
+    inFile.push,
+    inFile.split,
+    inFile.merge,
+    inFile.relay.refine(({ outputs }) => new Set(outputs.map(({ url }) => url)).size === outputs.length, {
+      error: 'must not have the same address twice',
+      path: ['outputs'],
+    }),
+    inFile.transcode,
+  ],
+  typeRule,
+);
+
+const toApi = shapesOf({ ...wished, rate: bitrate });
+
+/** The same as the API takes it; addresses may look the same while `***` stands in them. */
+export const jobWish = z.discriminatedUnion('type', Object.values(toApi) as Variants<typeof toApi>, typeRule);
+
+const byApi = shapesOf({ ...shown, rate: z.number() });
+
+/** The same as the API shows it, complete with defaults. */
+export const shownJob = z.discriminatedUnion('type', Object.values(byApi) as Variants<typeof byApi>);
+
+type Variants<T> = [T[keyof T], ...T[keyof T][]];
 
 /** One entry of `jobs`, complete with defaults. */
 export type JobEntry = z.output<typeof jobSchema>;
 export type JobType = JobEntry['type'];
 
-/** An address that media come from, and what goes with it. */
-export type JobInputEntry = z.output<typeof inputShape>;
-/** An address that media go to, and what goes with it. */
-export type JobOutputEntry = z.output<typeof outputShape>;
-
-const shapes = { push, split, merge, relay, transcode };
-export const jobTypes = Object.keys(shapes) as readonly JobType[];
+export const jobTypes = Object.keys(inFile) as readonly JobType[];
 
 /** The keys of an entry, by its type. */
 export function jobKeys(type: unknown): readonly string[] {
   const known = jobTypes.find((one) => one === type);
-  return known ? Object.keys(shapes[known].shape) : ['type'];
+  return known ? Object.keys(inFile[known].shape) : ['type'];
 }
 
-export const jobInputKeys: readonly string[] = Object.keys(inputShape.shape);
-export const jobOutputKeys: readonly string[] = Object.keys(outputShape.shape);
+/** What a key of an entry is where nobody says anything; undefined where it has to be said, or is nothing. */
+export function jobDefault(type: JobType, key: string): unknown {
+  const field = (inFile[type].shape as Readonly<Record<string, z.ZodType>>)[key];
+  return field?.safeParse(undefined).data;
+}
 
 /** Keys of an entry that addresses stand below, by its type: where media come from, and where they go. */
 const ADDRESS_KEYS = {
@@ -307,11 +249,11 @@ export function sideOf(type: JobType, key: string): JobSide | undefined {
   return outputs.some((one) => one === key) ? 'output' : undefined;
 }
 
-/** The entry with other addresses: each is shown with its key and what stands there. */
-export function withAddresses(
+/** The entry with something else in the place of each address, which is given with its side and key (`outputs[0]`). */
+export function mapAddresses(
   entry: JobEntry,
-  change: <T extends JobInputEntry | JobOutputEntry>(address: T, side: JobSide, key: string) => T,
-): JobEntry {
+  change: (address: JobInputEntry | JobOutputEntry, side: JobSide, key: string) => object,
+): Readonly<Record<string, unknown>> {
   const changed = Object.entries(entry).map(([key, value]: [string, unknown]) => {
     const side = sideOf(entry.type, key);
     if (side === undefined) return [key, value];
@@ -319,7 +261,15 @@ export function withAddresses(
     const items = value as readonly JobOutputEntry[];
     return [key, items.map((item, at) => change(item, side, `${key}[${at}]`))];
   });
-  return Object.fromEntries(changed) as JobEntry;
+  return Object.fromEntries(changed);
+}
+
+/** The same with other addresses. */
+export function withAddresses(
+  entry: JobEntry,
+  change: <T extends JobInputEntry | JobOutputEntry>(address: T, side: JobSide, key: string) => T,
+): JobEntry {
+  return mapAddresses(entry, change) as JobEntry;
 }
 
 /** All addresses of an entry, with their keys (`outputs[0]`). */
@@ -327,9 +277,19 @@ export function addressesOf(
   entry: JobEntry,
 ): { readonly key: string; readonly side: JobSide; readonly address: JobInputEntry | JobOutputEntry }[] {
   const found: ReturnType<typeof addressesOf> = [];
-  withAddresses(entry, (address, side, key) => {
+  mapAddresses(entry, (address, side, key) => {
     found.push({ key, side, address });
     return address;
   });
   return found;
+}
+
+/** The entry with absolute paths. */
+export function absoluteJob(job: JobEntry, folder: string): JobEntry {
+  return withAddresses(job, (address, side) => {
+    const { url } = address;
+    if (streamOfAddress(url) !== undefined) return address;
+    const isPath = side === 'input' ? sourceKind(url) === 'path' : pathOfOutput(url) !== undefined;
+    return isPath ? { ...address, url: resolve(folder, url) } : address;
+  });
 }

@@ -7,18 +7,15 @@ import { accessKeys } from './access-schema.ts';
 import { forwardKeys } from './forward-schema.ts';
 import { hookKeys } from './hook-schema.ts';
 import { iceServerKeys } from './ice-server-schema.ts';
+import { jobInputKeys, jobOutputKeys, streamOfAddress } from './job-address.ts';
 import {
+  absoluteJob,
   addressesOf,
   type JobEntry,
-  jobInputKeys,
   jobKeys,
   jobNameTrouble,
-  jobOutputKeys,
   jobTypes,
-  pathOfOutput,
   sideOf,
-  streamOfAddress,
-  withAddresses,
 } from './job-schema.ts';
 import { isLoopback } from './loopback.ts';
 import { nearest } from './nearest.ts';
@@ -118,8 +115,8 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
   return withAbsolutePaths(config, dirname(resolve(file)));
 }
 
-/** What is wrong with a job that its keys do not show, in a sentence; undefined when nothing is. */
-function jobTrouble(name: string, job: JobEntry, options: LoadOptions): string | undefined {
+/** What is wrong with a job that the rules of its keys do not show, in a sentence; undefined when nothing is. */
+export function jobTrouble(name: string, job: JobEntry, options: LoadOptions): string | undefined {
   const rule = jobNameTrouble(name);
   if (rule !== undefined) return `"jobs.${name}" ${rule}.`;
   const own = addressesOf(job).flatMap(({ side, address }) =>
@@ -183,16 +180,6 @@ function withAbsolutePaths(config: Config, folder: string): Config {
       folders: config.algorithms.folders.map((path) => resolve(folder, path)),
     },
   };
-}
-
-/** A job whose paths are absolute. */
-export function absoluteJob(job: JobEntry, folder: string): JobEntry {
-  return withAddresses(job, (address, side) => {
-    const { url } = address;
-    if (streamOfAddress(url) !== undefined) return address;
-    const isPath = side === 'input' ? sourceKind(url) === 'path' : pathOfOutput(url) !== undefined;
-    return isPath ? { ...address, url: resolve(folder, url) } : address;
-  });
 }
 
 /** A key without a value counts as not given: what stands below it may be commented out. */

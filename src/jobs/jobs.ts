@@ -69,6 +69,8 @@ export class Jobs implements AsyncDisposable {
       slot.wish = wish;
       this.#slots.set(name, slot);
       if (known && (!same || !wish.enabled)) void this.#stop(name, slot, same ? SWITCHED_OFF : CHANGED);
+      // What it was says nothing of what it will be.
+      if (!same) slot.job = undefined;
       if (wish.enabled && !(same && wasEnabled)) void this.#begin(name);
     }
   }
@@ -123,7 +125,8 @@ function statusOf({ wish, job, since }: Slot): JobStatus {
   return { ...common, state: 'stopped', reason: 'It is switched off ("enabled: false").' };
 }
 
-function unknownJob(name: string): NamedError {
+/** There is no job of that name. */
+export function unknownJob(name: string): NamedError {
   return new NamedError(
     'JOB_UNKNOWN',
     `There is no job "${name}". GET /api/jobs lists those that there are.`,

@@ -2,16 +2,17 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { editStream } from './edit-streams.ts';
+import { editEntry } from './edit-entries.ts';
 import { parseConfig } from './load.ts';
 import { type StreamEntry, streamSchema } from './stream-schema.ts';
+import { streamEntries } from './stream-text.ts';
 
 const entry = (input: object): StreamEntry => streamSchema.parse(input);
 
 /** The text with another entry, as the server does it: what there was comes from the text itself. */
 function edit(text: string, name: string, after: object | undefined): string {
   const { streams } = parseConfig(text, '/etc/sluice.yml');
-  return editStream(text, name, streams[name], after && entry(after));
+  return editEntry(streamEntries, text, name, streams[name], after && entry(after));
 }
 
 const FILE = `# The yard of the north gate.
