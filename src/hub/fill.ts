@@ -108,7 +108,7 @@ export function isThisMachine({ remote }: PublisherInfo): boolean {
 }
 
 /** By what a publisher's capture times are known: of one that does not say, by arrival. */
-export function clockSource({ clocks }: PublisherHooks): 'sender-report' | 'arrival' {
+export function clockSource({ clocks }: Pick<PublisherHooks, 'clocks'>): 'sender-report' | 'arrival' {
   const reported = clocks?.().some(({ source }) => source === 'sender-report');
   return reported ? 'sender-report' : 'arrival';
 }

@@ -12,13 +12,13 @@ import { FillTracks } from './fill-tracks.ts';
 import { Hold } from './hold.ts';
 import { type KnownOrder, PictureOrder, UNKNOWN_ORDER } from './picture-order.ts';
 import {
+  type ClockOrigin,
   Publication as PublicationOf,
   type PublisherHooks,
   type PublisherInfo,
   type TrackClockState,
   type TrackReception,
 } from './publication.ts';
-import type { Reader } from './reader.ts';
 import { RecentUnits } from './recent-units.ts';
 import {
   type Rendition,
@@ -27,6 +27,7 @@ import {
   RenditionSet,
   type RenditionStarter,
 } from './rendition.ts';
+import type { StreamEvents } from './stream-events.ts';
 import { TrackTable } from './track-table.ts';
 
 export type { PublisherHooks, PublisherInfo, TrackClockState, TrackReception } from './publication.ts';
@@ -44,28 +45,6 @@ export interface StreamOptions {
   readonly onEnd: () => void;
 }
 
-interface StreamEvents {
-  /** A track's format changed, or a new publisher brought tracks. */
-  tracks(): void;
-  /** The publisher is gone; readers are held for so many milliseconds. */
-  held(ms: number): void;
-  /** A publisher is there again. */
-  live(): void;
-  /** The publisher is gone, and something else is shown meanwhile. */
-  standby(): void;
-  /** A reader came (`joined`), or left. */
-  reader(reader: Reader, joined: boolean): void;
-  /** A publisher came, and why the one before it left. */
-  publisher(publisher: PublisherInfo | undefined, reason: string): void;
-  /** A feed lost its last reader. */
-  feedClosed(): void;
-  /** A new publisher brought other tracks: readers that can choose anew. The others follow by what stays. */
-  replaced(): void;
-  /** More is known of the order in which the pictures come, see `Stream.orderOf`. */
-  order(): void;
-  ended(reason: string): void;
-}
-
 /** At most one keyframe request per this many milliseconds goes to a publisher. */
 const KEYFRAME_REQUEST_MS = 1000;
 
@@ -81,7 +60,7 @@ interface Seat {
  * Live media under a name: one publisher, any number of readers behind feeds. Beside the publisher there may be a second
  * source for kinds of media that it does not have, and something that stands in for it while it is gone.
  */
-export class Stream {
+export class Stream implements ClockOrigin {
   readonly name: string;
   readonly since: number;
   readonly events = new Emitter<StreamEvents>();
@@ -100,6 +79,8 @@ export class Stream {
   #coming: Seat | undefined;
   /** What is shown while the publisher is gone. */
   #standby: Seat | undefined;
+  /** Whose media were the stream's last. */
+  #latest: Seat | undefined;
   #fill: FillTracks | undefined;
   readonly #hold: Hold;
   #lastKeyframeRequest = 0;
@@ -146,6 +127,15 @@ export class Stream {
   /** How their clocks run, where their doors measure them. */
   get clocks(): readonly TrackClockState[] | undefined {
     return this.#together(this.#main?.publication.clocks, this.#fill?.fill.publication?.clocks);
+  }
+
+  get ntpShift(): number {
+    return this.#latest?.times.ntpShift ?? 0;
+  }
+
+  /** Streams of one origin have one clock, whatever that shows: their capture times need no alignment. */
+  get clockOrigin(): ClockOrigin {
+    return this.#main?.publication.hooks.clockOrigin?.() ?? this;
   }
 
   /** `standby`: the publisher is gone, and something else is shown meanwhile. */
@@ -389,6 +379,7 @@ export class Stream {
 
   /** The stream has the tracks of this seat, and those of the second source beside a publisher's. */
   #take(seat: Seat, told = () => this.events.emit('tracks')): ReadonlyMap<number, number> {
+    this.#latest = seat;
     this.#recent.clear();
     this.#orders.clear();
     const before = this.#table.ids;
