@@ -2,7 +2,7 @@ import { aacFormat } from '#codecs/aac.ts';
 import type { LinkPublication, TaskSpec } from '#link/client.ts';
 import type { AudioTrack, VideoTrack } from '#media/track.ts';
 import { PictureInput } from './av/picture-input.ts';
-import { FRAME_LENGTH, SoundEncoder } from './av/sound-encoder.ts';
+import { frameLengthOf, SoundEncoder } from './av/sound-encoder.ts';
 import { VideoEncoder } from './av/video-encoder.ts';
 import { Pacer } from './pacer.ts';
 import { publishing } from './publish.ts';
@@ -15,6 +15,8 @@ const STEP = 90_000 / FPS;
 const SAMPLE_RATE = 48_000;
 const BIT_RATE = 64_000;
 /** A beep begins when the clock in the picture begins another second. */
+/** Samples in a frame of AAC. */
+const FRAME_LENGTH = frameLengthOf('aac', SAMPLE_RATE);
 const BEEP = { hertz: 1000, samples: SAMPLE_RATE / 10, amplitude: 0.25 } as const;
 /** Everything begins at one second: the encoder of the sound begins one frame before the first sample. */
 const START_SECONDS = 1;
@@ -86,7 +88,7 @@ async function play({ input, video, audio, tracks, publication }: Parts, stop: A
     } finally {
       picture.release();
     }
-    for (; samples < (ms / 1000) * SAMPLE_RATE; samples += FRAME_LENGTH.aac) {
+    for (; samples < (ms / 1000) * SAMPLE_RATE; samples += FRAME_LENGTH) {
       for (const { pts: at, data } of await audio.encode([sound(samples)], samples)) {
         const pts = at + START_SECONDS * SAMPLE_RATE;
         const ntp = origin + (at / SAMPLE_RATE) * 1000;
@@ -98,7 +100,7 @@ async function play({ input, video, audio, tracks, publication }: Parts, stop: A
 
 /** One frame of sound that begins with sample `first`. */
 export function sound(first: number): Float32Array {
-  return Float32Array.from({ length: FRAME_LENGTH.aac }, (_, n) => {
+  return Float32Array.from({ length: FRAME_LENGTH }, (_, n) => {
     const inSecond = (first + n) % SAMPLE_RATE;
     if (inSecond >= BEEP.samples) return 0;
     return BEEP.amplitude * Math.sin((2 * Math.PI * BEEP.hertz * inSecond) / SAMPLE_RATE);

@@ -2,6 +2,7 @@ import {
   AV_CODEC_ID_AV1,
   AV_CODEC_ID_H264,
   AV_CODEC_ID_HEVC,
+  AV_CODEC_ID_MPEG4,
   AV_CODEC_ID_VP8,
   AV_CODEC_ID_VP9,
   AV_PIX_FMT_BGR24,
@@ -21,6 +22,7 @@ const DECODERS = {
   av1: AV_CODEC_ID_AV1,
   vp9: AV_CODEC_ID_VP9,
   vp8: AV_CODEC_ID_VP8,
+  mpeg4: AV_CODEC_ID_MPEG4,
 } as const;
 /** Codecs that {@link VideoDecoder} can decode. */
 export const DECODABLE = Object.keys(DECODERS);
@@ -84,16 +86,15 @@ export class VideoDecoder {
 
   /**
    * Without the deblocking filter decoding costs a fifth less, and an algorithm sees no difference; people see blocks
-   * that grow from one keyframe to the next.
+   * that grow from one keyframe to the next. For a `file` nobody waits, so all threads may work on several pictures at once.
    */
-  static async open(codec: keyof typeof DECODERS, audience: Audience): Promise<VideoDecoder> {
+  static async open(codec: keyof typeof DECODERS, audience: Audience | 'file'): Promise<VideoDecoder> {
     const context = new CodecContext();
     const decoder = Codec.findDecoder(DECODERS[codec]);
     context.allocContext3(decoder);
     const options = {
-      threads: 1,
-      flags: 'low_delay',
-      skip_loop_filter: audience === 'people' ? 'default' : 'all',
+      ...(audience === 'file' ? { threads: 0 } : { threads: 1, flags: 'low_delay' }),
+      skip_loop_filter: audience === 'algorithms' ? 'all' : 'default',
     };
     try {
       check(

@@ -1,5 +1,6 @@
 import { ac3TrackOf } from '#codecs/ac3.ts';
 import { VideoIngest } from '#codecs/ingest.ts';
+import { mp3TrackOf } from '#codecs/mp3.ts';
 import type { CodedFrame, Depacketizer } from '#codecs/rtp/contract.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { ClockState, StreamClock, TrackClock } from '#media/clock-mapping.ts';
@@ -244,8 +245,11 @@ export class RtpTrackReceiver {
     this.#lastDts = pts;
     const { keyframe, payload } = frame;
     // The description names the codec alone, the frames say how they are coded.
-    if (isAudio(this.#track) && this.#track.format.codec === 'ac3')
-      this.#change(ac3TrackOf(this.#track, payload[0]));
+    if (isAudio(this.#track)) {
+      const { codec } = this.#track.format;
+      if (codec === 'ac3') this.#change(ac3TrackOf(this.#track, payload[0]));
+      if (codec === 'mp3') this.#change(mp3TrackOf(this.#track, payload[0]));
+    }
     this.#options.onUnit({
       track: this.#track,
       pts,
