@@ -334,9 +334,6 @@ export async function createServer(
     );
     jobs = new Jobs(configuredJobs(config), {
       ...{ hub, startSource, openForward, clock: systemClock },
-      compose: () => {
-        throw new Error('Nothing can be put together yet.');
-      },
       onState: ({ name, ...status }) => {
         events.jobsChanged();
         jobLog.state({ ...status, job: name });

@@ -1,4 +1,4 @@
-import type { CompositionSpec, CompositionStatus } from '#hub/composition-spec.ts';
+import { Composition, type CompositionSpec, type CompositionStatus } from '#hub/composition.ts';
 import type { Hub } from '#hub/hub.ts';
 import type { Stream } from '#hub/stream.ts';
 import type { OpenForward } from '#sinks/contract.ts';
@@ -7,6 +7,7 @@ import { Forwards } from '#sinks/forwards.ts';
 import { addressOf, type SourceSettings, type StartSource, statusOf } from '#sources/configured.ts';
 import type { SourceTask } from '#sources/contract.ts';
 import type { Clock } from '#util/clock.ts';
+import { NamedError } from '#util/named-error.ts';
 import { JobLog, type JobLogLine } from './job-log.ts';
 import { judge, type Verdict } from './job-state.ts';
 import type { JobOutputStatus, JobPartStatus, JobStatus } from './job-status.ts';
@@ -20,15 +21,8 @@ export interface JobEnvironment {
   readonly startSource: StartSource;
   /** How something is published at an address; the settings let no others in. */
   readonly openForward: (url: string) => OpenForward;
-  /** Puts a stream together; never calls `onState` before it has returned. */
-  readonly compose: (spec: CompositionSpec, onState: () => void) => Composed;
   /** Random numbers in [0, 1) of the back-offs; a test gives its own. */
   readonly random?: () => number;
-}
-
-/** A stream that is put together, and how that goes. */
-export interface Composed extends AsyncDisposable {
-  readonly status: Pick<CompositionStatus, 'state' | 'reason' | 'code'>;
 }
 
 const INPUT_ENDED = 'The input has ended.';
@@ -39,6 +33,12 @@ const DRAIN_LOOK_MS = 100;
 const QUIET_MS = 1000;
 /** No output is waited for longer. */
 const DRAIN_MS = 8000;
+
+/** What is put together, and how that goes. */
+interface Composed {
+  readonly status: Pick<CompositionStatus, 'state' | 'reason' | 'code'>;
+  close(reason: string): Promise<void>;
+}
 
 type Parts = Pick<JobStatus, 'inputs' | 'outputs' | 'progress'>;
 
@@ -71,7 +71,7 @@ export class Job implements AsyncDisposable {
     this.plan = plan;
     this.#environment = environment;
     this.#onState = onState;
-    const { hub, clock, startSource, openForward: opener, compose, random } = environment;
+    const { hub, clock, startSource, openForward: opener, random } = environment;
     this.#log = new JobLog(clock);
     this.#state = { state: 'starting', since: clock.now() };
     let begun = false;
@@ -86,7 +86,7 @@ export class Job implements AsyncDisposable {
         look();
       },
     });
-    this.#compositions = plan.compositions.map((spec) => compose(spec, look));
+    this.#compositions = plan.compositions.map((spec) => this.#compose(spec, look));
     this.#sources = plan.sources.map((settings) => ({ settings, task: startSource(settings, look) }));
     const changed = ({ name }: Stream) => {
       if (name === this.#outgoing) this.#observe();
@@ -122,6 +122,19 @@ export class Job implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop('The job was stopped.');
+  }
+
+  /** Puts a stream together; one that would be made of itself has failed from the start. */
+  #compose(spec: CompositionSpec, onState: () => void): Composed {
+    const { hub, clock } = this.#environment;
+    const publisher = { id: spec.name, door: 'job', remote: this.plan.name };
+    try {
+      return new Composition(spec, { hub, clock, publisher, onState });
+    } catch (error) {
+      if (!(error instanceof NamedError)) throw error;
+      const { message: reason, code } = error;
+      return { status: { state: 'failed', reason, code }, close: async () => {} };
+    }
   }
 
   /** The stream that is measured: what goes to the first output. */
@@ -259,7 +272,7 @@ export class Job implements AsyncDisposable {
     this.#log.add('job', final.state === 'failed' ? 'error' : 'info', reason);
     const ends = [
       this.#forwards.close(reason),
-      ...this.#compositions.map((one) => one[Symbol.asyncDispose]()),
+      ...this.#compositions.map((one) => one.close(reason)),
       ...this.#sources.map(({ task }) => task.stop(reason)),
     ];
     // Not before the outputs know: a stream whose publisher is gone ends with its last reader.

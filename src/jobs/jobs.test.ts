@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import type { CompositionSpec } from '#hub/composition-spec.ts';
 import { Hub } from '#hub/hub.ts';
 import type { ForwardConnection, ForwardEvents, ForwardTarget } from '#sinks/contract.ts';
 import type { SourceSettings, StartSource } from '#sources/configured.ts';
@@ -7,7 +6,7 @@ import type { SourceTask } from '#sources/contract.ts';
 import { VirtualClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
 import { audio, picture, video } from '../../test/support/units.ts';
-import type { Composed, JobEnvironment } from './job.ts';
+import type { JobEnvironment } from './job.ts';
 import type { JobStatus } from './job-status.ts';
 import { Jobs, type JobWish } from './jobs.ts';
 import type { JobInput, JobOutput, JobSettings } from './plan.ts';
@@ -48,7 +47,6 @@ function setUp(options: { slowClose?: boolean; refuse?: NamedError } = {}) {
   const hub = new Hub({ clock });
   const sources: Source[] = [];
   const outputs: Output[] = [];
-  const compositions: { readonly spec: CompositionSpec; disposed: boolean }[] = [];
   const told: string[] = [];
   const startSource: StartSource = (settings, onState) => {
     let status: SourceTask['status'] = { state: 'starting', since: clock.now() };
@@ -85,22 +83,11 @@ function setUp(options: { slowClose?: boolean; refuse?: NamedError } = {}) {
       },
     };
   };
-  const compose = (spec: CompositionSpec): Composed => {
-    const one = { spec, disposed: false };
-    compositions.push(one);
-    return {
-      status: { state: 'waiting' },
-      async [Symbol.asyncDispose]() {
-        one.disposed = true;
-      },
-    };
-  };
   const environment: JobEnvironment = {
     hub,
     clock,
     startSource,
     openForward: () => open,
-    compose,
     random: () => 0,
   };
   const begin = (...wishes: JobWish[]) =>
@@ -117,7 +104,7 @@ function setUp(options: { slowClose?: boolean; refuse?: NamedError } = {}) {
     await new Promise((resolve) => setImmediate(resolve));
     clock.advance(0);
   };
-  return { clock, hub, sources, outputs, compositions, told, begin, publish, settle };
+  return { clock, hub, sources, outputs, told, begin, publish, settle };
 }
 
 describe('a job', () => {
@@ -259,15 +246,38 @@ describe('a job', () => {
   });
 
   it('puts together what its plan says, and takes it apart at the end', async () => {
-    const { begin, settle, compositions } = setUp();
+    const { begin, publish, settle, hub, clock, outputs } = setUp();
     const jobs = begin(push('a', { noAudio: true }));
     await settle();
-    expect(compositions[0]?.spec).toEqual({
-      name: 'jobs/a',
-      parts: [{ stream: 'jobs/a/in', kind: 'video' }],
-    });
+    const publication = publish('jobs/a/in');
+    publication.write(picture(0));
+    await settle();
+    expect(hub.get('jobs/a')?.tracks.map(({ format }) => format.kind)).toEqual(['video']);
+    expect(outputs[0]?.target.stream.name).toBe('jobs/a');
     await jobs[Symbol.asyncDispose]();
-    expect(compositions[0]?.disposed).toBe(true);
+    expect(hub.streams).toEqual([]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('says of two that it merges which one is missing', async () => {
+    const { begin, publish, settle, clock } = setUp();
+    const [video, audio] = ['yard', 'hall'].map((stream) => ({ kind: 'stream', stream }) as const);
+    const merge = { type: 'merge', name: 'm', output: to('rtsp://cloud/x'), offsetMs: 0 } as const;
+    const jobs = begin({ enabled: true, settings: { ...merge, video: video!, audio: audio! } });
+    await settle();
+    publish('yard');
+    clock.advance(1000);
+    expect(jobs.get('m')).toMatchObject({ state: 'waiting', reason: 'Nobody publishes "hall" now.' });
+    await jobs[Symbol.asyncDispose]();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('fails when it would be made of what it makes', async () => {
+    const { begin, settle } = setUp();
+    const input = { kind: 'stream', stream: 'jobs/a' } as const;
+    const jobs = begin(push('a', { input, noAudio: true }));
+    await settle();
+    expect(jobs.get('a')).toMatchObject({ state: 'failed', code: 'STREAM_LOOP' });
   });
 });
 

@@ -1,4 +1,4 @@
-import type { CompositionPart, CompositionSpec } from '#hub/composition-spec.ts';
+import type { CompositionPart, CompositionSpec } from '#hub/composition.ts';
 import type { RenditionRequest } from '#hub/rendition.ts';
 import type { ForwardSettings } from '#sinks/forward.ts';
 import type { NamelessSource, SourceSettings } from '#sources/configured.ts';
@@ -51,6 +51,9 @@ export type JobInput =
 /** Where media go. */
 export type JobOutput = Omit<ForwardSettings, 'stream'>;
 
+/** So long one of two that are merged waits for the other before it goes alone. */
+const MERGE_MS = 10_000;
+
 /** How a job is done on a hub: sources that publish, streams put together from what there is, and forwards of those. */
 export interface JobPlan {
   readonly name: string;
@@ -100,6 +103,7 @@ export function planJob(job: JobSettings): JobPlan {
         compositions: [
           {
             name: whole,
+            beginMs: MERGE_MS,
             parts: [
               { stream: video.stream, kind: 'video' },
               { stream: audio.stream, kind: 'audio', ...offset },
