@@ -183,10 +183,8 @@ export class Job implements AsyncDisposable {
     if (this.#ending) return;
     const parts = this.#parts;
     for (const input of parts.inputs) this.#noteInput(input);
-    for (const [at, { status }] of this.#compositions.entries()) {
-      const name = this.plan.compositions[at]?.name ?? '';
-      if (status.reason !== undefined) this.#log.add(name, levelOf(status.state), status.reason);
-    }
+    // What is missing because an input is, that says.
+    if (parts.inputs.every(({ state }) => state === 'running')) this.#noteCompositions();
     const now = this.#judge(parts);
     if (now.state === 'failed') {
       void this.#end(now);
@@ -204,6 +202,14 @@ export class Job implements AsyncDisposable {
     if (state === 'running') this.#log.add(part, 'info', `${url} is read.`);
     else if (state === 'done') this.#log.add(part, 'info', `${url} has ended.`);
     else if (trouble !== undefined) this.#log.add(part, levelOf(state), trouble);
+  }
+
+  #noteCompositions(): void {
+    for (const [at, { status }] of this.#compositions.entries()) {
+      const name = this.plan.compositions[at]?.name ?? '';
+      const { state, reason } = status;
+      if (reason !== undefined) this.#log.add(name, state === 'failed' ? 'error' : 'info', reason);
+    }
   }
 
   #noteOutput({ url, state, trouble }: ForwardStatus): void {
