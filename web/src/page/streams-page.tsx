@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { type ConfiguredStream, type Refusal, useConfigure, useConfigured } from '../api/configured.ts';
 import type { StreamInfo } from '../api/types.ts';
 import { reasonWords } from './reason.ts';
+import { Refused } from './refused.tsx';
 import { toneOf } from './tone.ts';
 
 /** The streams of the configuration: how they stand, a form for another one, and taking one out. */
@@ -179,15 +180,5 @@ function Delete({ name, readers }: { readonly name: string; readonly readers: nu
         {t('setup.keep')}
       </button>
     </span>
-  );
-}
-
-function Refused({ refusal }: { readonly refusal: Refusal | undefined }): ReactNode {
-  const { t } = useTranslation();
-  if (!refusal) return null;
-  return (
-    <p role="alert" className="setup-refusal" title={refusal.reason} data-testid="setup-refusal">
-      {reasonWords(refusal, t)}
-    </p>
   );
 }
