@@ -2,7 +2,7 @@ import type { AccessUnit } from '#media/access-unit.ts';
 import { CommonClock } from '#media/common-clock.ts';
 import { SourceWatch } from '#media/source-watch.ts';
 import type { Track } from '#media/track.ts';
-import type { ClockSource } from '#media/track-clock.ts';
+import type { KnownClock } from '#media/track-clock.ts';
 import { Continuity, type PublisherTimes } from './continuity.ts';
 import type { ClockOrigin } from './publication.ts';
 
@@ -73,9 +73,15 @@ export class CompositionClocks {
     this.#sameMs = options.sameMs;
   }
 
-  /** The origin that all parts have; undefined where they have several. */
+  /** The origin that all parts have; undefined where they have several, or their times are not as they are there. */
   get origin(): ClockOrigin | undefined {
-    return this.#clocks.size === 1 ? [...this.#clocks.keys()][0] : undefined;
+    const reference = this.#reference;
+    return this.#clocks.size === 1 && reference?.base === 0 ? reference.origin : undefined;
+  }
+
+  /** Its clock is none that a part's stream has. */
+  get isMoved(): boolean {
+    return this.#reference?.base !== 0;
   }
 
   /** The clock of a part's stream; given back by `leave`. */
@@ -125,7 +131,7 @@ export class CompositionClocks {
   }
 
   /** A unit came. @param known how its clock is known, asked now and then */
-  observe(clock: PartClock, { ntp, originShift, came, isKept }: Arrived, known: () => ClockSource): void {
+  observe(clock: PartClock, { ntp, originShift, came, isKept }: Arrived, known: () => KnownClock): void {
     if (isKept) return;
     clock.began ??= came;
     clock.latest = came;

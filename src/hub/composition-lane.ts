@@ -4,7 +4,7 @@ import { isVideo, type Track } from '#media/track.ts';
 import type { Arrived, CompositionClocks, PartClock } from './composition-clocks.ts';
 import { PartReader, type PartReaderInfo } from './composition-part.ts';
 import type { CompositionPart, CompositionPartStatus } from './composition-spec.ts';
-import { clockSource, isThisMachine } from './fill.ts';
+import { isThisMachine, knownClock } from './fill.ts';
 import type { Hub } from './hub.ts';
 import type { TrackClockState, TrackReception } from './publication.ts';
 import { type TrackTable, withId } from './track-table.ts';
@@ -86,10 +86,13 @@ export class CompositionLane {
 
   /** How its clocks run, by the ids of the composition; those that were aligned by arrival are known by arrival. */
   get states(): readonly TrackClockState[] | undefined {
-    const byArrival = this.#clock && this.#options.clocks.alignmentOf(this.#clock) === 'arrival';
-    return this.#renamed(this.reader.clocks)?.map((state) =>
-      byArrival ? { ...state, source: 'arrival' as const } : state,
-    );
+    const { clocks } = this.#options;
+    const byArrival = this.#clock && clocks.alignmentOf(this.#clock) === 'arrival';
+    return this.#renamed(this.reader.clocks)?.map((state) => {
+      const { name, ...unnamed } = state;
+      if (byArrival) return { ...unnamed, source: 'arrival' };
+      return clocks.isMoved ? unnamed : state;
+    });
   }
 
   get reception(): readonly TrackReception[] | undefined {
@@ -208,7 +211,7 @@ export class CompositionLane {
       ntp: origin === stream ? unit.ntp : unit.ntp - stream.ntpShift,
       originShift: origin.ntpShift,
     };
-    clocks.observe(clock, arrived, () => clockSource({ clocks: () => stream.clocks ?? [] }));
+    clocks.observe(clock, arrived, () => knownClock({ clocks: () => stream.clocks ?? [] }));
     this.#gather(arrived);
   }
 

@@ -45,6 +45,8 @@ export interface PublisherHooks {
 export interface ClockOrigin {
   /** Ms that are added to the capture times that its publisher says, since they went on from the one before. */
   readonly ntpShift: number;
+  /** Of its clock, as reports say it (`media/clock-name.ts`). */
+  readonly clockName: string;
 }
 
 /** What a publication does to its stream. */

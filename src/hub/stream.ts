@@ -1,5 +1,6 @@
 import type { AccessUnit } from '#media/access-unit.ts';
 import { payloadSize } from '#media/access-unit.ts';
+import { newClockName } from '#media/clock-name.ts';
 import { isVideo, type Track } from '#media/track.ts';
 import type { Clock } from '#util/clock.ts';
 import { Emitter } from '#util/emitter.ts';
@@ -7,7 +8,7 @@ import { NamedError } from '#util/named-error.ts';
 import { Continuity, type PublisherTimes } from './continuity.ts';
 import { Feed, type FeedLimits, type FeedWriter } from './feed.ts';
 import { FeedSet } from './feed-set.ts';
-import { type Fill, isThisMachine } from './fill.ts';
+import { type Fill, isThisMachine, knownClock } from './fill.ts';
 import { FillTracks } from './fill-tracks.ts';
 import { Hold } from './hold.ts';
 import { type KnownOrder, PictureOrder, UNKNOWN_ORDER } from './picture-order.ts';
@@ -83,6 +84,7 @@ export class Stream implements ClockOrigin {
   #latest: Seat | undefined;
   #fill: FillTracks | undefined;
   readonly #hold: Hold;
+  readonly #clockName = newClockName();
   #lastKeyframeRequest = 0;
   #ended = false;
 
@@ -131,6 +133,12 @@ export class Stream implements ClockOrigin {
 
   get ntpShift(): number {
     return this.#latest?.times.ntpShift ?? 0;
+  }
+
+  get clockName(): string {
+    const { clocks } = this;
+    const name = this.ntpShift === 0 && clocks ? knownClock({ clocks: () => clocks }).name : undefined;
+    return name ?? this.#clockName;
   }
 
   /** Streams of one origin have one clock, whatever that shows: their capture times need no alignment. */

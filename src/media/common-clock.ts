@@ -1,5 +1,5 @@
 import { SourceWatch, type TimedUnit } from './source-watch.ts';
-import type { ClockSource } from './track-clock.ts';
+import type { KnownClock } from './track-clock.ts';
 
 /**
  * Ms that two clocks which are both known by sender reports may differ by, against ours, and count as one: what the two
@@ -23,8 +23,8 @@ const LOOK = 200;
  * One clock for two sources of one stream (DESIGN rule R1): what is added to the capture times of the second so that they
  * are of the first one's clock.
  *
- * Where both clocks are known by sender reports and show the same time, they are one clock, and nothing is added: the
- * tracks are as far apart as they were captured. Else they are joined by arrival: what took the shortest way lately came
+ * Where both clocks are known by sender reports and have the same name, or show the same time, they are one clock, and
+ * nothing is added: the tracks are as far apart as they were captured. Else they are joined by arrival: what took the shortest way lately came
  * at the same time. Corrections are slewed.
  *
  * Programs on this machine have our clock, and some make reports that cannot be true on it: ffmpeg counts from when its
@@ -85,12 +85,12 @@ export class CommonClock {
   }
 
   /** A unit of the first source came. `known` says how its clock is known, and is asked now and then. */
-  observeFirst(unit: TimedUnit, known: () => ClockSource): void {
+  observeFirst(unit: TimedUnit, known: () => KnownClock): void {
     this.#first.observe(unit, known);
   }
 
   /** A unit of the second source came. */
-  observeSecond(unit: TimedUnit, known: () => ClockSource): void {
+  observeSecond(unit: TimedUnit, known: () => KnownClock): void {
     this.#second.observe(unit, known);
   }
 
@@ -121,8 +121,9 @@ export class CommonClock {
     const [first, second] = [this.#first, this.#second];
     if (first.lead === undefined || second.lead === undefined) return undefined;
     const apart = first.lead - second.lead;
+    const isNamed = first.name !== undefined && first.name === second.name;
     const reported = first.isReported && second.isReported;
-    this.#same = reported && Math.abs(apart) < this.#sameMs * (this.#same ? SAME_STILL : 1);
+    this.#same = isNamed || (reported && Math.abs(apart) < this.#sameMs * (this.#same ? SAME_STILL : 1));
     if (this.#same) return 0;
     // Both are our own clock, each by its own earliest arrivals.
     if (first.isArrival && second.isArrival && Math.abs(apart) < SAME) return 0;

@@ -1,5 +1,5 @@
 import { ArrivalWatch } from './arrival-watch.ts';
-import type { ClockSource } from './track-clock.ts';
+import type { KnownClock } from './track-clock.ts';
 
 /** On our own clock nothing comes before it was captured; so many ms are what clocks and filters are wrong by. */
 const IMPOSSIBLE = 10;
@@ -19,7 +19,7 @@ export class SourceWatch {
   readonly #isOurs: boolean;
   #began: number | undefined;
   #asked = Number.NEGATIVE_INFINITY;
-  #source: ClockSource = 'arrival';
+  #known: KnownClock = { source: 'arrival' };
   #isImpossible = false;
 
   /** @param isOurs it has our own clock */
@@ -34,18 +34,23 @@ export class SourceWatch {
 
   /** It says in reports when it captured, and they may be true. */
   get isReported(): boolean {
-    return this.#source === 'sender-report' && !this.#isImpossible;
+    return this.#known.source === 'sender-report' && !this.#isImpossible;
   }
 
   get isArrival(): boolean {
-    return this.#source === 'arrival';
+    return this.#known.source === 'arrival';
   }
 
-  observe({ ntp, now }: TimedUnit, known: () => ClockSource): void {
+  /** Of its clock, where its reports say that. */
+  get name(): string | undefined {
+    return this.#known.name;
+  }
+
+  observe({ ntp, now }: TimedUnit, known: () => KnownClock): void {
     this.#began ??= now;
     if (now - this.#asked >= LOOK) {
       this.#asked = now;
-      this.#source = known();
+      this.#known = known();
     }
     this.#watch.observe({ ticks: ntp, now }, this.#began);
     if (this.#isOurs && ntp - now > IMPOSSIBLE) this.#isImpossible = true;

@@ -80,7 +80,7 @@ export class RtspFeedWriter implements FeedWriter {
   constructor(options: {
     tracks: readonly FeedTrack[];
     limits: FeedLimits;
-    cname: string;
+    cname: string | (() => string);
     /** Largest RTP packet in bytes, where readers need smaller ones. */
     maxPacketSize?: number;
   }) {

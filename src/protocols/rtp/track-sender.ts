@@ -25,8 +25,8 @@ export interface RtpTrackSenderOptions {
   readonly sequence: number;
   /** Largest RTP packet, header included, without any framing around it. */
   readonly maxPacketSize: number;
-  /** Canonical name in the reports (RFC 3550 section 6.5.1); the same for all tracks of a stream. */
-  readonly cname?: string;
+  /** Canonical name in the reports (RFC 3550 section 6.5.1), the same for all tracks of a stream; one that may change is asked each time. */
+  readonly cname?: string | (() => string);
 }
 
 /**
@@ -45,7 +45,7 @@ export class RtpTrackSender {
   readonly payloadType: number;
   readonly #packetizer: Packetizer;
   readonly #maxPayloadSize: number;
-  readonly #cname: string;
+  readonly #cname: () => string;
   readonly #track: Track;
   #sequence: number;
   #packets = 0;
@@ -59,7 +59,8 @@ export class RtpTrackSender {
     this.#track = options.track;
     this.#packetizer = packetizerFor(options.track);
     this.#maxPayloadSize = options.maxPacketSize - RTP_HEADER_SIZE;
-    this.#cname = options.cname ?? 'sluice';
+    const { cname = 'sluice' } = options;
+    this.#cname = typeof cname === 'string' ? () => cname : cname;
     this.#sequence = options.sequence & 0xffff;
   }
 
@@ -114,7 +115,7 @@ export class RtpTrackSender {
       rtpTimestamp: rtpTimestamp(rtpTimeOf(this.#track, position.pts)),
       packets: this.#packets,
       bytes: this.#bytes,
-      cname: this.#cname,
+      cname: this.#cname(),
     });
   }
 }
