@@ -14,6 +14,8 @@ export interface ForwardTarget {
   readonly restricted?: boolean | undefined;
   /** Where it is restricted, and a file: the folders that it has to be in, links followed. */
   readonly within?: readonly string[] | undefined;
+  /** What becomes of a file that is there already; `number`: the stream goes into `film.2.mp4`. Default `refuse`. */
+  readonly existing?: 'refuse' | 'overwrite' | 'number' | undefined;
   readonly clock: Clock;
 }
 
@@ -31,6 +33,8 @@ export interface ForwardConnection {
   readonly bytesSent: number;
   /** What it reads the stream by, once media flow; absent where that is in another process. */
   readonly reader?: Reader | undefined;
+  /** Pictures that were left out because the other side was too slow, where that is not to be seen in the hub. */
+  readonly dropped?: number;
   /** Resolves when nothing of it is left. Idempotent. */
   close(reason: string): Promise<void>;
 }

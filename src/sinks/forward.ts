@@ -4,7 +4,7 @@ import { Backoff } from '#util/backoff.ts';
 import type { Clock } from '#util/clock.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
-import type { ForwardConnection, ForwardEvents, OpenForward } from './contract.ts';
+import type { ForwardConnection, ForwardEvents, ForwardTarget, OpenForward } from './contract.ts';
 
 /** After so many milliseconds with the other server an attempt counts as a success. */
 const HEALTHY_MS = 30_000;
@@ -20,6 +20,8 @@ export interface ForwardSettings {
   readonly restricted?: true;
   /** Where it is restricted, and a file: the folders that it has to be in, links followed. */
   readonly within?: readonly string[];
+  /** Of a file: as in `ForwardTarget`. */
+  readonly existing?: ForwardTarget['existing'];
 }
 
 export interface ForwardStatus {
@@ -102,11 +104,11 @@ export class Forward {
   }
 
   get #counted(): Pick<ForwardStatus, Counted> {
-    const { bytesSent = 0, reader } = this.#connection ?? {};
+    const { bytesSent = 0, dropped = 0, reader } = this.#connection ?? {};
     const { droppedVideo = 0, droppedAudio = 0 } = reader?.counters ?? {};
     return {
       bytesSent: this.#bytes + bytesSent,
-      dropped: this.#dropped + droppedVideo + droppedAudio,
+      dropped: this.#dropped + dropped + droppedVideo + droppedAudio,
       queuedBytes: reader?.queuedBytes ?? 0,
     };
   }
@@ -137,7 +139,7 @@ export class Forward {
 
   #begin(stream: Stream): void {
     const { clock, open } = this.#options;
-    const { url, trust, restricted, within } = this.settings;
+    const { stream: _, ...settings } = this.settings;
     const attempt = ++this.#attempt;
     const current = () => attempt === this.#attempt && !this.#closing;
     const events: ForwardEvents = {
@@ -153,7 +155,7 @@ export class Forward {
     const before = trouble === undefined ? {} : { reason: trouble, trouble };
     this.#change({ state: 'starting', ...before, ...(code === undefined ? {} : { code }) });
     try {
-      this.#connection = open({ stream, url, trust, restricted, within, clock }, events);
+      this.#connection = open({ ...settings, stream, clock }, events);
     } catch (error) {
       if (!(error instanceof NamedError)) throw error;
       this.#failed({ reason: error.message, code: error.code, final: true });

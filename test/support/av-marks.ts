@@ -29,7 +29,7 @@ export async function readMarks(input: readonly string[], seconds: number, part?
         `${part === undefined ? '' : `crop=${part},`}scale=64:36,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=${video}`,
       ],
       '-af',
-      `asetnsamples=480,astats=metadata=1:reset=1,ametadata=print:key=lavfi.astats.Overall.RMS_level:file=${audio}`,
+      `aresample=48000,asetnsamples=480,astats=metadata=1:reset=1,ametadata=print:key=lavfi.astats.Overall.RMS_level:file=${audio}`,
       ...['-f', 'null', '-'],
     ]);
     return {

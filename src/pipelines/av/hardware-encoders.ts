@@ -48,7 +48,7 @@ export function hardwareCandidates(
   const prefix = codec === 'h264' ? 'h264' : 'hevc';
   return (Object.keys(FAMILIES) as HardwareEncoder['family'][])
     .filter((family) => FAMILIES[family].platforms.includes(platform))
-    .map((family) => ({ family, name: `${prefix}_${family}` as string as FFEncoderCodec }));
+    .map((family) => ({ family, name: `${prefix}_${family}` as FFEncoderCodec }));
 }
 
 /** What FFmpeg is told of the encoder. */

@@ -1,0 +1,199 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ConversionStatistics, TaskSpec } from '#link/messages.ts';
+import type { RenditionRequest } from '#media/rendition-request.ts';
+import { fileKind } from '../../src/media/outputs.ts';
+import { BARCODE_FLASH, beepDelays, readMarks } from '../support/av-marks.ts';
+import { FakeHub } from '../support/fake-hub.ts';
+import { barcodeClip } from '../support/media.ts';
+import { type ProbedFile, probeFile } from '../support/probed-file.ts';
+
+const SECONDS = 4;
+const FRAMES = SECONDS * 25;
+let hub: FakeHub;
+let folder: string;
+/** H.264 with B-frames and AAC; the picture begins at zero. */
+let clip: string;
+let source: ProbedFile;
+
+type Wishes = Pick<Extract<TaskSpec, { kind: 'convert' }>, 'video' | 'audio' | 'seconds'>;
+
+beforeAll(async () => {
+  clip = await barcodeClip({ seconds: SECONDS, bframes: 2, gop: 25 });
+  [hub, folder, source] = await Promise.all([
+    FakeHub.start(),
+    mkdtemp(join(tmpdir(), 'sluice-convert-')),
+    probeFile(clip),
+  ]);
+});
+
+afterAll(async () => {
+  await hub?.[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Begins a conversion of the clip. */
+function begin(
+  name: string,
+  wishes: Wishes = {},
+  input = clip,
+): { readonly task: string; readonly path: string } {
+  const path = join(folder, name);
+  const container = fileKind(path)!;
+  return { path, task: hub.task({ kind: 'convert', input, output: { path, container }, ...wishes }) };
+}
+
+async function convert(name: string, wishes: Wishes = {}): Promise<ProbedFile> {
+  const { task, path } = begin(name, wishes);
+  const state = await hub.find(
+    'task.state',
+    (message) => message.task === task && (message.state === 'done' || message.state === 'failed'),
+    60_000,
+  );
+  expect(state, name).toMatchObject({ state: 'done', reason: 'The file is at its end.' });
+  return probeFile(path);
+}
+
+/** Each picture at the time of its source, to the tick of the container. */
+function expectTimes(made: ProbedFile, tick = 0.0011): void {
+  expect(made.pictures).toHaveLength(FRAMES);
+  const offset = made.pictures[0]! - source.pictures[0]!;
+  for (const [n, time] of made.pictures.entries()) {
+    expect(Math.abs(time - source.pictures[n]! - offset)).toBeLessThan(tick);
+  }
+}
+
+async function expectStep(name: string): Promise<void> {
+  const before = beepDelays(await readMarks(['-i', clip], SECONDS, BARCODE_FLASH));
+  const after = beepDelays(await readMarks(['-i', join(folder, name)], SECONDS, BARCODE_FLASH));
+  expect(after.length).toBeGreaterThanOrEqual(2);
+  for (const [n, delay] of after.entries()) expect(Math.abs(delay - before[n]!)).toBeLessThanOrEqual(20);
+}
+
+describe('a file that is made another one', () => {
+  it.each<
+    readonly [
+      name: string,
+      video: RenditionRequest | undefined,
+      audio: RenditionRequest | undefined,
+      expected: object,
+    ]
+  >([
+    [
+      'small.mp4',
+      { codec: 'h264', width: 320, bitRate: 400_000, hardware: 'auto' },
+      { codec: 'aac', sampleRate: 44_100, channels: 2, bitRate: 96_000 },
+      {
+        video: { codec: 'h264', width: 320, height: 180 },
+        audio: { codec: 'aac', sampleRate: 44_100, channels: 2 },
+      },
+    ],
+    [
+      'modern.mkv',
+      { codec: 'h265', width: 320, height: 240 },
+      { codec: 'opus' },
+      {
+        video: { codec: 'hevc', width: 320, height: 240, pixelAspect: '4:3' },
+        audio: { codec: 'opus', sampleRate: 48_000, channels: 1 },
+      },
+    ],
+    [
+      'old.ts',
+      { codec: 'mpeg4' },
+      { codec: 'mp3' },
+      {
+        video: { codec: 'mpeg4', width: 640, height: 360 },
+        audio: { codec: 'mp3', sampleRate: 48_000, channels: 1 },
+      },
+    ],
+    [
+      'apple.mov',
+      undefined,
+      { codec: 'pcma' },
+      {
+        video: { codec: 'h264', width: 640, height: 360 },
+        audio: { codec: 'pcm_alaw', sampleRate: 8000, channels: 1 },
+      },
+    ],
+    // FLV has no number for MP3 at 48 kHz: 44.1 comes by itself.
+    [
+      'flash.flv',
+      undefined,
+      { codec: 'mp3' },
+      { video: { codec: 'h264' }, audio: { codec: 'mp3', sampleRate: 44_100 } },
+    ],
+    [
+      'modern.mp4',
+      { codec: 'h265' },
+      undefined,
+      { video: { codec: 'hevc', tag: 'hvc1' }, audio: { codec: 'aac' } },
+    ],
+  ])(
+    'is %s with what was wished for, each picture at its time, sound in step',
+    async (name, video, audio, expected) => {
+      const made = await convert(name, { ...(video && { video }), ...(audio && { audio }) });
+      expect(made).toMatchObject(expected);
+      expectTimes(made);
+      expect(Math.abs(made.duration - SECONDS)).toBeLessThan(0.15);
+      await expectStep(name);
+    },
+  );
+
+  it('is sound alone where the file carries no picture, in the codec that it carries', async () => {
+    for (const [name, audio] of [
+      ['sound.mp3', { codec: 'mp3', sampleRate: 48_000 }],
+      ['sound.wav', { codec: 'pcm_alaw', sampleRate: 8000 }],
+      ['sound.ogg', { codec: 'opus', sampleRate: 48_000 }],
+      ['sound.m4a', { codec: 'aac', sampleRate: 48_000 }],
+      ['sound.aac', { codec: 'aac', sampleRate: 48_000 }],
+    ] as const) {
+      const made = await convert(name);
+      expect(made, name).toMatchObject({ audio, video: undefined });
+      expect(Math.abs(made.duration - SECONDS), name).toBeLessThan(0.15);
+    }
+  });
+
+  it('has the pictures that were wished for, and says how far it is', async () => {
+    const { task, path } = begin('few.mkv', { video: { codec: 'h264', fps: 10 }, audio: 'none', seconds: 3 });
+    expect(await hub.state(task, 'done')).toMatchObject({ reason: 'So much was asked for: 3 s.' });
+    const made = await probeFile(path);
+    expect(made.audio).toBeUndefined();
+    expect(made.pictures.length).toBe(30);
+    const statistics = hub
+      .all('task.statistics')
+      .filter((message) => message.task === task)
+      .at(-1)!.statistics as ConversionStatistics;
+    expect(statistics).toMatchObject({ durationMs: 3000 });
+    expect(statistics.timeMs).toBeGreaterThan(2800);
+    expect(statistics.speed).toBeGreaterThan(0);
+    expect(Math.abs(statistics.bytesSent - (await stat(path)).size)).toBeLessThan(4096);
+  });
+
+  it('that cannot be is refused in a sentence that says what could', async () => {
+    const failed = async (wishes: Wishes, name: string, input = clip) =>
+      hub.state(begin(name, wishes, input).task, 'failed');
+    expect(await failed({ video: { codec: 'h264' } }, 'a.webm')).toMatchObject({
+      code: 'CODEC_UNSUPPORTED',
+      reason: `"${join(folder, 'a.webm')}": WebM cannot carry H.264; it can carry VP9, VP8, AV1.`,
+    });
+    expect(await failed({ audio: { codec: 'opus', sampleRate: 44_100 } }, 'b.mkv')).toMatchObject({
+      code: 'RENDITION_UNSUPPORTED',
+      reason: 'opus cannot have 44100 Hz. It can have 48000.',
+    });
+    expect(await failed({ video: { codec: 'h264', width: 321 } }, 'c.mkv')).toMatchObject({
+      code: 'RENDITION_UNSUPPORTED',
+    });
+    expect(await failed({}, 'd.mkv', join(folder, 'nothing.mp4'))).toMatchObject({ code: 'INPUT_MISSING' });
+    expect(await failed({}, 'sound.mp3')).toMatchObject({ code: 'FILE_EXISTS' });
+    expect(await failed({}, 'nowhere/e.mkv')).toMatchObject({ code: 'FILE_NOT_WRITABLE' });
+    const own = {
+      kind: 'convert',
+      input: clip,
+      output: { path: clip, container: 'mp4', overwrite: true },
+    } as const;
+    expect(await hub.state(hub.task(own), 'failed')).toMatchObject({ code: 'FILE_EXISTS' });
+    expect((await probeFile(clip)).pictures).toHaveLength(FRAMES);
+  });
+});
