@@ -4,8 +4,9 @@ import {
   pathOfOutput,
   streamOfAddress,
 } from '#config/job-address.ts';
-import { type JobEntry, parseScale } from '#config/job-schema.ts';
+import { addressesOf, type JobEntry, parseScale } from '#config/job-schema.ts';
 import type { Config } from '#config/schema.ts';
+import { sourceKind } from '#config/source.ts';
 import type { RenditionRequest } from '#hub/rendition.ts';
 import type { JobWish } from '#jobs/jobs.ts';
 import type { JobInput, JobOutput, JobSettings } from '#jobs/plan.ts';
@@ -26,7 +27,7 @@ export function jobSettings(
   config: Pick<Config, 'sources' | 'outputs'>,
 ): JobSettings {
   const from = (address: JobInputEntry) => inputOf(address, entry.loop, config);
-  const to = (address: JobOutputEntry) => outputOf(address, config);
+  const to = (address: JobOutputEntry) => outputOf(address, ends(entry), config);
   switch (entry.type) {
     case 'push': {
       const { type, noVideo, noAudio } = entry;
@@ -59,17 +60,30 @@ function inputOf(address: JobInputEntry, loop: boolean, { sources }: Pick<Config
   return { kind: 'source', source };
 }
 
+/** Whether the job ends with its input. */
+function ends(entry: JobEntry): boolean {
+  const inputs = addressesOf(entry).filter(({ side }) => side === 'input');
+  return !entry.loop && inputs.every(({ address: { url } }) => isFile(url));
+}
+
+function isFile(url: string): boolean {
+  return streamOfAddress(url) === undefined && sourceKind(url) === 'path';
+}
+
 function outputOf(
   address: JobOutputEntry,
+  isFinite: boolean,
   { sources, outputs }: Pick<Config, 'sources' | 'outputs'>,
 ): JobOutput {
-  const { url, fingerprint, insecure, restricted } = address;
+  const { url, fingerprint, insecure, restricted, existing = isFinite ? 'refuse' : 'number' } = address;
+  const isPath = pathOfOutput(url) !== undefined;
   const isRestricted = restricted && !sources.allowLocal;
   return {
     url,
     trust: { fingerprint, insecure },
     ...(isRestricted ? { restricted: true } : {}),
-    ...(isRestricted && pathOfOutput(url) !== undefined ? { within: outputs.folders } : {}),
+    ...(isRestricted && isPath ? { within: outputs.folders } : {}),
+    ...(isPath ? { existing } : {}),
   };
 }
 

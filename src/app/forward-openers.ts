@@ -23,9 +23,9 @@ export function forwardOpeners(
     stream: streamForward(options.hub),
     mpegts: mpegTsForward(start),
   };
-  const file = fileForward(start);
   return (url) => {
-    if (isFileAddress(url)) return file;
+    // Each forward by itself: what another one has written is not this one's to go on with.
+    if (isFileAddress(url)) return fileForward(start);
     const kind = forwardKind(url);
     assert(kind, 'The configuration let an address in that nothing can be forwarded to.');
     return openers[kind];

@@ -41,7 +41,7 @@ export class JobEntries implements JobsAccess {
   /**
    * Sets a job, and has the file say so.
    * @returns whether there was none
-   * @throws NamedError JOB_NAME_INVALID, REQUEST_INVALID, SECRET_MISSING, SOURCE_FORBIDDEN, OUTPUT_FORBIDDEN, JOB_EXISTS
+   * @throws NamedError JOB_NAME_INVALID, REQUEST_INVALID, SECRET_MISSING, SOURCE_FORBIDDEN, JOB_EXISTS
    *   (412), JOB_UNKNOWN, what `may` throws, and what `ConfigurationFile.edit` throws
    */
   async set(name: string, { keys, whole, fresh, may }: Parameters<JobsAccess['set']>[1]): Promise<boolean> {

@@ -6,8 +6,9 @@ import type { newAddresses } from '#config/job-change.ts';
 import type { Config } from '#config/schema.ts';
 import { type SourceKind, sourceKind } from '#config/source.ts';
 import { LEADING_KEYS, type StreamEntry } from '#config/stream-schema.ts';
+import { confineFile } from '#sinks/file/forward.ts';
 import { systemClock } from '#util/clock.ts';
-import { confinedOutput, confinedPath } from '#util/confined-path.ts';
+import { confinedPath } from '#util/confined-path.ts';
 import { ForbiddenAddress, OTHER_STREAM, outerAddress } from '#util/guarded-lookup.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { forbidListening, forbidOptions, hostOf, isGroup } from '#util/outward-address.ts';
@@ -70,7 +71,7 @@ export async function checkRestricted(
 
 /**
  * The same for addresses of jobs that are given over the API.
- * @throws NamedError SOURCE_FORBIDDEN, OUTPUT_FORBIDDEN
+ * @throws NamedError SOURCE_FORBIDDEN
  */
 export async function checkJobAddresses(
   addresses: ReturnType<typeof newAddresses>,
@@ -84,7 +85,7 @@ export async function checkJobAddresses(
       if (streamOfAddress(url) !== undefined) return;
       if (side === 'input') return checkMedia(url, sources.folders, find);
       if (pathOfOutput(url) === undefined) return checkForward(url, find);
-      await confinedOutput(url, outputs.folders);
+      await confineFile(url, outputs.folders);
     }),
   );
 }

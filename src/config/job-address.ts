@@ -75,6 +75,11 @@ const spokenInput = {
 const spokenOutput = {
   url: outputUrl.meta({ title: 'Address', description: 'As in the short form.' }),
   ...certificate,
+  existing: oneOf('refuse', 'overwrite', 'number').optional().meta({
+    title: 'A file that is there',
+    description:
+      '`refuse`: the job fails. `overwrite`. `number`: it goes on in `film.2.mp4`, `film.3.mp4` …. Without this key `refuse` where the input is a file that ends, else `number`.',
+  }),
 };
 
 const isNoUdpOverTls = ({ url, transport }: { readonly url: string; readonly transport: string }) =>
@@ -100,7 +105,7 @@ export const jobOutputKeys: readonly string[] = Object.keys(fileOutput.shape);
 const inputWords =
   'Where the media come from: whatever can be the `source` of a stream, or `stream:<name>`, a stream of this server, which is read as it is. An address, or a map with `url`, `transport`, `fingerprint` and `insecure`.';
 const outputWords =
-  'Where the media go: whatever a stream can be forwarded to, the path of a file (by its ending: `.mp4`, `.mkv`, `.ts`, `.flv`, `.mp3` …), or `stream:<name>`, a stream of this server. An address, or a map with `url`, `fingerprint` and `insecure`.';
+  'Where the media go: whatever a stream can be forwarded to, the path of a file (by its ending: `.mp4`, `.mkv`, `.ts`, `.flv`, `.mp3` …), or `stream:<name>`, a stream of this server. An address, or a map with `url`, `fingerprint`, `insecure` and `existing`.';
 
 const inputError = { error: `${inputRule}, or a map with \`url\`` };
 const outputError = { error: `${outputRule}, or a map with \`url\`` };

@@ -47,15 +47,17 @@ export const streamEntries: EntryKind<StreamEntry> = {
 export function storedAddress(address: {
   readonly url: string;
   readonly transport?: string;
+  readonly existing?: string | undefined;
   readonly fingerprint?: string | undefined;
   readonly insecure: boolean;
   readonly restricted: boolean;
 }): unknown {
-  const { url, transport = 'auto', fingerprint, insecure, restricted } = address;
+  const { url, transport = 'auto', existing, fingerprint, insecure, restricted } = address;
   const more = {
     ...(transport !== 'auto' && { transport }),
     ...(fingerprint !== undefined && { fingerprint }),
     ...(insecure && { insecure }),
+    ...(existing !== undefined && { existing }),
     ...(restricted && { restricted }),
   };
   return Object.keys(more).length > 0 ? { url, ...more } : url;

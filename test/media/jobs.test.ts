@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createServer, type SluiceServer } from '../../src/app/server.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { barcodeClip } from '../support/media.ts';
+import { probeFile } from '../support/probed-file.ts';
 import { eventually, sluice, type TestSluice } from '../support/sluice.ts';
 
 /** Jobs of one server that pushes to, and pulls from, another one. */
@@ -31,10 +32,12 @@ interface JobView {
 }
 
 let clip: string;
+let folder: string;
 let target: TestSluice;
 let server: TestSluice;
 
 beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sluice-jobs-'));
   clip = await barcodeClip({ seconds: 2, gop: 25 });
   target = await sluice('demo: false\n');
   // What the API adds may lead to this machine here; that it else may not is a test of its own.
@@ -46,6 +49,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]();
   await target?.[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
 });
 
 async function ask(method: string, path: string, body?: object, at = server.http) {
@@ -171,6 +175,36 @@ describe('a job', () => {
     await ask('DELETE', 'small');
   });
 
+  it('writes a file that is whole at the end, and does not write over it when it is begun again', async () => {
+    const path = join(folder, 'film.mp4');
+    await ask('PUT', 'file', { type: 'push', input: clip, output: path });
+    expect((await inState('file', 'stopped')).reason).toBe('The input has ended.');
+    const { video, audio, pictures, stderr } = await probeFile(path);
+    expect([video?.codec, audio?.codec, stderr]).toEqual(['h264', 'aac', '']);
+    // The clip has two groups of 25; where the worker took longer than one of them to begin, it begins with the second.
+    expect([25, 50]).toContain(pictures.length);
+    await ask('POST', 'file/start');
+    expect(await inState('file', 'failed')).toMatchObject({
+      code: 'FILE_EXISTS',
+      reason: expect.stringContaining('film.mp4'),
+    });
+    await ask('DELETE', 'file');
+  });
+
+  it('goes on beside a file for which there is no room left', async () => {
+    const full = join(folder, 'full.mp4');
+    await symlink('/dev/full', full);
+    const outputs = [{ url: full, existing: 'overwrite' }, 'stream:beside'];
+    await ask('PUT', 'full', { type: 'relay', input: 'stream:film', outputs });
+    const { reason } = await eventually(async () => {
+      const now = await job('full');
+      return now.code === 'FILE_DISK_FULL' && now.state === 'running' ? now : undefined;
+    });
+    expect(reason).toContain('There is no room left for');
+    expect(await codecs(server, 'beside')).toEqual(['aac', 'h264']);
+    await ask('DELETE', 'full');
+  });
+
   it('says in a sentence why an output, or an input, refuses', async () => {
     await ask('PUT', 'refused', { type: 'push', input: 'stream:film', output: `${target.rtsp}/jobs/x` });
     const refused = await inState('refused', 'waiting');
@@ -220,7 +254,6 @@ describe('jobs over the API', () => {
   });
 
   it('are there again after a restart of the server, and one that was stopped stays so', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'sluice-jobs-'));
     const file = join(folder, 'sluice.yml');
     const text =
       'http: { port: 0 }\nrtsp: { port: 0, udpPort: 0 }\nrtmp: { port: 0 }\nwebrtc: { port: 0 }\n# Mine.\ndemo: false\nsources: { allowLocal: true }\n';
@@ -255,7 +288,6 @@ describe('jobs over the API', () => {
       await target.live('stays');
     } finally {
       await running.at(-1)!.close();
-      await rm(folder, { recursive: true });
     }
   });
 });
@@ -293,7 +325,7 @@ jobs:
       [push('rtsp://127.0.0.1/a', 'rtsp://192.0.2.1/a'), 'SOURCE_FORBIDDEN'],
       [push('/etc/passwd', 'rtsp://192.0.2.1/a'), 'SOURCE_FORBIDDEN'],
       [push('testsrc', 'rtmp://localhost/a/b'), 'SOURCE_FORBIDDEN'],
-      [push('testsrc', '/tmp/out.mp4'), 'OUTPUT_FORBIDDEN'],
+      [push('testsrc', '/tmp/out.mp4'), 'SOURCE_FORBIDDEN'],
     ] as const;
     for (const [body, code] of forbidden) {
       expect(await as('root', 'PUT', 'x', body), JSON.stringify(body)).toMatchObject({ status: 403, code });

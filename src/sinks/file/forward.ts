@@ -50,7 +50,7 @@ async function place(
   { restricted, within, existing = 'refuse' }: ForwardTarget,
   isBegun: boolean,
 ): Promise<PackedTarget> {
-  if (restricted) await confine(path, within ?? []);
+  if (restricted) await confineFile(path, within ?? []);
   if (existing === 'overwrite' && !restricted) return { container, path, overwrite: true };
   if (existing === 'refuse' && !isBegun) return { container, path };
   return { container, path: await freePath(path) };
@@ -72,8 +72,11 @@ async function freePath(path: string): Promise<string> {
   throw new NamedError('FILE_EXISTS', sentence, 409);
 }
 
-/** The folder counts, links followed: the file itself is not there yet. */
-async function confine(path: string, folders: readonly string[]): Promise<void> {
+/**
+ * Lets a file be written in one of these folders only. Its own folder counts, links followed: it is not there yet.
+ * @throws NamedError SOURCE_FORBIDDEN
+ */
+export async function confineFile(path: string, folders: readonly string[]): Promise<void> {
   const folder = await realpath(dirname(path)).catch(() => dirname(path));
   const isIn = await confinedPath(join(folder, basename(path)), folders).then(
     () => true,
