@@ -36,8 +36,10 @@ export class PartClock {
   times: PublisherTimes;
   /** Against the reference; undefined: it is the reference itself, or there is none. */
   common: CommonClock | undefined;
-  /** As the reference: what is added to its capture times. */
-  base: number | undefined;
+  /** As the reference: what is added to the capture times that its publisher says; undefined until its next unit. */
+  total: number | undefined;
+  /** It has another publisher, of which nothing was placed yet. */
+  isAnew = false;
   originShift: number | undefined;
   /** When its first unit since it began (anew) came. */
   began: number | undefined;
@@ -76,12 +78,16 @@ export class CompositionClocks {
   /** The origin that all parts have; undefined where they have several, or their times are not as they are there. */
   get origin(): ClockOrigin | undefined {
     const reference = this.#reference;
-    return this.#clocks.size === 1 && reference?.base === 0 ? reference.origin : undefined;
+    if (!reference || this.#clocks.size > 1) return undefined;
+    const { total, originShift = 0, origin } = reference;
+    const isAsThere = total === undefined ? this.#isFirst : total === originShift;
+    return isAsThere ? origin : undefined;
   }
 
   /** Its clock is none that a part's stream has. */
   get isMoved(): boolean {
-    return this.#reference?.base !== 0;
+    const { total = 0, origin } = this.#reference ?? {};
+    return total + (this.#isAlone && origin ? origin.ntpShift : 0) !== 0;
   }
 
   /** The clock of a part's stream; given back by `leave`. */
@@ -110,7 +116,6 @@ export class CompositionClocks {
     if (this.#reference) return;
     this.#reference = clock;
     clock.common = undefined;
-    clock.base = this.#isFirst ? 0 : undefined;
     for (const other of this.#clocks.values()) this.#oppose(other);
   }
 
@@ -120,14 +125,12 @@ export class CompositionClocks {
     clock.began = undefined;
     clock.since = now;
     if (this.#isAlone) return;
+    clock.times = this.#continuity.join();
+    clock.isAnew = true;
     const goesOn = clock === this.#reference ? this.#working(clock, now) : undefined;
     if (goesOn) this.#promote(goesOn, now);
-    if (clock === this.#reference) {
-      for (const other of this.#clocks.values()) this.#oppose(other, other.common?.shift);
-    } else {
-      clock.times = this.#continuity.join();
-      this.#oppose(clock);
-    }
+    if (clock !== this.#reference) this.#oppose(clock);
+    else for (const other of this.#clocks.values()) this.#oppose(other, other.common?.shift);
   }
 
   /** A unit came. @param known how its clock is known, asked now and then */
@@ -141,15 +144,14 @@ export class CompositionClocks {
   /** Whether it is known by now where its units belong. */
   isReady(clock: PartClock, now: number): boolean {
     if (this.#isAlone) return this.#reference !== undefined;
-    const isSettled = ({ began }: PartClock) => began !== undefined && now - began >= SETTLE;
     const reference = this.#reference;
-    if (!reference || !isSettled(clock)) return false;
+    if (!reference || !isSettled(clock, now)) return false;
     if (clock === reference) return true;
     if (reference.began === undefined && now - reference.since >= SILENT) {
       this.#promote(clock, now);
       return true;
     }
-    const isKnown = isSettled(reference) && reference.base !== undefined;
+    const isKnown = isSettled(reference, now) && reference.total !== undefined;
     return isKnown && clock.common?.shiftAt(now) !== undefined;
   }
 
@@ -159,18 +161,19 @@ export class CompositionClocks {
    * @param offsetMs what somebody wants to be added to its capture time
    */
   place(clock: PartClock, arrived: Arrived, track: Track, offsetMs: number): AccessUnit | undefined {
-    const { unit, came, ntp, originShift } = arrived;
-    const isMoved = clock !== this.#reference && !this.#isAlone;
-    // Where its stream put a new publisher by its arrival is not where its own clock puts it.
-    if (isMoved && clock.originShift !== undefined && clock.originShift !== originShift)
+    const { unit, came, ntp } = arrived;
+    const originShift = this.#isAlone ? 0 : arrived.originShift;
+    // Where its stream put timestamps that began anew is not where its own clock puts them.
+    if (clock.originShift !== undefined && clock.originShift !== originShift && !clock.isAnew)
       clock.times = this.#continuity.join();
     clock.originShift = originShift;
     const given = ntp === unit.ntp ? unit : { ...unit, ntp };
-    if (clock === this.#reference) clock.base ??= clock.times.ntpShiftFor(given, came);
-    const shift = this.#shiftOf(clock, came);
-    if (shift === undefined) return undefined;
+    if (clock === this.#reference) this.#lead(clock, given, came);
+    clock.isAnew = false;
+    const total = this.#totalOf(clock, came);
+    if (total === undefined) return undefined;
     this.#isFirst = false;
-    return clock.times.place(given, track, came, shift + offsetMs);
+    return clock.times.place(given, track, came, total - originShift + offsetMs);
   }
 
   /** How its capture times became those of the composition; undefined while nothing came. */
@@ -180,18 +183,29 @@ export class CompositionClocks {
     return clock.common.isSame ? 'same' : 'arrival';
   }
 
-  /** One that is at work beside this one. */
+  /** One that is at work beside this one, and in its place. */
   #working(clock: PartClock, now: number): PartClock | undefined {
-    return [...this.#clocks.values()].find((other) => other !== clock && now - other.latest < LATELY);
+    const isWorking = (other: PartClock) =>
+      now - other.latest < LATELY && isSettled(other, now) && this.#totalOf(other, now) !== undefined;
+    return [...this.#clocks.values()].find((other) => other !== clock && isWorking(other));
   }
 
-  /** Ms to be added to capture times of its origin. */
-  #shiftOf(clock: PartClock, now: number): number | undefined {
+  /** Decides where the reference stands by its unit, where that is not known, or known no longer. */
+  #lead(clock: PartClock, unit: AccessUnit, now: number): void {
+    const { originShift = 0, total } = clock;
+    if (this.#isFirst) clock.total ??= originShift;
+    const isWrong =
+      total !== undefined && clock.isAnew && !this.#continuity.goesOn(unit.ntp - originShift + total, now);
+    if (clock.total === undefined || isWrong)
+      clock.total = this.#continuity.join().ntpShiftFor(unit, now) + originShift;
+  }
+
+  /** Ms to be added to the capture times that its publisher says. */
+  #totalOf(clock: PartClock, now: number): number | undefined {
     const reference = this.#reference;
-    if (!reference || clock === reference) return clock.base;
+    if (!reference || clock === reference) return clock.total;
     const shift = clock.common?.shiftAt(now) ?? clock.common?.shift;
-    if (shift === undefined || reference.base === undefined) return undefined;
-    return shift + reference.base + (reference.originShift ?? 0) - (clock.originShift ?? 0);
+    return shift === undefined || reference.total === undefined ? undefined : shift + reference.total;
   }
 
   /** The others go by this one from now on, and all of them go on from where they are. */
@@ -199,21 +213,15 @@ export class CompositionClocks {
     const all = [...this.#clocks.values()];
     const before = this.#reference;
     if (before && !all.includes(before)) all.push(before);
-    const totals = new Map(
-      all.map((one) => {
-        const shift = this.#shiftOf(one, now);
-        return [one, shift === undefined ? undefined : shift + (one.originShift ?? 0)];
-      }),
-    );
-    const base = totals.get(clock);
+    const totals = new Map(all.map((one) => [one, this.#totalOf(one, now)]));
+    const own = totals.get(clock);
     this.#reference = clock;
     clock.common = undefined;
-    clock.base = base === undefined ? undefined : base - (clock.originShift ?? 0);
-    if (this.#isFirst) clock.base = 0;
+    clock.total = own;
     for (const other of this.#clocks.values()) {
       const total = totals.get(other);
-      const isOn = base !== undefined && total !== undefined;
-      this.#oppose(other, isOn ? total - base : undefined);
+      const isOn = own !== undefined && total !== undefined && !other.isAnew;
+      this.#oppose(other, isOn ? total - own : undefined);
     }
   }
 
@@ -221,8 +229,12 @@ export class CompositionClocks {
   #oppose(clock: PartClock, shift?: number): void {
     const reference = this.#reference;
     if (!reference || clock === reference) return;
-    clock.base = undefined;
+    clock.total = undefined;
     const sameMs = this.#sameMs;
     clock.common = new CommonClock({ first: reference.watch, second: clock.watch, sameMs, shift });
   }
+}
+
+function isSettled({ began }: PartClock, now: number): boolean {
+  return began !== undefined && now - began >= SETTLE;
 }

@@ -178,9 +178,9 @@ export class Composition implements AsyncDisposable {
       return this.#lookIn(RETRY_MS);
     }
     for (const lane of there) lane.take(this.#table);
-    if (!this.#publish()) return;
     const leader = there.find(({ reader }) => reader.hasVideo) ?? there[0]!;
     if (leader.clock) this.#clocks.choose(leader.clock);
+    if (!this.#publish()) return;
     for (const lane of there) lane.prepare();
   }
 

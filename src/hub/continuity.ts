@@ -40,6 +40,13 @@ interface Past {
 export class Continuity {
   readonly #past: Past = { last: new Map(), lastOfKind: new Map(), lastArrival: 0 };
 
+  /** Whether a capture time may follow those that were: it is as far behind them as time went on, but for what ways take. */
+  goesOn(ntp: number, now: number): boolean {
+    const { last, lastArrival } = this.#past;
+    const latest = Math.max(...[...last.values()].map((one) => one.ntp));
+    return Math.abs(ntp - latest - (now - lastArrival)) < KEPT_MS;
+  }
+
   /** Another publisher, whose first unit of each track is joined on to what was there. */
   join(): PublisherTimes {
     return new PublisherTimes(this.#past);

@@ -88,7 +88,7 @@ export class CaptureOrder<T> {
   ) {
     const { at, came, bytes } = unit;
     if (came !== undefined) {
-      lane.lags.observe(at, came);
+      if (lane.lags.observe(at, came)) lane.newest = lane.left = Number.NEGATIVE_INFINITY;
       lane.awaitedSince = undefined;
     }
     lane.newest = Math.max(lane.newest, at);

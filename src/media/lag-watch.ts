@@ -1,6 +1,8 @@
 /** Ms of one look; the lag is the longest of so many of them, counted while something comes. */
 const LOOK = 1000;
 const LOOKS = 10;
+/** A lag that changes by so many ms from one unit to the next is that of a clock that was set. */
+const STEP = 10_000;
 
 /**
  * How long after their capture the units of one source come lately: what has to be waited for them. While nothing comes
@@ -12,6 +14,7 @@ const LOOKS = 10;
 export class LagWatch {
   #looks: { readonly began: number; readonly isFirst: boolean; lag: number }[] = [];
   #restarted = true;
+  #last: number | undefined;
 
   /** Ms from capture to arrival by clocks that may differ: only differences of lags mean something. */
   get lag(): number | undefined {
@@ -20,9 +23,15 @@ export class LagWatch {
     return longest;
   }
 
-  /** @param at capture, and @param now arrival, ms */
-  observe(at: number, now: number): void {
+  /**
+   * @param at capture, and @param now arrival, ms
+   * @returns whether its clock was set: what was seen before says nothing any more
+   */
+  observe(at: number, now: number): boolean {
     const lag = now - at;
+    const isStep = this.#last !== undefined && Math.abs(lag - this.#last) > STEP;
+    this.#last = lag;
+    if (isStep) this.#looks = [];
     const look = this.#looks.at(-1);
     if (this.#restarted || !look || now - look.began >= LOOK) {
       this.#looks.push({ began: now, isFirst: this.#restarted, lag });
@@ -31,16 +40,11 @@ export class LagWatch {
     } else {
       look.lag = look.isFirst ? Math.min(look.lag, lag) : Math.max(look.lag, lag);
     }
+    return isStep;
   }
 
   /** What comes next is of a new connection. */
   restart(): void {
-    this.#restarted = true;
-  }
-
-  /** The clock was set: what was seen before says nothing any more. */
-  reset(): void {
-    this.#looks = [];
     this.#restarted = true;
   }
 }

@@ -139,6 +139,20 @@ export class ComposedTrial {
     return Math.max(Math.max(...sounds) - Math.min(...pictures), Math.max(...pictures) - Math.min(...sounds));
   }
 
+  /** The same for sound and pictures that left within a second of each other. */
+  skewNearby(): number {
+    const pictures = this.seen.filter(({ kind }) => kind === 'video');
+    let worst = 0;
+    let from = 0;
+    for (const { kind, left, error } of this.seen) {
+      if (kind !== 'audio') continue;
+      while (from < pictures.length && pictures[from]!.left < left - 1000) from++;
+      for (let n = from; n < pictures.length && pictures[n]!.left <= left + 1000; n++)
+        worst = Math.max(worst, Math.abs(error - pictures[n]!.error));
+    }
+    return worst;
+  }
+
   /** How far out of the order of capture units left, at most, ms. */
   disorder(sinceMs: number, untilMs = Number.POSITIVE_INFINITY): number {
     let latest = Number.NEGATIVE_INFINITY;
