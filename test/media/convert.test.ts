@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,6 +9,7 @@ import { BARCODE_FLASH, beepDelays, readMarks } from '../support/av-marks.ts';
 import { FakeHub } from '../support/fake-hub.ts';
 import { barcodeClip } from '../support/media.ts';
 import { type ProbedFile, probeFile } from '../support/probed-file.ts';
+import { run } from '../support/process.ts';
 
 const SECONDS = 4;
 const FRAMES = SECONDS * 25;
@@ -54,6 +55,11 @@ async function convert(name: string, wishes: Wishes = {}): Promise<ProbedFile> {
   );
   expect(state, name).toMatchObject({ state: 'done', reason: 'The file is at its end.' });
   return probeFile(path);
+}
+
+async function residentBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024;
 }
 
 /** Each picture at the time of its source, to the tick of the container. */
@@ -169,6 +175,26 @@ describe('a file that is made another one', () => {
     expect(statistics.timeMs).toBeGreaterThan(2800);
     expect(statistics.speed).toBeGreaterThan(0);
     expect(Math.abs(statistics.bytesSent - (await stat(path)).size)).toBeLessThan(4096);
+  });
+
+  it('that is stopped half-way is complete with what it has, and memory is bounded on the way', async () => {
+    // Ten minutes of media, of which only what is under way is in memory.
+    const long = join(folder, 'long.mkv');
+    const loop = ['-v', 'error', '-stream_loop', '150', '-i', clip, '-c', 'copy', long];
+    expect((await run('ffmpeg', loop)).code).toBe(0);
+    const { task, path } = begin('half.mp4', { video: { codec: 'h264', width: 160 } }, long);
+    const far = (ms: number) => (message: { task: string; statistics: unknown }) =>
+      message.task === task && (message.statistics as ConversionStatistics).timeMs > ms;
+    await hub.find('task.statistics', far(5000), 60_000);
+    const before = await residentBytes(hub.worker.pid!);
+    await hub.find('task.statistics', far(40_000), 90_000);
+    expect((await residentBytes(hub.worker.pid!)) - before).toBeLessThan(150 << 20);
+    hub.stop(task);
+    expect(await hub.state(task, 'done')).toMatchObject({ reason: 'Stopped.' });
+    const made = await probeFile(path);
+    expect(made).toMatchObject({ stderr: '', video: { codec: 'h264', width: 160, height: 90 } });
+    expect(made.duration).toBeGreaterThan(40);
+    expect(Math.abs(made.pictures.at(-1)! - made.sounds.at(-1)!)).toBeLessThan(3);
   });
 
   it('that cannot be is refused in a sentence that says what could', async () => {
