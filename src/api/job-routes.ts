@@ -181,10 +181,10 @@ function jobView(status: JobInfo, entry: JobEntry): z.output<typeof job> {
     outputs: outputs.map(({ bytesSent, drops, ...part }) => ({ ...partView(part), bytesSent, drops })),
     log: log.map((line) => ({ ...line, time: timeText(line.time) })),
     restricted: restrictedAddresses(entry),
-    settings: mapAddresses(entry, ({ restricted: _, ...address }) => ({
-      ...address,
-      url: showAddress(address.url),
-    })) as z.output<typeof job>['settings'],
+    settings: mapAddresses(entry, (address) => {
+      const { restricted: _, ...spoken } = address;
+      return { ...spoken, url: showAddress(address.url) };
+    }) as z.output<typeof job>['settings'],
   };
 }
 

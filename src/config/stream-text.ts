@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isMap, isSeq, Scalar, type YAMLMap } from 'yaml';
+import { isMap, isSeq, Scalar } from 'yaml';
 import { type EntryKind, pairOf } from './edit-entries.ts';
-import { type StreamEntry, streamKeys, streamSchema } from './stream-schema.ts';
+import { type StreamEntry, streamSchema } from './stream-schema.ts';
 
 /** What the file says about the key that the API writes of its own: where the source is all, and where it is not. */
 const RESTRICTED = {
@@ -67,7 +67,7 @@ export function storedAddress(address: {
 export function explainAddresses(value: unknown): void {
   const all = isSeq(value) && !value.flow ? value.items : [value];
   for (const item of all) {
-    const mark = isMap(item) && !item.flow ? pairOf(item as YAMLMap, 'restricted')?.value : undefined;
+    const mark = isMap(item) && !item.flow ? pairOf(item, 'restricted')?.value : undefined;
     if (mark instanceof Scalar && mark.value === true) mark.comment ??= RESTRICTED.address;
   }
 }
