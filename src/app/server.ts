@@ -56,6 +56,7 @@ import {
   rtspTls,
   workerLimits,
 } from './settings.ts';
+import { conversionStarter } from './start-conversion.ts';
 import { picturesStarter } from './start-pictures.ts';
 import { renditionStarter } from './start-rendition.ts';
 import { sourceStarter } from './start-source.ts';
@@ -334,6 +335,7 @@ export async function createServer(
     );
     jobs = new Jobs(configuredJobs(config), {
       ...{ hub, startSource, openForward, clock: systemClock },
+      convert: conversionStarter(workers),
       onState: ({ name, ...status }) => {
         events.jobsChanged();
         jobLog.state({ ...status, job: name });

@@ -123,8 +123,9 @@ export type TaskSpec =
       readonly to: MuxedTarget;
     }
   /**
-   * Make a file another one, as fast as it goes; reports {@link ConversionStatistics}. Ends with the input, or after
-   * `seconds` of it. A kind of media that nothing is said of is copied.
+   * Make a file (or a picture, or the test picture `testsrc`) another file, as fast as it goes; reports
+   * {@link ConversionStatistics}. Ends with the input, or after `seconds` of it. A kind of media that nothing is said of
+   * is copied where the file can carry it.
    */
   | {
       readonly kind: 'convert';

@@ -47,6 +47,7 @@ import { aacTrack, h264Track, opusTrack, picture, sound } from '../support/fmp4-
 import { apiTargets } from './api-targets.ts';
 import { clientTarget, publishingTarget } from './client-target.ts';
 import { codecTargets } from './codec-targets.ts';
+import { jobTargets } from './job-targets.ts';
 import { linkTarget } from './link-target.ts';
 import { rtmpTargets } from './rtmp-targets.ts';
 import type { FuzzTarget } from './run.ts';
@@ -450,6 +451,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     }),
   },
   ...apiTargets,
+  ...jobTargets,
   ...streamTargets,
 ];
 

@@ -78,7 +78,7 @@ describe('jobs', () => {
     expect(after.descriptors).toBeLessThanOrEqual(before.descriptors + 4);
     expect(after.timers).toBeLessThanOrEqual(before.timers + 4);
     expect(after.heapMb).toBeLessThan(before.heapMb + 8);
-  });
+  }, 240_000);
 
   it('end with the server by SIGTERM within 5 s: what they push to hears that it is over', async () => {
     const file = join(folder, 'sluice.yml');
