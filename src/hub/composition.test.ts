@@ -209,6 +209,27 @@ describe('a composition', () => {
     expect(trial.hub.get('mix')!.tracks.map(({ id }) => id)).toEqual([1]);
   });
 
+  it('may have two tracks of one kind, each in its place, also when one begins anew', () => {
+    const trial = new ComposedTrial();
+    trial.compose({ parts: [{ stream: 'cam' }, { stream: 'mic', kind: 'audio' }] });
+    trial.publish('cam', 'both');
+    const kill = trial.publish('mic', 'audio', { delayMs: 1500 });
+    trial.advance(8000);
+    kill();
+    trial.advance(1000);
+    trial.publish('mic', 'audio', { delayMs: 1500, keptMs: 2000 });
+    trial.advance(8000);
+    expect(trial.hub.get('mix')!.tracks.map(({ format }) => format.kind)).toEqual([
+      'video',
+      'audio',
+      'audio',
+    ]);
+    expect(trial.skew(0)).toBeLessThan(1);
+    const late = trial.seen.filter(({ unit, left }) => unit.track.id === 2 && left > 11_000);
+    expect(late.length).toBeGreaterThan(250);
+    expect(trial.count('video', 5000)).toBeGreaterThan(290);
+  });
+
   it('begins when all is there, or so long after the first', () => {
     const trial = new ComposedTrial();
     trial.compose({ parts: both });

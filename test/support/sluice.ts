@@ -17,7 +17,7 @@ export interface TestHealth {
 }
 
 const FREE_PORTS =
-  'http: { port: 0 }\nrtsp: { port: 0, udpPort: 0, tlsPort: 0 }\nrtmp: { port: 0, tlsPort: 0 }\nwebrtc: { port: 0 }\n';
+  'http: { port: 0, tlsPort: 0 }\nrtsp: { port: 0, udpPort: 0, tlsPort: 0 }\nrtmp: { port: 0, tlsPort: 0 }\nwebrtc: { port: 0 }\n';
 
 export interface TestSluice extends AsyncDisposable {
   readonly server: SluiceServer;
