@@ -15,7 +15,7 @@ import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import { Hooks } from '#hooks/hooks.ts';
 import { credentialsOf } from '#hub/http-credentials.ts';
 import { Hub } from '#hub/hub.ts';
-import { Jobs } from '#jobs/jobs.ts';
+import type { Jobs } from '#jobs/jobs.ts';
 import { FlvServer } from '#servers/flv/server.ts';
 import { HlsServer } from '#servers/hls/server.ts';
 import { MseServer } from '#servers/mse/server.ts';
@@ -31,7 +31,6 @@ import { looksHashed } from '#util/password-hash.ts';
 import { TcpPort } from '#util/tcp-port.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { ConfigurationFile, type ConfigurationSource } from './configuration-file.ts';
-import { configuredJobs } from './configured-jobs.ts';
 import {
   byPattern,
   checkDetection,
@@ -59,7 +58,7 @@ import {
   rtspTls,
   workerLimits,
 } from './settings.ts';
-import { conversionStarter } from './start-conversion.ts';
+import { beginJobs } from './start-jobs.ts';
 import { picturesStarter } from './start-pictures.ts';
 import { renditionStarter } from './start-rendition.ts';
 import { sourceStarter } from './start-source.ts';
@@ -337,12 +336,11 @@ export async function createServer(
         onState: (status) => forwardLog.state(status),
       },
     );
-    jobs = new Jobs(configuredJobs(config), {
-      ...{ hub, startSource, openForward, clock: systemClock },
-      convert: conversionStarter(workers),
-      onState: ({ name, ...status }) => {
+    jobs = beginJobs(config, {
+      ...{ hub, workers, startSource, openForward },
+      onState: (status) => {
         events.jobsChanged();
-        jobLog.state({ ...status, job: name });
+        jobLog.state(status);
       },
     });
     certificates.watch(config.tls);

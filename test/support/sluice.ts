@@ -99,7 +99,7 @@ export async function sluice(yaml = '', log: Logger = pino({ level: 'silent' }))
 }
 
 /** Waits until `look` gives something other than undefined or false; it may throw while it is too early. */
-export async function eventually<T>(look: () => Promise<T> | T, ms = 15_000): Promise<NonNullable<T>> {
+export async function eventually<T>(look: () => Promise<T> | T, ms = 30_000): Promise<NonNullable<T>> {
   const end = performance.now() + ms;
   let last: unknown;
   while (performance.now() < end) {
