@@ -50,8 +50,6 @@ export async function runConvert(spec: ConvertSpec, context: TaskContext): Promi
     context.state('running');
     const end = await conversion.run(first, () => input.next());
     return { reason: signal.aborted ? 'Stopped.' : end };
-  } catch (error) {
-    throw fileTrouble(spec.output.path, error);
   } finally {
     await conversion.close();
   }
@@ -184,7 +182,7 @@ class FileConversion {
     // Sound that an encoder puts in front of the first.
     if (dts < 0) return;
     const packet = { stream: place, pts: unit.pts - shift, dts, keyframe, data: dataOf(unit) };
-    await this.#output.write(packet);
+    await this.#writing(this.#output.write(packet));
     this.#progress.note((dts / track.clockRate) * 1000, isVideo(track));
     this.#report(this.#output, false);
   }
@@ -193,9 +191,18 @@ class FileConversion {
     const output = this.#output;
     if (!output) return;
     this.#closed = true;
-    await output.close();
+    await this.#writing(output.close());
     this.#report(output, true);
     if (this.#progress.isEmpty) await discardFile(this.#spec.output.path);
+  }
+
+  /** What goes wrong in it has to do with the file, and not with what is made. */
+  async #writing(call: Promise<void>): Promise<void> {
+    try {
+      await call;
+    } catch (error) {
+      throw fileTrouble(this.#spec.output.path, error);
+    }
   }
 
   #report(output: MediaOutput, isLast: boolean): void {

@@ -161,6 +161,21 @@ describe('a file that is made another one', () => {
     }
   });
 
+  it('has about the bits that were wished for, whatever the codec', async () => {
+    // Noise, of which no encoder gets done before its bits are spent.
+    const noise = join(folder, 'noise.mkv');
+    const graph = ['-f', 'lavfi', '-i', 'testsrc2=s=320x180:r=25:d=4', '-vf', 'noise=alls=40:allf=t'];
+    const made = ['-c:v', 'libx264', '-preset', 'ultrafast', '-qp', '20', noise];
+    expect((await run('ffmpeg', ['-v', 'error', ...graph, ...made])).code).toBe(0);
+    for (const codec of ['h264', 'h265', 'mpeg4'] as const) {
+      const { task, path } = begin(`rate-${codec}.mkv`, { video: { codec, bitRate: 1_000_000 } }, noise);
+      await hub.state(task, 'done');
+      const rate = ((await stat(path)).size * 8) / 4;
+      expect(rate, codec).toBeGreaterThan(650_000);
+      expect(rate, codec).toBeLessThan(1_500_000);
+    }
+  });
+
   it('has the pictures that were wished for, and says how far it is', async () => {
     const { task, path } = begin('few.mkv', { video: { codec: 'h264', fps: 10 }, audio: 'none', seconds: 3 });
     expect(await hub.state(task, 'done')).toMatchObject({ reason: 'So much was asked for: 3 s.' });
