@@ -262,7 +262,7 @@ export const configSchema = section({
     allowLocal: yesOrNo().default(false).meta({
       title: 'Local sources over the API',
       description:
-        'What is given over the API (sources, second sources, stand-bys, forwards) may lead anywhere: to any file, to this machine, its cable and the metadata service of its cloud. When false, it may not, after a restart neither (see `restricted` of a stream); what stands in this file by your own hand always may.',
+        'What is given over the API (sources, second sources, stand-bys, forwards, addresses of jobs) may lead anywhere: to any file, to this machine, its cable and the metadata service of its cloud. When false, it may not, after a restart neither (see `restricted` of a stream); what stands in this file by your own hand always may.',
     }),
     folders: z
       .array(z.string({ error: 'must be a path' }).min(1, { error: 'must be a path' }), {

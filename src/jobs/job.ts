@@ -76,6 +76,8 @@ export class Job implements AsyncDisposable {
   #observed: { readonly stream: Stream; readonly tracks: string; readonly leave: () => void } | undefined;
   /** An output has taken something. */
   #hasSent = false;
+  /** Why an output did not, as the last one said. */
+  #refusal: Pick<ForwardStatus, 'trouble' | 'code'> | undefined;
   #state: Verdict & Pick<JobStatus, 'since'>;
   /** How its parts stood when it ended. */
   #last: Parts | undefined;
@@ -228,14 +230,18 @@ export class Job implements AsyncDisposable {
     }
   }
 
-  #noteOutput({ url, state, trouble }: ForwardStatus): void {
+  #noteOutput({ url, state, trouble, code }: ForwardStatus): void {
     const part = `output ${url}`;
     if (state === 'running' && !this.#hasSent) {
       this.#hasSent = true;
       this.#observe();
     }
-    if (state === 'running') this.#log.add(part, 'info', `${url} takes it.`);
-    else if (trouble !== undefined && state !== 'idle') this.#log.add(part, levelOf(state), trouble);
+    if (state === 'running') {
+      this.#log.add(part, 'info', `${url} takes it.`);
+    } else if (trouble !== undefined && state !== 'idle') {
+      this.#log.add(part, levelOf(state), trouble);
+      this.#refusal = { trouble, ...(code === undefined ? {} : { code }) };
+    }
   }
 
   /** All sources are at their end: it ends as soon as what they brought has left. */
@@ -252,12 +258,19 @@ export class Job implements AsyncDisposable {
       if (came !== units || this.#isSending()) quietSince = now;
       units = came;
       if (now - quietSince >= QUIET_MS || now - begun >= DRAIN_MS) {
-        void this.#end({ state: 'stopped', reason: INPUT_ENDED });
+        void this.#end(this.#hasSent ? { state: 'stopped', reason: INPUT_ENDED } : this.#unsent());
       } else {
         this.#cancelLook = clock.after(DRAIN_LOOK_MS, look);
       }
     };
     look();
+  }
+
+  /** The input has come and gone without an output. */
+  #unsent(): Verdict {
+    const { trouble = '', code } = this.#refusal ?? {};
+    const reason = `The input has ended before an output took it. ${trouble}`.trim();
+    return { state: 'failed', reason, ...(code === undefined ? {} : { code }) };
   }
 
   /** Units that came to what the outputs read. */

@@ -269,7 +269,27 @@ describe('a job', () => {
     expect(outputs[0]!.closed).toBeUndefined();
     clock.advance(4000);
     await settle();
-    expect(jobs.get('a')).toMatchObject({ state: 'stopped', reason: 'The input has ended.' });
+    expect(jobs.get('a')).toMatchObject({
+      state: 'failed',
+      reason: 'The input has ended before an output took it.',
+    });
+  });
+
+  it('has failed when its input came and went while every output was away', async () => {
+    const { begin, publish, settle, sources, outputs, clock } = setUp();
+    const jobs = begin(push('a'));
+    await settle();
+    const publication = publish('jobs/a');
+    outputs[0]!.events.onEnd({ reason: 'It is off.', code: 'RTSP_UNREACHABLE' });
+    publication.close('The file is at its end.');
+    sources[0]!.change({ state: 'done' });
+    clock.advance(1200);
+    await settle();
+    expect(jobs.get('a')).toMatchObject({
+      state: 'failed',
+      reason: 'The input has ended before an output took it. It is off.',
+      code: 'RTSP_UNREACHABLE',
+    });
   });
 
   it('puts together what its plan says, and takes it apart at the end', async () => {

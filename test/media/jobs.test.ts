@@ -103,6 +103,9 @@ describe('a job', () => {
       inputs: [{ url: clip, state: 'running' }],
       outputs: [{ url: `${target.rtsp}/lobby`, state: 'running' }],
     });
+    const metrics = await (await fetch(`${server.http}/metrics`)).text();
+    expect(metrics).toContain('sluice_job_running{job="lobby",type="push"} 1');
+    expect(metrics).toMatch(/sluice_job_bytes_sent_total\{job="lobby",type="push"\} [1-9]/);
     expect((await ask('DELETE', 'lobby')).status).toBe(204);
     await eventually(async () => (await seen(target, 'lobby')) === undefined);
     expect((await ask('GET', 'lobby')).error?.code).toBe('JOB_UNKNOWN');
@@ -219,6 +222,12 @@ describe('a job', () => {
     await ask('PUT', 'refused', { type: 'push', input: 'stream:film', output: `${target.rtsp}/jobs/x` });
     const refused = await inState('refused', 'waiting');
     expect(refused.reason).toContain('only jobs of this server publish');
+    await ask('PATCH', 'refused', { output: join(folder, 'refused.webm') });
+    const unfit = await inState('refused', 'failed');
+    expect(unfit).toMatchObject({
+      code: 'CODEC_UNSUPPORTED',
+      reason: expect.stringContaining('WebM cannot carry H.264; it can carry VP9'),
+    });
     await ask('PATCH', 'refused', { input: '/nowhere/film.mp4', output: `${target.rtsp}/x` });
     const missing = await inState('refused', 'waiting');
     expect(missing).toMatchObject({
