@@ -75,15 +75,22 @@ async function expectWhole(name: string, made: ProbedFile, seconds = SECONDS): P
 }
 
 describe('a stream that is written into files', () => {
-  it('is whole in every kind of file when its task is stopped, and when its worker is', async () => {
-    const hub = await FakeHub.start();
-    const { tasks } = await record(hub, ['a.mp4', 'a.mov', 'a.mkv', 'a.ts', 'a.flv', 'b.mp4', 'b.mkv']);
+  it('is whole in every kind of file when its task is stopped, its worker is, or the server is gone', async () => {
+    const [hub, orphaned] = await Promise.all([FakeHub.start(), FakeHub.start()]);
+    const [{ tasks }] = await Promise.all([
+      record(hub, ['a.mp4', 'a.mov', 'a.mkv', 'a.ts', 'a.flv', 'b.mp4', 'b.mkv']),
+      record(orphaned, ['c.mp4', 'c.mkv']),
+    ]);
     for (const task of tasks.slice(0, 5)) hub.stop(task);
     for (const task of tasks.slice(0, 5)) expect((await hub.state(task, 'done')).reason).toBe('Stopped.');
     // The others are ended by SIGTERM of their worker.
     await hub[Symbol.asyncDispose]();
     expect(await hub.exited).toMatchObject({ signal: null });
-    for (const name of ['a.mp4', 'a.mov', 'a.mkv', 'a.ts', 'a.flv', 'b.mp4', 'b.mkv']) {
+    orphaned.closeLink();
+    expect(await orphaned.exited).toMatchObject({ signal: null });
+    await orphaned[Symbol.asyncDispose]();
+    const kinds = ['a.mp4', 'a.mov', 'a.mkv', 'a.ts', 'a.flv', 'b.mp4', 'b.mkv', 'c.mp4', 'c.mkv'];
+    for (const name of kinds) {
       const made = await probeFile(join(folder, name));
       expect(made.pictures, name).toHaveLength(SECONDS * 25);
       expect(Math.abs(made.duration - SECONDS), name).toBeLessThan(0.2);
