@@ -338,10 +338,8 @@ export async function createServer(
     );
     jobs = beginJobs(config, {
       ...{ hub, workers, startSource, openForward },
-      onState: (status) => {
-        events.jobsChanged();
-        jobLog.state(status);
-      },
+      log: jobLog,
+      onChange: events.jobsChanged,
     });
     certificates.watch(config.tls);
     const parts = {
