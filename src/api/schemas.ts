@@ -114,6 +114,7 @@ const sourcePart = {
 export const stream = z
   .object({
     name: z.string(),
+    job: z.string().optional().meta({ description: 'The job that publishes it; see `/api/jobs`.' }),
     state: z.enum(['live', 'standby', 'held', 'ended', 'starting', 'waiting', 'failed', 'idle']).meta({
       description:
         '`standby`: the source is gone, and its stand-by is shown. `held`: the publisher is gone, and readers wait for the next one. `starting`, `waiting`, `failed`: not there, because its source is not (see `source`). `idle`: not there, because nobody wants it; it comes on demand.',

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { RunInfo } from '#cameras/contract.ts';
+import { isJobStream } from '#hub/name.ts';
 import type { Reader } from '#hub/reader.ts';
 import type { Stream, TrackClockState, TrackReception } from '#hub/stream.ts';
 import { isVideo, type Track } from '#media/track.ts';
@@ -74,6 +75,7 @@ function streamView(stream: Stream, source: SourceInfo | undefined): StreamView 
   const filled = stream.tracks.flatMap(({ id, format }) => (stream.filled.includes(id) ? format.kind : []));
   return {
     name: stream.name,
+    ...jobOf(stream.name),
     state: stream.state,
     since: timeText(stream.since),
     ...(source ? { source: sourceView(source, filled) } : {}),
@@ -86,6 +88,12 @@ function streamView(stream: Stream, source: SourceInfo | undefined): StreamView 
     received: { ...stream.counters },
     readers: stream.feeds.flatMap((feed) => [...feed.readers].map(readerView)),
   };
+}
+
+/** The job that a stream is of. */
+function jobOf(name: string): { readonly job?: string } {
+  const [, job] = name.split('/');
+  return isJobStream(name) && job !== undefined ? { job } : {};
 }
 
 /** What was lost on the way from the publisher, of several tracks together; undefined where that is not known. */

@@ -15,6 +15,7 @@ import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import { Hooks } from '#hooks/hooks.ts';
 import { credentialsOf } from '#hub/http-credentials.ts';
 import { Hub } from '#hub/hub.ts';
+import type { Jobs } from '#jobs/jobs.ts';
 import { FlvServer } from '#servers/flv/server.ts';
 import { HlsServer } from '#servers/hls/server.ts';
 import { MseServer } from '#servers/mse/server.ts';
@@ -44,6 +45,7 @@ import { type BusTopics, connectRuns } from './connect-runs.ts';
 import { forwardOpeners } from './forward-openers.ts';
 import { routeDoors } from './http-doors.ts';
 import { httpsDoor } from './https-door.ts';
+import { JobEntries } from './job-entries.ts';
 import { createLog, type Logger } from './logger.ts';
 import { Rooms } from './rooms.ts';
 import { rtspMedia } from './rtsp-media.ts';
@@ -57,6 +59,7 @@ import {
   rtspTls,
   workerLimits,
 } from './settings.ts';
+import { beginJobs } from './start-jobs.ts';
 import { picturesStarter } from './start-pictures.ts';
 import { renditionStarter } from './start-rendition.ts';
 import { sourceStarter } from './start-source.ts';
@@ -66,6 +69,9 @@ import { letTunnelsIn } from './tunnel-door.ts';
 import { routeUpgrades } from './upgrades.ts';
 import { version } from './version.ts';
 import { createWorkerRoom } from './worker-room.ts';
+
+/** The head start of jobs when the server stops. */
+const JOBS_MS = 1500;
 
 export interface SluiceServer extends AsyncDisposable {
   /** As they are now: a change of the configuration may move them. */
@@ -164,6 +170,7 @@ export async function createServer(
     workers: () => workers.pool.list(),
     hooks: () => hooks.list(),
     forwards: () => forwards?.list() ?? [],
+    jobs: new JobEntries({ jobs: () => jobs, file: () => file, config: () => rooms?.config ?? config }),
     configuration: () => file?.state,
     entries: new StreamEntries({ file: () => file, config: () => rooms?.config ?? config }),
     access,
@@ -250,6 +257,7 @@ export async function createServer(
   const https = httpsDoor(api.server, log);
   const sourceLog = new TroubleLog(log, 'source');
   const forwardLog = new TroubleLog(log, 'forward');
+  const jobLog = new TroubleLog(log, 'job');
   const certificates = new CertificateWatch({
     log,
     signals: options.source?.signals,
@@ -261,6 +269,7 @@ export async function createServer(
   });
   let sources: ConfiguredSources | undefined;
   let forwards: Forwards | undefined;
+  let jobs: Jobs | undefined;
   let file: ConfigurationFile | undefined;
   let closing: Promise<void> | undefined;
   const close = (reason = 'The server stops.'): Promise<void> => {
@@ -268,6 +277,12 @@ export async function createServer(
       await file?.[Symbol.asyncDispose]();
       burnedIn.close();
       certificates[Symbol.dispose]();
+      // What they write is completed while all that it needs is there; one that hangs does not hold the rest up.
+      const jobsEnd = jobs?.[Symbol.asyncDispose]();
+      const late = Promise.withResolvers<void>();
+      const cancel = systemClock.after(JOBS_MS, late.resolve);
+      await Promise.race([jobsEnd, late.promise]);
+      cancel();
       // All at a time: each has its own patience with what hangs, and together they have less than five seconds.
       const tasks = [sources?.[Symbol.asyncDispose](), forwards?.[Symbol.asyncDispose](), runs.close(reason)];
       hub.close(reason);
@@ -283,7 +298,7 @@ export async function createServer(
         results.close(),
         events.close(),
       ];
-      await Promise.all([...tasks, ...doors, hooks.close(), workers[Symbol.asyncDispose]()]);
+      await Promise.all([jobsEnd, ...tasks, ...doors, hooks.close(), workers[Symbol.asyncDispose]()]);
       closeUnknown();
       await api.close();
       await https.close();
@@ -299,11 +314,13 @@ export async function createServer(
     rtmp.tls.take(await rtmp.tls.prepare(rtmpTls(config)));
     webrtc.setMedia(await webrtc.prepareMedia(config.webrtc, config.host));
     (await TcpPort.take(httpAddress(config))).giveTo(api.server);
+    const startSource = sourceStarter({ hub, workers });
+    const openForward = forwardOpeners({ hub, sequences, workers });
     https.take(await https.prepare(httpTls(config)));
     sources = new ConfiguredSources({
       settings: streams.flatMap(({ source }) => source ?? []),
       patterns: patternSources(patterns, config),
-      start: sourceStarter({ hub, workers }),
+      start: startSource,
       standby: {
         hub,
         start: (settings, onState) =>
@@ -330,10 +347,15 @@ export async function createServer(
       streams.flatMap((one) => one.forwards),
       {
         hub,
-        opener: forwardOpeners({ hub, sequences, workers }),
+        opener: openForward,
         onState: (status) => forwardLog.state(status),
       },
     );
+    jobs = beginJobs(config, {
+      ...{ hub, workers, startSource, openForward },
+      log: jobLog,
+      onChange: events.jobsChanged,
+    });
     certificates.watch(config.tls);
     const parts = {
       access,
@@ -350,6 +372,7 @@ export async function createServer(
       webrtc,
       sources,
       forwards,
+      jobs,
       certificates,
       log: logs,
     };
@@ -361,7 +384,9 @@ export async function createServer(
         onApplied: () => {
           sourceLog.forget();
           forwardLog.forget();
+          jobLog.forget();
           events.streamsChanged();
+          events.jobsChanged();
         },
       });
     }

@@ -280,7 +280,7 @@ describe('what is written about the configuration', () => {
   });
 
   it('the example has every key', () => {
-    const written = paths(parse(inUse)).map((path) => path.replace(/^streams\.[^.]+\./, 'streams.<name>.'));
+    const written = paths(parse(inUse)).map((path) => path.replace(/^(streams|jobs)\.[^.]+\./, '$1.<name>.'));
     expect(new Set(configKeys().map((key) => key.path)).difference(new Set(written))).toEqual(new Set());
   });
 

@@ -29,6 +29,7 @@ export const parts = {
   sources:
     'Only this source ends or begins; with another source its readers wait and go on. The stream of a source that is taken out ends.',
   forwards: 'Only this forward ends or begins; one that stays the same does not notice.',
+  jobs: 'Only this job ends, or begins anew; one that stays the same does not notice.',
   detection:
     'Goes at once, also for those who watch already. Parameters that somebody asked for by name stay until that run ends.',
   hooks:
@@ -56,9 +57,15 @@ type PathsBelow<T, Prefix extends string> = T extends unknown
     }[keyof T & string]
   : never;
 
-type PathsTo<T, Path extends string> = T extends string | number | boolean | readonly unknown[]
+type PathsTo<T, Path extends string> = T extends string | number | boolean | readonly unknown[] | Address
   ? Path
   : PathsBelow<T, `${Path}.`>;
+
+/** What may be written as text too is one value, with what is said about it. */
+interface Address {
+  readonly url: string;
+  readonly restricted: boolean;
+}
 
 /** Setting → the parts that take it up. */
 export const settings: Readonly<Record<Setting, readonly Part[]>> = {
@@ -115,10 +122,27 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'streams.<name>.loop': ['sources'],
   'streams.<name>.detect': ['detection'],
   'streams.<name>.restricted': ['sources'],
-  'sources.allowLocal': ['sources', 'forwards'],
-  'sources.folders': ['sources'],
+  'sources.allowLocal': ['sources', 'forwards', 'jobs'],
+  'sources.folders': ['sources', 'jobs'],
   'sources.patternStreams': ['sources'],
   'streams.<name>.forward': ['forwards'],
+  'jobs.<name>.type': ['jobs'],
+  'jobs.<name>.input': ['jobs'],
+  'jobs.<name>.output': ['jobs'],
+  'jobs.<name>.video': ['jobs'],
+  'jobs.<name>.audio': ['jobs'],
+  'jobs.<name>.outputs': ['jobs'],
+  'jobs.<name>.offset': ['jobs'],
+  'jobs.<name>.noVideo': ['jobs'],
+  'jobs.<name>.noAudio': ['jobs'],
+  'jobs.<name>.bitrate': ['jobs'],
+  'jobs.<name>.scale': ['jobs'],
+  'jobs.<name>.fps': ['jobs'],
+  'jobs.<name>.sampleRate': ['jobs'],
+  'jobs.<name>.hardware': ['jobs'],
+  'jobs.<name>.loop': ['jobs'],
+  'jobs.<name>.enabled': ['jobs'],
+  'outputs.folders': ['jobs'],
   hooks: ['hooks'],
   'algorithms.folders': ['algorithms'],
   'algorithms.memoryMb': ['algorithm.hosts'],
