@@ -1,5 +1,7 @@
 import type { z } from 'zod';
+import type { BrokerStatus } from '#bus/broker.ts';
 import type { RunInfo } from '#cameras/contract.ts';
+import type { ChannelInfo } from '#cameras/frame-channels.ts';
 import type { Reader } from '#hub/reader.ts';
 import type { Stream, TrackClockState, TrackReception } from '#hub/stream.ts';
 import { isVideo, type Track } from '#media/track.ts';
@@ -176,11 +178,16 @@ export function hookView({ counters, last, running, on, ...hook }: HookInfo): z.
 }
 
 /** A run as the API shows it. */
-export function runView(run: RunInfo): z.output<typeof schemas.run> {
-  const { lastResult, leases, ...rest } = run;
+export function brokerView({ since, ...status }: BrokerStatus): z.output<typeof schemas.redis> {
+  return { ...status, since: timeText(since) };
+}
+
+export function runView(run: RunInfo, channel?: ChannelInfo): z.output<typeof schemas.run> {
+  const { lastResult, leases, frames, ...rest } = run;
   return {
     ...rest,
     parameters: { ...run.parameters },
+    ...(frames ? { frames: { ...frames, ...channel } } : {}),
     since: timeText(run.since),
     leases: leases.map((lease) => ({ ...lease, since: timeText(lease.since) })),
     ...(lastResult

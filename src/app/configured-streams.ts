@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { FoundManifest } from '#algorithms/manifest.ts';
 import { checkDefault } from '#cameras/catalogue.ts';
+import type { FrameSettings } from '#cameras/contract.ts';
 import type { Config } from '#config/schema.ts';
 import { sourceKind } from '#config/source.ts';
 import { compileStreamPattern, isStreamPattern } from '#config/stream-pattern.ts';
@@ -32,6 +33,7 @@ export interface ConfiguredStream {
   readonly detect: readonly {
     readonly algorithm: string;
     readonly parameters: Readonly<Record<string, unknown>>;
+    readonly frames?: FrameSettings | undefined;
   }[];
   /** Where it is published too. */
   readonly forwards: readonly ForwardSettings[];

@@ -27,6 +27,7 @@ import {
   patternSources,
   patternStreams,
 } from './configured-streams.ts';
+import type { FramesRoom } from './frames-room.ts';
 import type { Log } from './logger.ts';
 import { rtspMedia } from './rtsp-media.ts';
 import {
@@ -55,6 +56,7 @@ export interface RoomParts {
   readonly sources: ConfiguredSources;
   readonly forwards: Forwards;
   readonly hooks: Hooks;
+  readonly frames: Pick<FramesRoom, 'configure'>;
   readonly certificates: CertificateWatch;
   readonly log: Log;
 }
@@ -106,6 +108,7 @@ export class Rooms {
     workers: (config) => this.#parts.workers.configure(workerLimits(config)),
     readers: (config) => this.#parts.hub.configure(hubSettings(config)),
     publishers: (config) => this.#parts.hub.configure(hubSettings(config)),
+    redis: ({ redis }) => this.#parts.frames.configure(redis),
     hooks: ({ hooks }) => this.#parts.hooks.configure(hooks),
     access: (config) => this.#parts.access.configure(config),
     // Asked for anew at each request.

@@ -2,12 +2,14 @@ import type { AddressInfo, Server } from 'node:net';
 import { parameterSchema } from '#algorithms/parameters.ts';
 import type { Place } from '#api/dependencies.ts';
 import { EventsSocket } from '#api/events-socket.ts';
+import { FramesSocket } from '#api/frames-socket.ts';
 import { requestRefusal } from '#api/request-guard.ts';
 import { ResultsSocket } from '#api/results-socket.ts';
 import { ResultsViewers } from '#api/results-viewers.ts';
 import { createApi } from '#api/server.ts';
 import { AccessControl } from '#auth/access-control.ts';
 import { MemoryBus } from '#bus/memory-bus.ts';
+import type { RunTopics } from '#cameras/frames.ts';
 import { RunManager } from '#cameras/runs.ts';
 import type { Config } from '#config/schema.ts';
 import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
@@ -38,8 +40,9 @@ import {
   patternStreams,
 } from './configured-streams.ts';
 import { connectHooks } from './connect-hooks.ts';
-import { type BusTopics, connectRuns } from './connect-runs.ts';
+import { connectRuns } from './connect-runs.ts';
 import { forwardOpeners } from './forward-openers.ts';
+import { createFramesRoom } from './frames-room.ts';
 import { routeDoors } from './http-doors.ts';
 import { createLog, type Logger } from './logger.ts';
 import { Rooms } from './rooms.ts';
@@ -133,13 +136,14 @@ export async function createServer(
   });
   const hooks = new Hooks({ settings: config.hooks, log: (level, message) => log[level](message) });
   const sourceEvents = connectHooks(hub, hooks);
-  const bus = new MemoryBus<BusTopics>();
+  const bus = new MemoryBus<RunTopics>();
   connectRuns({ hub, runs, bus, workers, log });
   runs.configure(
     algorithms,
     new Map(streams.map(({ stream, detect }) => [stream, detect])),
     (name) => byPattern(patterns, name)?.detect ?? [],
   );
+  const framesRoom = createFramesRoom({ hub, runs, bus, settings: config.redis, log });
 
   const api = createApi({
     hub,
@@ -153,6 +157,8 @@ export async function createServer(
     workers: () => workers.pool.list(),
     hooks: () => hooks.list(),
     forwards: () => forwards?.list() ?? [],
+    redis: () => framesRoom.redis,
+    frames: { newest: (run) => framesRoom.frames.newest(run), channelOf: framesRoom.channelOf },
     configuration: () => file?.state,
     entries: new StreamEntries({ file: () => file, config: () => rooms?.config ?? config }),
     access,
@@ -190,6 +196,7 @@ export async function createServer(
   });
   const results = new ResultsSocket(viewers);
   const events = new EventsSocket({ hub, runs });
+  const frames = new FramesSocket(framesRoom.frames);
   routeUpgrades(api.server, {
     refusal: (headers) => requestRefusal(headers, place, true),
     admit: async ({ headers, socket, url }, door, stream) => {
@@ -210,6 +217,7 @@ export async function createServer(
       mse: (request, socket, head, stream) => mse.handleUpgrade(request, socket, head, stream),
       'live.flv': (request, socket, head, stream) => flv.handleUpgrade(request, socket, head, stream),
       results: (request, socket, head, stream) => results.handleUpgrade(request, socket, head, stream),
+      frames: (request, socket, head, stream) => frames.handleUpgrade(request, socket, head, stream),
     },
   });
 
@@ -255,7 +263,12 @@ export async function createServer(
       await file?.[Symbol.asyncDispose]();
       certificates[Symbol.dispose]();
       // All at a time: each has its own patience with what hangs, and together they have less than five seconds.
-      const tasks = [sources?.[Symbol.asyncDispose](), forwards?.[Symbol.asyncDispose](), runs.close(reason)];
+      const tasks = [
+        framesRoom[Symbol.asyncDispose](),
+        sources?.[Symbol.asyncDispose](),
+        forwards?.[Symbol.asyncDispose](),
+        runs.close(reason),
+      ];
       hub.close(reason);
       mse.close();
       pictures.close();
@@ -268,6 +281,7 @@ export async function createServer(
         webrtc.close(reason),
         results.close(),
         events.close(),
+        frames.close(),
       ];
       await Promise.all([...tasks, ...doors, hooks.close(), workers[Symbol.asyncDispose]()]);
       closeUnknown();
@@ -329,6 +343,7 @@ export async function createServer(
       workers,
       runs,
       hooks,
+      frames: framesRoom,
       http: api.server,
       rtsp,
       rtmp,

@@ -40,6 +40,7 @@ export function createWorkerRoom(options: {
     const attached = pool.attach(worker, {
       start: (task) => connection.send({ type: 'task.start', task }),
       stop: (task) => connection.send({ type: 'task.stop', task }),
+      amend: (task, spec) => connection.send({ type: 'task.amend', task, spec }),
     });
     if (attached) return;
     log.warn({ worker }, 'a worker that nobody expects connected');

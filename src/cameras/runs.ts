@@ -1,11 +1,12 @@
 import type { Parameters, Result, RunStatistics } from '#algorithms/contract.ts';
 import { resolveParameters } from '#algorithms/parameters.ts';
+import type { JpegPicture } from '#media/jpeg-picture.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { Emitter } from '#util/emitter.ts';
 import { NamedError } from '#util/named-error.ts';
-import { adjust, agree } from './agreement.ts';
+import { adjust, agree, agreeOnFrames } from './agreement.ts';
 import { type Catalogue, checkDefault, findAlgorithm } from './catalogue.ts';
-import type { DefaultWish, Executor, Holder, Lease, RunInfo } from './contract.ts';
+import type { DefaultWish, Executor, FrameSettings, Holder, Lease, RunInfo } from './contract.ts';
 import type { Run } from './run.ts';
 import { type Presence, type RunEvents, RunTable } from './run-table.ts';
 import { Viewers } from './viewers.ts';
@@ -16,6 +17,8 @@ export interface RunWish {
   readonly algorithm: string;
   /** Only those the asker cares about; the rest takes the algorithm's defaults, or what the run has already. */
   readonly parameters?: Parameters | undefined;
+  /** How its frames are to be given out; without it nothing is changed about that. */
+  readonly frames?: FrameSettings | undefined;
 }
 
 export interface RunManagerOptions {
@@ -81,36 +84,50 @@ export class RunManager implements AsyncDisposable {
    */
   acquire(wish: RunWish & { readonly holder: Holder }): { run: RunInfo; lease: Lease } {
     const insists = Object.keys(wish.parameters ?? {}).length > 0;
-    const taken = this.#acquire({ ...wish, insists });
+    const taken = this.#acquire({ ...wish, insists, insistsOnFrames: wish.frames !== undefined });
     this.#viewers.asked(wish.stream, wish.holder.id, wish.algorithm);
     return taken;
   }
 
-  #acquire(wish: RunWish & Pick<Lease, 'holder' | 'insists'>): { run: RunInfo; lease: Lease } {
-    const { stream, algorithm, holder, insists } = wish;
+  /**
+   * The same for somebody who takes what is configured, and shares what there is; the stream need not be there.
+   * @throws NamedError ALGORITHM_UNKNOWN, PARAMETERS_INVALID
+   */
+  subscribe(stream: string, wish: DefaultWish, holder: Holder & { readonly kind: 'subscriber' }): Lease {
+    return this.#takeConfigured(stream, wish, holder);
+  }
+
+  #acquire(wish: RunWish & Pick<Lease, 'holder' | 'insists' | 'insistsOnFrames'>): { run: RunInfo; lease: Lease } {
+    const { stream, algorithm, holder, frames, insists, insistsOnFrames } = wish;
     const named = wish.parameters ?? {};
     const found = findAlgorithm(this.#algorithms, algorithm);
     const parameters = resolveParameters(found.manifest, named);
     const presence = this.#presence(stream);
     const id = runId(stream, algorithm);
     const existing = this.#runs.get(id);
-    if (presence === 'unknown' && !existing && holder.kind !== 'config') {
+    const waits = holder.kind === 'config' || holder.kind === 'subscriber';
+    if (presence === 'unknown' && !existing && !waits) {
       throw new NamedError(
         'STREAM_UNKNOWN',
         `There is no stream "${stream}" now. Publish it first; GET /api/streams lists those that are live.`,
         404,
       );
     }
-    if (existing) agree(existing, named, parameters, holder);
-    const run = existing ?? this.#runs.create(id, stream, found, parameters, presence);
+    if (existing) {
+      if (insistsOnFrames || !existing.frames) agreeOnFrames(existing, frames, holder);
+      agree(existing, named, parameters, holder);
+    }
+    const run =
+      existing ?? this.#runs.create(id, { stream, algorithm: found, parameters, frames }, presence);
     this.#runs.keep(run);
     const own = run.leaseOf(holder);
     if (own) {
       own.insists ||= insists;
+      own.insistsOnFrames ||= insistsOnFrames;
       return { run: run.info, lease: own };
     }
     const since = this.#clock.now();
-    const lease: Lease = { id: `lease-${this.#nextLease++}`, run: id, holder, insists, since };
+    const lease: Lease = { id: `lease-${this.#nextLease++}`, run: id, holder, insists, insistsOnFrames, since };
     run.leases.set(lease.id, lease);
     this.events.emit(existing ? 'runChanged' : 'runStarted', run.info);
     return { run: run.info, lease };
@@ -174,6 +191,7 @@ export class RunManager implements AsyncDisposable {
   setDefaults(stream: string, wishes: readonly DefaultWish[]): void {
     for (const wish of wishes) checkDefault(this.#algorithms, wish);
     this.#viewers.setDefaults(stream, wishes);
+    this.events.emit('defaultsChanged');
   }
 
   /**
@@ -190,6 +208,17 @@ export class RunManager implements AsyncDisposable {
     for (const wish of [...defaults.values()].flat()) checkDefault(algorithms, wish);
     this.#algorithms = algorithms;
     this.#viewers.configure(defaults, ofOthers);
+    this.events.emit('defaultsChanged');
+  }
+
+  /** The algorithms that are configured for a stream. */
+  defaultsOf(stream: string): readonly DefaultWish[] {
+    return this.#viewers.defaultsOf(stream);
+  }
+
+  /** Streams that have such by their own name. */
+  get streamsWithDefaults(): readonly string[] {
+    return this.#viewers.named;
   }
 
   /** Somebody watches the results of a stream: takes the leases of its defaults, now or when the stream comes. */
@@ -226,6 +255,19 @@ export class RunManager implements AsyncDisposable {
     this.events.emit('result', result);
   }
 
+  /** A worker made a picture of what a run looked at; ignored when its task or attempt is over. */
+  frame(taskId: string, epoch: number, picture: JpegPicture): void {
+    const run = this.#byTask(taskId, epoch);
+    if (!run) return;
+    const { id, stream, algorithm } = run.info;
+    this.events.emit('frame', { ...picture, run: id, stream, algorithm });
+  }
+
+  /** Somebody wants to see the frames of a run, or nobody does any more; ignored when there is no such run. */
+  wantFrames(id: string, wanted: boolean): void {
+    this.#runs.get(id)?.wantFrames(wanted);
+  }
+
   /** A worker says how a run does; ignored when its task or attempt is over. */
   statistics(taskId: string, epoch: number, statistics: RunStatistics): void {
     this.#byTask(taskId, epoch)?.statistics(taskId, epoch, statistics);
@@ -246,19 +288,30 @@ export class RunManager implements AsyncDisposable {
     return this.#options.onDemand?.has(stream) ? 'coming' : 'unknown';
   }
 
-  #takeDefault(stream: string, viewerId: string, { algorithm, parameters }: DefaultWish): string {
-    const holder: Holder = { kind: 'viewer', id: viewerId, reason: `watches ${stream}` };
+  #takeDefault(stream: string, viewerId: string, wish: DefaultWish): string {
+    return this.#takeConfigured(stream, wish, {
+      kind: 'viewer',
+      id: viewerId,
+      reason: `watches ${stream}`,
+    }).id;
+  }
+
+  #takeConfigured(stream: string, wish: DefaultWish, holder: Holder): Lease {
+    const { algorithm, parameters, frames } = wish;
     // Who only watches takes what runs already, whatever its parameters.
     const shared = this.#runs.get(runId(stream, algorithm))?.leases.size;
     const named = shared ? {} : { parameters };
-    return this.#acquire({ stream, algorithm, holder, insists: false, ...named }).lease.id;
+    return this.#acquire({
+      ...{ stream, algorithm, holder, frames, insists: false, insistsOnFrames: false },
+      ...named,
+    }).lease;
   }
 
-  #adjust(stream: string, { algorithm, parameters }: DefaultWish): void {
+  #adjust(stream: string, { algorithm, parameters, frames }: DefaultWish): void {
     const run = this.#runs.get(runId(stream, algorithm));
     if (!run) return;
     const { manifest } = findAlgorithm(this.#algorithms, algorithm);
-    adjust(run, resolveParameters(manifest, parameters ?? {}));
+    adjust(run, resolveParameters(manifest, parameters ?? {}), frames);
   }
 
   #byTask(taskId: string, epoch: number): Run | undefined {

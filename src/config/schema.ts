@@ -3,6 +3,7 @@ import { accessShape } from './access-schema.ts';
 import { oneOf, section, wholeNumber, yesOrNo } from './fields.ts';
 import { hookSchema } from './hook-schema.ts';
 import { iceServerSchema } from './ice-server-schema.ts';
+import { redisSchema } from './redis-schema.ts';
 import { streamSchema } from './stream-schema.ts';
 
 /**
@@ -271,6 +272,7 @@ export const configSchema = section({
   })
     .prefault({})
     .meta({ title: 'Sources', description: 'What sources may do.' }),
+  redis: redisSchema,
   hooks: z.array(hookSchema, { error: 'must be a list of hooks' }).default([]).meta({
     title: 'Hooks',
     description: 'Who is told what happens to streams; `/api/hooks` says how it went.',

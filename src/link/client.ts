@@ -3,11 +3,11 @@ import type { AccessUnit } from '#media/access-unit.ts';
 import type { Track } from '#media/track.ts';
 import { Emitter } from '#util/emitter.ts';
 import { decodeMessage, decodeUnit, encodeMessage, encodeUnit, type Passage, sameTrack } from './framing.ts';
-import type { HubToWorker, Selection, Task, Want, WorkerToHub } from './messages.ts';
+import type { HubToWorker, Selection, Task, TaskSpec, Want, WorkerToHub } from './messages.ts';
 import { encodePicture, type FramedPicture } from './picture.ts';
 
 export type { Passage } from './framing.ts';
-export type { ProbeReport, Task, TaskSpec, TaskState, Want } from './messages.ts';
+export type { FrameWish, ProbeReport, Task, TaskSpec, TaskState, Want } from './messages.ts';
 
 /** How many bytes a publication may have waiting on the socket before it should pause (see {@link LinkClient.drained}). */
 const HIGH_WATER = 4 << 20;
@@ -36,6 +36,7 @@ export interface SubscriptionHandlers {
 interface LinkClientEvents {
   start(task: Task): void;
   stop(task: string): void;
+  amend(task: string, spec: TaskSpec): void;
   /** The link is gone: the worker has no reason left to live. */
   closed(reason: string): void;
 }
@@ -176,6 +177,8 @@ export class LinkClient {
         return this.events.emit('start', message.task);
       case 'task.stop':
         return this.events.emit('stop', message.task);
+      case 'task.amend':
+        return this.events.emit('amend', message.task, message.spec);
       case 'tracks': {
         const subscription = this.#subscriptions.get(message.subscription);
         if (!subscription) return;

@@ -17,6 +17,14 @@ import type { Track } from '#media/track.ts';
  */
 export type Part = 'fill' | 'standby';
 
+/** Pictures that an algorithm looked at are wanted as JPEG. */
+export interface FrameWish {
+  readonly quality: number;
+  readonly width?: number | undefined;
+  readonly fps?: number | undefined;
+  readonly boxes: boolean;
+}
+
 /** What a worker is asked to do. `epoch` grows with every restart of a task; what carries an older one is ignored. */
 export type TaskSpec =
   /**
@@ -57,7 +65,11 @@ export type TaskSpec =
       readonly like: readonly Track[];
       readonly part: 'standby';
     }
-  /** Run an algorithm on a stream; `manifest` is the path of the algorithm's manifest file. */
+  /**
+   * Run an algorithm on a stream; `manifest` is the path of the algorithm's manifest file. With `frames`, which may change
+   * on the way, the pictures that were looked at come as JPEG too (picture.ts): `quality` as libjpeg counts, `width` pixels
+   * wide or as they are, `fps` a second at most, with `boxes` what was found is drawn on them.
+   */
   | {
       readonly kind: 'run';
       readonly run: string;
@@ -65,6 +77,7 @@ export type TaskSpec =
       readonly algorithm: string;
       readonly manifest: string;
       readonly parameters: Readonly<Record<string, unknown>>;
+      readonly frames?: FrameWish;
     }
   /** Make track `track` of the stream what is requested, available as the track `id`. */
   | {
@@ -121,6 +134,8 @@ export type TaskState = 'starting' | 'running' | 'waiting' | 'failed' | 'done';
 export type HubToWorker =
   | { readonly type: 'task.start'; readonly task: Task }
   | { readonly type: 'task.stop'; readonly task: string }
+  /** The task goes on with another spec, which differs in what can change on the way. */
+  | { readonly type: 'task.amend'; readonly task: string; readonly spec: TaskSpec }
   /** Answer to `subscribe`, again whenever a track's format changed (before its first access unit). */
   | { readonly type: 'tracks'; readonly subscription: number; readonly tracks: readonly Track[] }
   /** The subscription is over: the stream ended, or there is none of that name. */

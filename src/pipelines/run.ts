@@ -3,6 +3,7 @@ import type { TaskSpec } from '#link/client.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { Scaler } from './av/video.ts';
 import type { DecoderStatus, StreamDecoders } from './decoder.ts';
+import { FrameMaker } from './frame-maker.ts';
 import { scaledSize } from './frame-size.ts';
 import type { AlgorithmHosts, Found, HostSession, HostStatus } from './host-client.ts';
 import type { ReaderMode, Shot } from './picture-reader.ts';
@@ -46,6 +47,15 @@ export async function runAlgorithm(
   });
   const decoder = services.decoders.get(spec.stream);
   const reader = decoder.open(mode, fps);
+  const frames = new FrameMaker(context);
+  const giveFrames = ({ frames: wish }: RunSpec) => {
+    frames.wish = wish;
+    reader.forPeople = wish !== undefined;
+  };
+  giveFrames(spec);
+  const ignore = context.onAmend((amended) => {
+    if (amended.kind === 'run') giveFrames(amended);
+  });
   const forget = decoder.events.on('status', report);
   const statistics = setInterval(() => {
     const { id: task, epoch } = context.task;
@@ -53,7 +63,7 @@ export async function runAlgorithm(
       type: 'task.statistics',
       task,
       epoch,
-      statistics: counters.statistics(reader, decoder.counters),
+      statistics: counters.statistics(reader, decoder.counters, frames.counters),
     });
   }, STATISTICS_MS);
   const stop = () => {
@@ -62,7 +72,7 @@ export async function runAlgorithm(
     session.close();
   };
   context.signal.addEventListener('abort', stop, { once: true });
-  const looker = new Looker(spec, context, session, counters, maxAge);
+  const looker = new Looker(spec, context, { session, counters, frames, maxAge });
   try {
     host = session.status;
     report();
@@ -83,8 +93,10 @@ export async function runAlgorithm(
     context.signal.removeEventListener('abort', stop);
     clearInterval(statistics);
     forget();
+    ignore();
     stop();
     looker.close();
+    await frames.close();
   }
 }
 
@@ -94,6 +106,7 @@ class Looker {
   readonly #context: TaskContext;
   readonly #session: HostSession;
   readonly #counters: RunCounters;
+  readonly #frames: FrameMaker;
   readonly #maxAge: number;
   #scaler: Scaler | undefined;
   #lastComplaint = '';
@@ -101,25 +114,32 @@ class Looker {
   constructor(
     spec: RunSpec,
     context: TaskContext,
-    session: HostSession,
-    counters: RunCounters,
-    maxAge: number,
+    parts: { session: HostSession; counters: RunCounters; frames: FrameMaker; maxAge: number },
   ) {
     this.#spec = spec;
     this.#context = context;
-    this.#session = session;
-    this.#counters = counters;
-    this.#maxAge = maxAge;
+    this.#session = parts.session;
+    this.#counters = parts.counters;
+    this.#frames = parts.frames;
+    this.#maxAge = parts.maxAge;
   }
 
   async look(shot: Shot, manifest: Manifest, stopped: Promise<unknown>): Promise<void> {
-    const frame = await this.#frame(shot, manifest);
+    let kept = this.#frames.wants(shot.pts) ? shot.picture.retain() : undefined;
+    const frame = await this.#frame(shot, manifest).catch((error: unknown) => {
+      kept?.release();
+      throw error;
+    });
     const sent = performance.now();
     try {
       const found = await this.#session.detect(frame);
       this.#counters.inferred++;
       this.#counters.infer.add(found.inferMs);
-      this.#send(shot, frame, found, sent - shot.arrival);
+      const result = this.#send(shot, frame, found, sent - shot.arrival);
+      if (kept && result) {
+        this.#frames.show(kept, result);
+        kept = undefined;
+      }
     } catch (error) {
       if (this.#context.signal.aborted) return;
       this.#counters.failed++;
@@ -134,6 +154,8 @@ class Looker {
       }
       this.#lastComplaint = complaint;
       await Promise.race([new Promise((resolve) => setTimeout(resolve, FAILURE_PAUSE_MS)), stopped]);
+    } finally {
+      kept?.release();
     }
   }
 
@@ -157,11 +179,12 @@ class Looker {
     }
   }
 
-  #send({ pts, ntp, arrival }: Shot, frame: Frame, found: Found, queueMs: number): void {
+  /** What is sent; undefined where it is too late for that. */
+  #send({ pts, ntp, arrival }: Shot, frame: Frame, found: Found, queueMs: number): Result | undefined {
     const age = performance.now() - arrival;
     if (age > this.#maxAge) {
       this.#counters.expired++;
-      return;
+      return undefined;
     }
     this.#counters.age.add(age);
     const { stream, algorithm, run } = this.#spec;
@@ -179,6 +202,7 @@ class Looker {
     };
     const { id: task, epoch } = this.#context.task;
     this.#context.link.send({ type: 'task.result', task, epoch, result });
+    return result;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { LinkClient, ProbeReport, Task, TaskState } from '#link/client.ts';
+import type { LinkClient, ProbeReport, Task, TaskSpec, TaskState } from '#link/client.ts';
 
 /** What every pipeline gets from the worker that runs it. */
 export interface TaskContext {
@@ -6,6 +6,8 @@ export interface TaskContext {
   readonly task: Task;
   /** Aborted when the task is to stop; whoever runs it ends within 2 s. */
   readonly signal: AbortSignal;
+  /** Calls whenever the task is to go on with another spec; the returned function ends that. */
+  onAmend(listener: (spec: TaskSpec) => void): () => void;
   /** Tells the hub how the task stands; `reason` is due for `waiting`. */
   state(state: Extract<TaskState, 'running' | 'waiting'>, reason?: string): void;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;

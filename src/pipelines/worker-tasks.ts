@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { LinkClient, Task, TaskSpec, TaskState } from '#link/client.ts';
 import { confinedPath } from '#util/confined-path.ts';
+import { Emitter } from '#util/emitter.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { StreamDecoders } from './decoder.ts';
 import { runFileSource } from './file-source.ts';
@@ -20,10 +21,14 @@ import { runTestSource } from './test-source.ts';
 
 type FileSourceSpec = Extract<TaskSpec, { kind: 'file-source' }>;
 
+type Amended = Emitter<{ amend(spec: TaskSpec): void }>;
+
 interface Running {
-  readonly task: Task;
+  /** As it was asked for the last time. */
+  task: Task;
   readonly abort: AbortController;
-  readonly done: Promise<void>;
+  readonly amended: Amended;
+  done: Promise<void>;
 }
 
 /**
@@ -49,6 +54,7 @@ export class WorkerTasks {
     };
     link.events.on('start', (task) => void this.#start(task));
     link.events.on('stop', (id) => this.#running.get(id)?.abort.abort());
+    link.events.on('amend', (id, spec) => this.#amend(id, spec));
   }
 
   /** Ends all tasks and resolves when they are ended. */
@@ -64,23 +70,32 @@ export class WorkerTasks {
     this.#services.hosts.kill();
   }
 
+  #amend(id: string, spec: TaskSpec): void {
+    const running = this.#running.get(id);
+    if (!running) return;
+    running.task = { ...running.task, spec };
+    running.amended.emit('amend', spec);
+  }
+
   async #start(task: Task): Promise<void> {
     const before = this.#running.get(task.id);
     if (before && before.task.epoch >= task.epoch) return;
     before?.abort.abort();
     const abort = new AbortController();
+    const amended: Amended = new Emitter();
+    const running: Running = { task, abort, amended, done: Promise.resolve() };
     const done = (async () => {
       // A new epoch takes over only when the old one has let go of what they share.
       await before?.done;
-      if (!this.#closed && !abort.signal.aborted) await this.#run(task, abort.signal);
+      if (!this.#closed && !abort.signal.aborted) await this.#run(running.task, abort.signal, amended);
     })();
-    const running = { task, abort, done };
+    running.done = done;
     this.#running.set(task.id, running);
     await done;
     if (this.#running.get(task.id) === running) this.#running.delete(task.id);
   }
 
-  async #run(task: Task, signal: AbortSignal): Promise<void> {
+  async #run(task: Task, signal: AbortSignal, amended: Amended): Promise<void> {
     let last = '';
     const tell = (
       state: TaskState,
@@ -97,6 +112,7 @@ export class WorkerTasks {
       link: this.#link,
       task,
       signal,
+      onAmend: (listener) => amended.on('amend', listener),
       state: (state, reason) => tell(state, reason === undefined ? {} : { reason }),
       log: (level, message) => this.#link.send({ type: 'log', level, message }),
     };

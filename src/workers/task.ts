@@ -46,7 +46,7 @@ export interface TaskRequest<Spec> {
 }
 
 /** What the owner of a task holds. */
-export interface TaskHandle {
+export interface TaskHandle<Spec = unknown> {
   readonly id: string;
   readonly status: TaskStatus;
   readonly state: TaskState;
@@ -55,6 +55,8 @@ export interface TaskHandle {
   readonly epoch: number;
   /** Ends the task; resolves when its worker has confirmed it or is gone, after 2 s in any case. May be called again. */
   stop(): Promise<void>;
+  /** Goes on with another spec: its worker is told, and a later attempt begins with it. */
+  amend(spec: Spec): void;
   /** True when what `workerId` sends under `epoch` is this task's own. */
   accepts(workerId: string, epoch: number): boolean;
 }
@@ -63,6 +65,7 @@ export interface TaskHandle {
 export interface WorkerLink<Spec> {
   start(task: { readonly id: string; readonly epoch: number; readonly spec: Spec }): void;
   stop(task: string): void;
+  amend(task: string, spec: Spec): void;
 }
 
 /** Where a task lives; the slot of a worker is one. */
@@ -79,11 +82,12 @@ const STOP_MS = 2000;
 const HEALTHY_MS = 30_000;
 
 /** One task of a pool: its state, its attempts, and the back-off between them. */
-export class PoolTask<Spec> implements TaskHandle {
+export class PoolTask<Spec> implements TaskHandle<Spec> {
   readonly id: string;
   readonly request: TaskRequest<Spec>;
   readonly #clock: Clock;
   #home: TaskHome<Spec>;
+  #spec: Spec;
   readonly #backoff = new Backoff();
   #status: TaskStatus;
   #epoch = 0;
@@ -94,6 +98,7 @@ export class PoolTask<Spec> implements TaskHandle {
     this.id = id;
     this.request = request;
     this.#home = home;
+    this.#spec = request.spec;
     this.#clock = clock;
     this.#status = { state: 'starting', since: clock.now() };
   }
@@ -134,6 +139,12 @@ export class PoolTask<Spec> implements TaskHandle {
     return stopping.promise;
   }
 
+  amend(spec: Spec): void {
+    this.#spec = spec;
+    // Before the first attempt there is nobody to tell; of an attempt that failed the next one will know.
+    if (this.atWork && !this.#stopping) this.#home.link?.amend(this.id, spec);
+  }
+
   /** True when a crash of its worker may be its fault: it has been handed to it, and has not failed by itself. */
   get atWork(): boolean {
     return this.#epoch > 0 && !this.#over && this.state !== 'failed';
@@ -152,7 +163,7 @@ export class PoolTask<Spec> implements TaskHandle {
     this.#cancelTimer();
     this.#epoch++;
     if (this.state !== 'starting') this.#change({ state: 'starting' });
-    link.start({ id: this.id, epoch: this.#epoch, spec: this.request.spec });
+    link.start({ id: this.id, epoch: this.#epoch, spec: this.#spec });
   }
 
   /** Takes in what its worker says about it. */
