@@ -39,7 +39,12 @@ function keysOf(field: Field, path: string): Key[] {
     return keysOf(field.additionalProperties, below('<name>'));
   }
   const items = (field.items?.anyOf ?? (field.items ? [field.items] : [])).filter((one) => one.properties);
-  return [{ path, field }, ...items.flatMap((one) => keysOf(one, `${path}[]`))];
+  const maps = (field.anyOf ?? []).filter((one) => one.properties);
+  return [
+    { path, field },
+    ...maps.flatMap((one) => keysOf(one, path)),
+    ...items.flatMap((one) => keysOf(one, `${path}[]`)),
+  ];
 }
 
 /** docs/configuration.md, made from the schema. */
