@@ -2,14 +2,17 @@ import {
   AV_CODEC_FLAG_QSCALE,
   AV_CODEC_ID_MJPEG,
   AV_PIX_FMT_YUV420P,
+  AV_PIX_FMT_YUVJ420P,
   AVCOL_RANGE_JPEG,
-  AVCOL_SPC_BT470BG,
+  AVCOL_RANGE_MPEG,
   FF_QP2LAMBDA,
 } from 'node-av/constants';
 import { Codec, CodecContext, Frame, Packet, Rational, SoftwareScaleContext } from 'node-av/lib';
 import type { Yuv420 } from '../draw/planes.ts';
+import { JpegColours } from './jpeg-colours.ts';
 import { check, withOptions } from './library.ts';
 import type { Picture } from './video.ts';
+import { isFullRange } from './yuv420.ts';
 
 /** As good as people look at pictures who look at many. */
 const QUALITY = 70;
@@ -35,8 +38,10 @@ export class JpegEncoder {
   readonly height: number;
   readonly quality: number;
   readonly #lambda: number;
-  /** Used again for each picture: the encoder has done with one when its JPEG is out. */
-  readonly #frame = new Frame();
+  #count = 0;
+  readonly #colours = new JpegColours();
+  /** Of this size and in planes, where pictures are not so themselves; used again and again. */
+  #scaled: Frame | undefined;
   readonly #scaler = new SoftwareScaleContext();
   readonly #context: CodecContext;
 
@@ -49,14 +54,6 @@ export class JpegEncoder {
     this.#scaler.allocContext();
     this.#scaler.setOption('sws_flags', 'bilinear');
     this.#scaler.setOption('threads', 1);
-    const frame = this.#frame;
-    frame.alloc();
-    frame.width = width;
-    frame.height = height;
-    frame.format = AV_PIX_FMT_YUV420P;
-    frame.colorRange = AVCOL_RANGE_JPEG;
-    frame.colorSpace = AVCOL_SPC_BT470BG;
-    check(frame.getBuffer(), 'making room for a picture');
   }
 
   /** @param quality 1 to 100, as libjpeg counts */
@@ -88,37 +85,61 @@ export class JpegEncoder {
 
   /** @param draw draws into the picture, which has its final size then */
   async encode(picture: Picture, draw?: (planes: Yuv420) => void): Promise<Buffer> {
-    const frame = this.#frame;
+    const fullRange = isFullRange(picture);
+    const frame = await this.#colours.convert(await this.#fitted(picture, fullRange), fullRange);
     const packet = new Packet();
     packet.alloc();
     try {
-      check(await this.#scaler.scaleFrame(frame, picture.frame), 'scaling a picture');
-      draw?.(this.#planes());
+      draw?.(planesOf(frame));
       frame.quality = this.#lambda;
-      frame.pts = BigInt(picture.pts);
+      // The encoder wants them to grow; those of a stream may begin anew.
+      frame.pts = BigInt(this.#count++);
       check(await this.#context.sendFrame(frame), 'encoding a picture');
       check(await this.#context.receivePacket(packet), 'encoding a picture');
       if (!packet.data) throw new Error('The encoder gave no JPEG.');
       return packet.data;
     } finally {
       packet.free();
+      frame.free();
     }
   }
 
-  #planes(): Yuv420 {
-    const [y, u, v] = this.#frame.data ?? [];
-    const [yStride, uStride, vStride] = this.#frame.linesize;
-    if (!y || !u || !v || !yStride || !uStride || !vStride) throw new Error('The picture has no planes.');
+  /** The picture in the size of the JPEGs and in planes of 4:2:0; its colours stay as they are. */
+  async #fitted({ frame }: Picture, fullRange: boolean): Promise<Frame> {
     const { width, height } = this;
-    return {
-      ...{ width, height, planes: [y, u, v], strides: [yStride, uStride, vStride] },
-      ...{ fullRange: true, matrix: 'bt601' },
-    };
+    const isPlain = frame.format === AV_PIX_FMT_YUV420P || frame.format === AV_PIX_FMT_YUVJ420P;
+    if (isPlain && frame.width === width && frame.height === height) return frame;
+    const target = this.#scaled ?? new Frame();
+    if (!this.#scaled) {
+      target.alloc();
+      target.width = width;
+      target.height = height;
+      target.format = AV_PIX_FMT_YUV420P;
+      check(target.getBuffer(), 'making room for a picture');
+      this.#scaled = target;
+    }
+    target.colorRange = fullRange ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
+    target.colorSpace = frame.colorSpace;
+    check(await this.#scaler.scaleFrame(target, frame), 'scaling a picture');
+    return target;
   }
 
   close(): void {
     this.#context.freeContext();
-    this.#frame.free();
+    this.#colours.close();
+    this.#scaled?.free();
+    this.#scaled = undefined;
     this.#scaler.freeContext();
   }
+}
+
+function planesOf(frame: Frame): Yuv420 {
+  const [y, u, v] = frame.data ?? [];
+  const [yStride, uStride, vStride] = frame.linesize;
+  if (!y || !u || !v || !yStride || !uStride || !vStride) throw new Error('The picture has no planes.');
+  const { width, height } = frame;
+  return {
+    ...{ width, height, planes: [y, u, v], strides: [yStride, uStride, vStride] },
+    ...{ fullRange: true, matrix: 'bt601' },
+  };
 }
