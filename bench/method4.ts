@@ -57,7 +57,9 @@ async function startRedis() {
     url: `redis://127.0.0.1:${port}`,
     subscribe: () =>
       subscribers.push(
-        spawn('redis-cli', ['-p', String(port), 'SUBSCRIBE', CHANNEL], { stdio: ['ignore', 'ignore', 'inherit'] }),
+        spawn('redis-cli', ['-p', String(port), 'SUBSCRIBE', CHANNEL], {
+          stdio: ['ignore', 'ignore', 'inherit'],
+        }),
       ),
     async [Symbol.asyncDispose]() {
       await Promise.all([...subscribers, server].map(stop));
@@ -97,10 +99,7 @@ async function measured(server: BenchServer): Promise<Counters> {
 /** Of server and worker; the algorithm, which finds nothing in its own process, is left out. */
 const share = ({ cpu }: Counters) => (cpu['server'] ?? 0) + (cpu['worker'] ?? 0);
 
-async function ourWay(
-  clip: string,
-  frames: object,
-): Promise<{ idle: Counters; busy: Counters; kb: number }> {
+async function ourWay(clip: string, frames: object): Promise<{ idle: Counters; busy: Counters; kb: number }> {
   await using redis = await startRedis();
   await using server = await startServer(
     `demo: false\nalgorithms: { folders: [${JSON.stringify(algorithms)}] }\nredis: { url: '${redis.url}' }\n`,
@@ -121,7 +120,8 @@ async function ourWay(
     redis.subscribe();
     await until(async () => (await counters(server)).published > 0);
     const busy = await measured(server);
-    const [run] = ((await (await fetch(`${server.http}/api/runs`)).json()) as { runs: { id: string }[] }).runs;
+    const [run] = ((await (await fetch(`${server.http}/api/runs`)).json()) as { runs: { id: string }[] })
+      .runs;
     const jpeg = await (await fetch(`${server.http}/api/runs/${run!.id}/frame.jpg`)).arrayBuffer();
     return { idle, busy, kb: (Math.ceil(jpeg.byteLength / 3) * 4) / 1000 };
   });
@@ -136,13 +136,17 @@ async function old(clip: string, width: number | undefined): Promise<Cost> {
 
 function row(what: string, cost: Cost, than: Cost, more = ''): void {
   const ratio = (cost.ms / than.ms).toFixed(2);
-  console.log(`| ${what} | ${cost.ms.toFixed(1)} | ${ratio} | ${cost.kb.toFixed(0)} | ${cost.fps.toFixed(1)} | ${more} |`);
+  console.log(
+    `| ${what} | ${cost.ms.toFixed(1)} | ${ratio} | ${cost.kb.toFixed(0)} | ${cost.fps.toFixed(1)} | ${more} |`,
+  );
 }
 
 ensurePackages();
 const full = await cameraClip({ width: 1920, height: 1080, kbits: 3000 });
 const sub = await cameraClip({ width: 640, height: 360, kbits: 600 });
-console.log('| | CPU per published frame, ms | of the old way at 1080p | kB | frames per second | adds to a run, ms |');
+console.log(
+  '| | CPU per published frame, ms | of the old way at 1080p | kB | frames per second | adds to a run, ms |',
+);
 console.log('|---|---|---|---|---|---|');
 const base = await old(full, undefined);
 row('old: 1080p', base, base);
@@ -156,6 +160,11 @@ for (const [what, clip, frames] of [
   const { idle, busy, kb } = await ourWay(clip, frames);
   const ms = (share(busy) / busy.published) * 1000;
   const adds = ((share(busy) - share(idle)) / busy.published) * 1000;
-  row(what, { ms, kb, fps: busy.published / seconds }, base, `${adds.toFixed(1)} (${(adds / base.ms).toFixed(2)})`);
+  row(
+    what,
+    { ms, kb, fps: busy.published / seconds },
+    base,
+    `${adds.toFixed(1)} (${(adds / base.ms).toFixed(2)})`,
+  );
   console.error(`${what}: without a subscriber ${idle.made} JPEGs were made.`);
 }

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { socketRoom } from '../../test/support/api.ts';
 import type { RunFrame } from '#cameras/contract.ts';
 import type { FrameListener } from '#cameras/frames.ts';
 import { VirtualClock } from '#util/clock.ts';
+import { socketRoom } from '../../test/support/api.ts';
 import { FramesSocket } from './frames-socket.ts';
 
 const cleanUp: (() => Promise<void>)[] = [];
@@ -69,7 +69,11 @@ describe('the WebSocket of frames', () => {
     const { listeners, connect } = door();
     const { client } = connect('/yard/1/frames?algorithm=people');
     await until(() => expect(listeners.size).toBe(1));
-    expect([...listeners][0]).toMatchObject({ stream: 'yard/1', algorithm: 'people', holder: { kind: 'subscriber' } });
+    expect([...listeners][0]).toMatchObject({
+      stream: 'yard/1',
+      algorithm: 'people',
+      holder: { kind: 'subscriber' },
+    });
     client.close();
     await until(() => expect(listeners.size).toBe(0));
   });
@@ -90,6 +94,9 @@ describe('the WebSocket of frames', () => {
     await until(() => expect(JSON.stringify(slow.heard)).toContain('"pts":120'));
     const texts = slow.heard.filter((one) => typeof one === 'object') as { pts: number; skipped: number }[];
     expect(texts.length).toBeLessThan(10);
-    expect(texts.filter(({ pts }) => pts === 20 || pts === 120).map(({ skipped }) => skipped > 10)).toEqual([true, true]);
+    expect(texts.filter(({ pts }) => pts === 20 || pts === 120).map(({ skipped }) => skipped > 10)).toEqual([
+      true,
+      true,
+    ]);
   });
 });

@@ -3,11 +3,11 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { RunInfo } from '#cameras/contract.ts';
 import type { Action } from '#hub/access.ts';
+import { timeHeaders } from '#media/jpeg-picture.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import type { Gate, RouteAccess } from './gate.ts';
 import * as schemas from './schemas.ts';
-import { timeHeaders } from '#media/jpeg-picture.ts';
 import { brokerView, forwardView, hookView, runView, streamViews, timeText, workerView } from './views.ts';
 
 const failure = schemas.errorBody;

@@ -18,7 +18,9 @@ export const errorBody = z
 
 export const redis = z
   .object({
-    state: z.enum(['connecting', 'connected', 'waiting']).meta({ description: '`waiting`: for the next attempt.' }),
+    state: z
+      .enum(['connecting', 'connected', 'waiting'])
+      .meta({ description: '`waiting`: for the next attempt.' }),
     address: z.string().meta({ description: 'Without credentials.' }),
     reason: z.string().optional().meta({ description: 'Why it is not connected, or what it refuses.' }),
     code: z.string().optional(),
@@ -29,7 +31,8 @@ export const redis = z
 export const health = z
   .object({
     status: z.enum(['ok', 'degraded']).meta({
-      description: '`degraded`: a worker process is not running, the configuration file has an error, or Redis cannot be reached.',
+      description:
+        '`degraded`: a worker process is not running, the configuration file has an error, or Redis cannot be reached.',
     }),
     version: z.string(),
     node: z.string().meta({ description: 'Version of Node.js.' }),

@@ -97,7 +97,10 @@ export class RunManager implements AsyncDisposable {
     return this.#takeConfigured(stream, wish, holder);
   }
 
-  #acquire(wish: RunWish & Pick<Lease, 'holder' | 'insists' | 'insistsOnFrames'>): { run: RunInfo; lease: Lease } {
+  #acquire(wish: RunWish & Pick<Lease, 'holder' | 'insists' | 'insistsOnFrames'>): {
+    run: RunInfo;
+    lease: Lease;
+  } {
     const { stream, algorithm, holder, frames, insists, insistsOnFrames } = wish;
     const named = wish.parameters ?? {};
     const found = findAlgorithm(this.#algorithms, algorithm);
@@ -117,8 +120,7 @@ export class RunManager implements AsyncDisposable {
       if (insistsOnFrames || !existing.frames) agreeOnFrames(existing, frames, holder);
       agree(existing, named, parameters, holder);
     }
-    const run =
-      existing ?? this.#runs.create(id, { stream, algorithm: found, parameters, frames }, presence);
+    const run = existing ?? this.#runs.create(id, { stream, algorithm: found, parameters, frames }, presence);
     this.#runs.keep(run);
     const own = run.leaseOf(holder);
     if (own) {
@@ -127,7 +129,14 @@ export class RunManager implements AsyncDisposable {
       return { run: run.info, lease: own };
     }
     const since = this.#clock.now();
-    const lease: Lease = { id: `lease-${this.#nextLease++}`, run: id, holder, insists, insistsOnFrames, since };
+    const lease: Lease = {
+      id: `lease-${this.#nextLease++}`,
+      run: id,
+      holder,
+      insists,
+      insistsOnFrames,
+      since,
+    };
     run.leases.set(lease.id, lease);
     this.events.emit(existing ? 'runChanged' : 'runStarted', run.info);
     return { run: run.info, lease };

@@ -48,7 +48,10 @@ export class Viewers {
   ): void {
     const watched = this.#viewers.values().flatMap((streams) => streams.keys());
     const before = new Map(
-      [...this.#defaults.keys(), ...defaults.keys(), ...watched].map((stream) => [stream, this.defaultsOf(stream)]),
+      [...this.#defaults.keys(), ...defaults.keys(), ...watched].map((stream) => [
+        stream,
+        this.defaultsOf(stream),
+      ]),
     );
     this.#defaults.clear();
     for (const [stream, wishes] of defaults) this.#defaults.set(stream, wishes);

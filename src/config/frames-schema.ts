@@ -23,17 +23,13 @@ const settings = section({
   }),
   width: wholeNumber(16, 7680).optional().meta({
     title: 'Width',
-    description: 'Pixels; the height follows. Without it, and where the video is narrower, as wide as the video.',
+    description:
+      'Pixels; the height follows. Without it, and where the video is narrower, as wide as the video.',
   }),
-  fps: z
-    .number({ error: fpsRule })
-    .gt(0, { error: fpsRule })
-    .max(60, { error: fpsRule })
-    .optional()
-    .meta({
-      title: 'Frames per second',
-      description: 'At most so many are given out; without it each picture that was looked at.',
-    }),
+  fps: z.number({ error: fpsRule }).gt(0, { error: fpsRule }).max(60, { error: fpsRule }).optional().meta({
+    title: 'Frames per second',
+    description: 'At most so many are given out; without it each picture that was looked at.',
+  }),
   boxes: yesOrNo().default(true).meta({
     title: 'Boxes',
     description: 'What was found is drawn on them.',
@@ -51,7 +47,9 @@ const settings = section({
 });
 
 export const frames = z
-  .union([yesOrNo(), settings], { error: 'must be true or false, or a map such as { quality: 85, width: 640 }' })
+  .union([yesOrNo(), settings], {
+    error: 'must be true or false, or a map such as { quality: 85, width: 640 }',
+  })
   .transform((value) => (value === true ? settings.parse({}) : value === false ? undefined : value))
   .optional()
   .meta({

@@ -66,5 +66,6 @@ export const redisSchema = section({
   .prefault({})
   .meta({
     title: 'Redis',
-    description: 'Where frames and results of algorithms are published for other programs, see `docs/frames.md`.',
+    description:
+      'Where frames and results of algorithms are published for other programs, see `docs/frames.md`.',
   });

@@ -58,7 +58,8 @@ interface RunView {
   readonly frames?: { readonly channel: string; readonly subscribers: number; readonly published: number };
 }
 
-const runOf = async (id: string) => (await server.get<{ runs: RunView[] }>('/api/runs')).runs.find((run) => run.id === id);
+const runOf = async (id: string) =>
+  (await server.get<{ runs: RunView[] }>('/api/runs')).runs.find((run) => run.id === id);
 
 /** Resolves when a run has looked at so many pictures more, as its worker says. */
 async function looksOn(id: string, more: number): Promise<RunView> {
@@ -69,7 +70,12 @@ async function looksOn(id: string, more: number): Promise<RunView> {
   }, 60_000);
 }
 
-async function decoded(jpeg: Buffer, width: number, height: number, pixels: 'gray' | 'rgb24'): Promise<Buffer> {
+async function decoded(
+  jpeg: Buffer,
+  width: number,
+  height: number,
+  pixels: 'gray' | 'rgb24',
+): Promise<Buffer> {
   const args = ['-v', 'error', '-f', 'jpeg_pipe', '-i', 'pipe:0', '-pix_fmt', pixels, '-f', 'rawvideo', '-'];
   const data = await runBytes('ffmpeg', args, jpeg);
   expect(data.length).toBe(width * height * (pixels === 'gray' ? 1 : 3));
@@ -164,12 +170,16 @@ describe('frames on Redis', () => {
     await before.until(2);
     await redis.crash();
     const health = await eventually(async () => {
-      const now = await server.get<{ status: string; redis: { state: string; code?: string; reason?: string } }>(
-        '/api/health',
-      );
+      const now = await server.get<{
+        status: string;
+        redis: { state: string; code?: string; reason?: string };
+      }>('/api/health');
       return now.redis.code ? now : undefined;
     });
-    expect(health).toMatchObject({ status: 'degraded', redis: { state: 'waiting', code: 'REDIS_UNREACHABLE' } });
+    expect(health).toMatchObject({
+      status: 'degraded',
+      redis: { state: 'waiting', code: 'REDIS_UNREACHABLE' },
+    });
     expect(JSON.stringify(health)).not.toContain('word');
     await eventually(async () => !(await runOf(RUN)), 30_000);
     await viewer.until(viewer.frames.length + 5);
@@ -195,7 +205,11 @@ describe('frames on Redis', () => {
     const wrong = await server.rewrite(configuration('wr0ng-one'));
     expect(wrong.configuration.error).toBeUndefined();
     const redisOf = async () =>
-      (await server.get<{ redis: { state: string; address: string; code?: string; reason?: string } }>('/api/health')).redis;
+      (
+        await server.get<{ redis: { state: string; address: string; code?: string; reason?: string } }>(
+          '/api/health',
+        )
+      ).redis;
     const refused = await eventually(async () => {
       const now = await redisOf();
       return now.code ? now : undefined;
@@ -244,7 +258,9 @@ describe('frames for pages', () => {
     const answer = await fetch(`${server.http}/api/runs/${RUN}/frame.jpg`);
     expect(answer.headers.get('content-type')).toBe('image/jpeg');
     const pts = Number(answer.headers.get('x-pts'));
-    expect(await numberIn(Buffer.from(await answer.arrayBuffer()))).toBe(Math.round(pts / 3600) % (SECONDS * 25));
+    expect(await numberIn(Buffer.from(await answer.arrayBuffer()))).toBe(
+      Math.round(pts / 3600) % (SECONDS * 25),
+    );
     const made = (await looksOn(RUN, 50)).statistics.frames.made;
     expect((await looksOn(RUN, 50)).statistics.frames.made).toBe(made);
     expect(await server.remove(`/api/runs/${RUN}`)).toBe(204);

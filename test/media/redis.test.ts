@@ -31,9 +31,12 @@ test('a certificate of Redis that nobody signed is refused by name, and taken wh
   const { redis, said } = broker();
   await using _ = redis;
   redis.configure(settings(`rediss://127.0.0.1:${server.port}/2`));
-  await eventually(() => said.some(({ code, reason }) => code === 'REDIS_UNREACHABLE' && /self.signed/.test(reason ?? '')));
+  await eventually(() =>
+    said.some(({ code, reason }) => code === 'REDIS_UNREACHABLE' && /self.signed/.test(reason ?? '')),
+  );
   redis.configure({ ...settings(`rediss://127.0.0.1:${server.port}/2`), insecure: true });
   await eventually(() => redis.status?.state === 'connected');
+  expect(redis.status).toMatchObject({ address: `rediss://127.0.0.1:${server.port}/2` });
 });
 
 test('a user who may not publish is refused by name, and so is a memory that is full', async () => {
@@ -66,7 +69,7 @@ test('in a cluster subscribers of all nodes count, plain and sharded ones, and e
   await two.sendCommand(['CLUSTER', 'ADDSLOTSRANGE', '8192', '16383']);
   await one.sendCommand(['CLUSTER', 'MEET', '127.0.0.1', String(second.port), String(bus[1])]);
   for (const node of [one, two]) {
-    await eventually(async () => String(await node.sendCommand(['CLUSTER', 'INFO'])).includes('cluster_state:ok'), 60_000);
+    await eventually(async () => (await node.clusterInfo()).includes('cluster_state:ok'), 60_000);
   }
   const { redis } = broker();
   await using _ = redis;
@@ -87,7 +90,7 @@ test('in a cluster subscribers of all nodes count, plain and sharded ones, and e
   redis.configure({ ...settings(...addresses), sharded: true });
   await eventually(() => channel.subscribers === 0);
   // A sharded channel is at home where the key of its name is.
-  const home = await Promise.any([one, two].map(async (node) => ((await node.get('yard/people')), node)));
+  const home = await Promise.any([one, two].map(async (node) => (await node.get('yard/people'), node)));
   const sharded = home.duplicate();
   sharded.on('error', () => {});
   await sharded.connect();

@@ -22,8 +22,19 @@ export async function redisServer(...more: string[]): Promise<TestRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-redis-'));
   let child: ChildProcess | undefined;
   const start = async () => {
-    const args = ['--bind', '127.0.0.1', tls ? '--tls-port' : '--port', String(port), '--dir', folder, '--save', ''];
-    const server = spawn('redis-server', [...args, ...(tls ? ['--port', '0'] : []), ...more], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const args = [
+      '--bind',
+      '127.0.0.1',
+      tls ? '--tls-port' : '--port',
+      String(port),
+      '--dir',
+      folder,
+      '--save',
+      '',
+    ];
+    const server = spawn('redis-server', [...args, ...(tls ? ['--port', '0'] : []), ...more], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     child = server;
     let said = '';
     await new Promise<void>((resolve, reject) => {

@@ -137,7 +137,8 @@ export class RedisBroker implements Broker, AsyncDisposable {
       if (connection !== this.#connection) return;
       this.#outcome(this, undefined);
       const byName = new Map(names.map((name, n) => [name, counts[n] ?? 0]));
-      for (const channel of [...this.#channels]) channel.count(byName.get(channel.name) ?? channel.subscribers);
+      for (const channel of [...this.#channels])
+        channel.count(byName.get(channel.name) ?? channel.subscribers);
     } catch (error) {
       // That the connection is lost comes by itself; an answer that is an error leaves it standing.
       if (connection !== this.#connection) return;

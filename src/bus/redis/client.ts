@@ -30,7 +30,7 @@ export const connectRedis: ConnectRedis = async (settings, onLost, signal) => {
         rootNodes: nodes.map((node) => ({ socket: { ...node, ...socket } as object })),
         defaults: {
           ...common,
-          socket: { ...socket, reconnectStrategy: nodeBackoff } as object,
+          socket: { ...socket, reconnectStrategy: nodeBackoff },
         },
       }) as unknown as RedisClusterType)
     : (createClient({

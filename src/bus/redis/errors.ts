@@ -44,7 +44,7 @@ function refusedByPassword(said: string): boolean {
 /** Errors of several attempts at once have no message of their own. */
 function saidBy(error: unknown): string {
   const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
-  const code = (first as { code?: unknown } | undefined)?.code;
+  const { code = 'no reason was given' } = first as { code?: string };
   const text = messageOf(first).trim().replace(/\.$/, '');
-  return text === '' ? String(code ?? 'no reason was given') : text;
+  return text === '' ? code : text;
 }

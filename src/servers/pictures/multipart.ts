@@ -5,7 +5,6 @@ import type { AccessUnit } from '#media/access-unit.ts';
 import { type JpegPicture, timeHeaders } from '#media/jpeg-picture.ts';
 import type { Track } from '#media/track.ts';
 
-
 const BOUNDARY = 'sluice-picture';
 
 /** Of a response whose body is one picture after the other, each in the place of the one before. */
