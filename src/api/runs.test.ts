@@ -56,6 +56,20 @@ describe('runs', () => {
     });
   });
 
+  it('give their frames out as was asked for, on a channel that the file names', async () => {
+    const { app, publish } = api();
+    publish('a');
+    const ask = (frames: unknown) => post(app, { stream: 'a', algorithm: 'people', frames });
+    expect((await ask({ quality: 0 })).json().error.message).toContain('a whole number from 1 to 100');
+    expect((await ask({ channel: 'session:admin' })).json().error.message).toContain(
+      'can only be written in the configuration file',
+    );
+    expect((await ask(false)).json().frames).toBeUndefined();
+    expect((await ask({ width: 640, fps: 2.5 })).json().frames).toEqual({
+      ...{ quality: 85, width: 640, fps: 2.5, boxes: true },
+    });
+  });
+
   it('cannot be started by a page of somebody else', async () => {
     const { app, publish } = api();
     publish('a');

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { frames } from '#config/frames-schema.ts';
+import { framesOfApi } from '#config/frames-schema.ts';
 
 /** The JSON that the API gives and takes: one schema checks it, types it and describes it in the OpenAPI document. */
 
@@ -275,7 +275,7 @@ export const runRequest = z
       .record(z.string(), z.unknown())
       .optional()
       .meta({ description: 'Values that differ from the defaults; a run that exists keeps its own.' }),
-    frames: frames.meta({
+    frames: framesOfApi.meta({
       description: 'How its frames are given out: `true`, or a map; a run that exists keeps its own.',
     }),
   })

@@ -58,5 +58,15 @@ export const frames = z
       'Gives the pictures that the algorithm looked at out as JPEG (`docs/frames.md`): to pages, `ws://…/<stream>/frames`, and on Redis. `true`, or a map with `quality`, `width`, `fps`, `boxes`, `channel`, `keepSeconds`.',
   });
 
+/** Frames and what is kept go by that name, so whoever chooses it could write over any key of Redis. */
+export const channelOfFile =
+  'can only be written in the configuration file, by hand: who names a channel of Redis could write over any key there';
+
+/** The same over the API. */
+export const framesOfApi = frames.refine((value) => value?.channel === undefined, {
+  error: channelOfFile,
+  path: ['channel'],
+});
+
 /** The same as it is when the entry was read. */
 export const shownFrames = settings.optional();
