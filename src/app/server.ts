@@ -1,4 +1,5 @@
 import type { AddressInfo, Server } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { parameterSchema } from '#algorithms/parameters.ts';
 import type { Place } from '#api/dependencies.ts';
 import { EventsSocket } from '#api/events-socket.ts';
@@ -44,12 +45,14 @@ import { connectRuns } from './connect-runs.ts';
 import { forwardOpeners } from './forward-openers.ts';
 import { createFramesRoom } from './frames-room.ts';
 import { routeDoors } from './http-doors.ts';
+import { httpsDoor } from './https-door.ts';
 import { createLog, type Logger } from './logger.ts';
 import { Rooms } from './rooms.ts';
 import { rtspMedia } from './rtsp-media.ts';
 import {
   configuredAlgorithms,
   httpAddress,
+  httpTls,
   hubSettings,
   ROOT,
   rtmpTls,
@@ -70,9 +73,10 @@ export interface SluiceServer extends AsyncDisposable {
   /** As they are now: a change of the configuration may move them. */
   readonly addresses: {
     readonly http: string;
+    /** Where there is a certificate. */
+    readonly https?: string;
     readonly rtsp: string;
     readonly rtmp: string;
-    /** Where there is a certificate. */
     readonly rtsps?: string;
     readonly rtmps?: string;
   };
@@ -241,15 +245,17 @@ export async function createServer(
   });
   const closeUnknown = letTunnelsIn(api.server, {
     clock: systemClock,
-    accept: (socket) => rtsp.acceptTunnel(socket),
+    accept: (socket) => rtsp.acceptTunnel(socket, socket instanceof TLSSocket),
     refusal: (headers) => requestRefusal(headers, place, true),
   });
+  const https = httpsDoor(api.server, log);
   const sourceLog = new TroubleLog(log, 'source');
   const forwardLog = new TroubleLog(log, 'forward');
   const certificates = new CertificateWatch({
     log,
     signals: options.source?.signals,
     onChange: () => {
+      void https.reload();
       void rtsp.tls.reload();
       void rtmp.tls.reload();
     },
@@ -286,6 +292,7 @@ export async function createServer(
       await Promise.all([...tasks, ...doors, hooks.close(), workers[Symbol.asyncDispose]()]);
       closeUnknown();
       await api.close();
+      await https.close();
     })();
     return closing;
   };
@@ -298,6 +305,7 @@ export async function createServer(
     rtmp.tls.take(await rtmp.tls.prepare(rtmpTls(config)));
     webrtc.setMedia(await webrtc.prepareMedia(config.webrtc, config.host));
     (await TcpPort.take(httpAddress(config))).giveTo(api.server);
+    https.take(await https.prepare(httpTls(config)));
     sources = new ConfiguredSources({
       settings: streams.flatMap(({ source }) => source ?? []),
       patterns: patternSources(patterns, config),
@@ -322,11 +330,7 @@ export async function createServer(
         sourceEvents(status);
       },
       onDemand: hub.onDemand,
-      onRemoved: (name, reason) => {
-        const stream = hub.get(name);
-        // Somebody else may publish it meanwhile.
-        if (stream && (stream.publisher?.door ?? 'source') === 'source') stream.end(reason);
-      },
+      onRemoved: (name, reason) => hub.sourceRemoved(name, reason),
     });
     forwards = new Forwards(
       streams.flatMap((one) => one.forwards),
@@ -345,6 +349,7 @@ export async function createServer(
       hooks,
       frames: framesRoom,
       http: api.server,
+      https,
       rtsp,
       rtmp,
       hls,
@@ -370,6 +375,7 @@ export async function createServer(
       get addresses() {
         return {
           http: urlOf('http', place.host, api.server),
+          ...(https.port !== undefined && { https: urlOf('https', place.host, https.server) }),
           rtsp: urlOf('rtsp', place.host, rtsp.tcp),
           ...(rtsp.tls.port !== undefined && { rtsps: urlOf('rtsps', place.host, rtsp.tls.server) }),
           rtmp: urlOf('rtmp', place.host, rtmp.tcp),

@@ -76,7 +76,10 @@ describe('an entry that is changed over the API', () => {
     expect(() => wish([{ ...named, algorithm: 'other', frames: { channel: 'gate' } }], written)).toThrow();
     const kept = wish([{ algorithm: 'people', frames: { channel: 'gate', quality: 50 } }], written);
     expect(kept.detect[0]?.frames).toMatchObject({ channel: 'gate', quality: 50 });
-    expect(wish([{ algorithm: 'people', frames: true }]).detect[0]?.frames).toEqual({ quality: 85, boxes: true });
+    expect(wish([{ algorithm: 'people', frames: true }]).detect[0]?.frames).toEqual({
+      quality: 85,
+      boxes: true,
+    });
   });
 
   it('loses by PUT whatever is left out', () => {

@@ -61,7 +61,9 @@ export function wishedEntry(
   const parsed = streamSchema.safeParse(Object.fromEntries(present));
   if (!parsed.success) throw invalid(name, parsed.error.issues);
   for (const [index, { algorithm, frames: wanted }] of parsed.data.detect.entries()) {
-    const channels = before?.detect.filter((one) => one.algorithm === algorithm).map((one) => one.frames?.channel);
+    const channels = before?.detect
+      .filter((one) => one.algorithm === algorithm)
+      .map((one) => one.frames?.channel);
     if (wanted?.channel === undefined || channels?.includes(wanted.channel)) continue;
     const path = ['detect', index, 'frames', 'channel'];
     throw invalid(name, [{ code: 'custom', path, message: channelOfFile, input: wanted.channel }]);

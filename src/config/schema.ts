@@ -127,6 +127,11 @@ export const configSchema = section({
       title: 'HTTP port',
       description: 'TCP port of the page, the API, the player and the metrics; 0 takes any free one.',
     }),
+    tlsPort: port().default(8443).meta({
+      title: 'HTTPS port',
+      description:
+        'TCP port of all this over TLS, open where `tls.cert` and `tls.key` are given; 0 takes any free one.',
+    }),
     allowedHosts: z
       .array(z.string({ error: hostRule }).regex(/^[\w.-]+$/, { error: hostRule }), {
         error: 'must be a list of names',
@@ -234,6 +239,11 @@ export const configSchema = section({
       title: 'ICE servers',
       description:
         'STUN and TURN servers that WHIP and WHEP clients are told of (`Link` headers), each a map with `urls` and, for TURN, `username` and `credential`. Sluice itself needs none.',
+    }),
+    sessionsPerClient: wholeNumber(1, 2000).default(500).meta({
+      title: 'Most sessions of a client',
+      description:
+        'So many WebRTC sessions one user may have behind one address at a time, publishing and watching, of the 2000 that there are; one more is refused (429).',
     }),
   })
     .prefault({})

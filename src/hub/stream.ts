@@ -109,7 +109,7 @@ export class Stream {
     this.name = name;
     this.#options = options;
     this.since = options.clock.now();
-    this.#hold = new Hold(options.clock, options.holdMs, (reason) => this.end(reason));
+    this.#hold = new Hold(options.clock, options.holdMs, (reason) => this.#release(reason));
     this.#recent = new RecentUnits(options.feedLimits);
     this.renditions = new RenditionSet(
       name,
@@ -128,9 +128,9 @@ export class Stream {
     return publication && { ...publication.publisher, since: publication.since };
   }
 
-  /** It has a publisher, be it one that has sent no keyframe yet and is not shown. */
-  get isTaken(): boolean {
-    return this.#main !== undefined || this.#coming !== undefined;
+  /** Who publishes, be it one that has sent no keyframe yet and is not shown. */
+  get taker(): PublisherInfo | undefined {
+    return (this.#coming ?? this.#main)?.publication.publisher;
   }
 
   /** Ids of the tracks that come from the second source. */
@@ -405,9 +405,15 @@ export class Stream {
   #lose(reason: string): void {
     if (this.#main || this.#standby) return;
     const { ms } = this.#hold;
-    if (this.readerCount === 0 || ms === 0) return this.end(reason);
+    if (this.readerCount === 0 || ms === 0) return this.#release(reason);
     this.#hold.begin(reason);
     this.events.emit('held', ms);
+  }
+
+  /** Nobody is held any more: the stream ends, or is that of a publisher who has sent no keyframe yet. */
+  #release(reason: string): void {
+    if (this.#coming) this.#enthrone(this.#coming);
+    else this.end(reason);
   }
 
   #together<T extends { readonly track: number }>(
@@ -444,7 +450,7 @@ export class Stream {
     this.#feeds.delete(feed);
     feed.close('The feed has no reader left.');
     this.events.emit('feedClosed');
-    if (this.state === 'held' && this.readerCount === 0) this.end('The last held reader left.');
+    if (this.state === 'held' && this.readerCount === 0) this.#release('The last held reader left.');
   }
 }
 

@@ -42,14 +42,15 @@ export type TaskSpec =
     }
   /**
    * Publish what comes from `url` (http, https, srt, udp), with its timestamps, until it ends or is silent. With `guard`,
-   * nothing may lead to this machine, its cable or its cloud; `insecure`: any certificate is taken then.
+   * nothing may lead to this machine, its cable or its cloud. `trust`: how certificates of `https` servers are judged.
    */
   | {
       readonly kind: 'network-source';
       readonly stream: string;
       readonly url: string;
       readonly part?: Part;
-      readonly guard?: { readonly insecure: boolean };
+      readonly guard?: true;
+      readonly trust?: { readonly fingerprint?: string | undefined; readonly insecure: boolean };
     }
   /** Publish a moving test picture with sound. */
   | { readonly kind: 'test-source'; readonly stream: string; readonly part?: Part }
