@@ -41,7 +41,7 @@ export interface BrokerCounters {
 }
 
 export interface BrokerMessage {
-  /** Makes the bytes, when it is their turn. */
+  /** Makes the bytes, when it is their turn: the broker has done with those of the message before by then. */
   readonly bytes: () => Buffer;
   /** Subscribers get it. */
   readonly publish: boolean;

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Result } from '#algorithms/contract.ts';
 import type { Broker, BrokerChannel, BrokerCounters } from '#bus/broker.ts';
 import type { Bus } from '#bus/bus.ts';
+import { Base64Writer } from '#util/base64-writer.ts';
 import type { FrameSettings, RunFrame } from './contract.ts';
 import type { Frames, RunTopics } from './frames.ts';
 import { type RunManager, runId } from './runs.ts';
@@ -115,6 +116,8 @@ class Outlet {
   readonly #frames: Frames;
   readonly #pictures: BrokerChannel;
   readonly #results: BrokerChannel;
+  /** Of one message at a time: the next is made when Redis has answered the one before. */
+  readonly #base64 = new Base64Writer();
   readonly #forget: () => void;
   #listening: (() => void) | undefined;
   #hearing: (() => void) | undefined;
@@ -191,7 +194,7 @@ class Outlet {
   #show({ jpeg }: RunFrame): void {
     this.#pictures.publish({
       // Once for all subscribers, and not for what a newer one overtakes.
-      bytes: () => Buffer.from(jpeg.toString('base64'), 'latin1'),
+      bytes: () => this.#base64.encode(jpeg),
       publish: this.#pictures.subscribers > 0,
       keepSeconds: this.settings.keepSeconds,
     });
