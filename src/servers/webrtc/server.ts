@@ -17,6 +17,7 @@ import { clientNetwork } from '#util/client-network.ts';
 import { NamedError } from '#util/named-error.ts';
 import { chooseTracks } from './from-stream.ts';
 import type { IceServer } from './ice-servers.ts';
+import { maxDelayOf, playoutDelay } from './max-delay.ts';
 import { MediaDoor, type MediaTransport } from './media-door.ts';
 import { PublishSession } from './publish-session.ts';
 import { ReadSession } from './read-session.ts';
@@ -107,8 +108,8 @@ export class WebRtcServer {
       door: 'whep',
       action: 'read',
       goodbye: 'The viewer left.',
-      open: (name, offer, request, who) =>
-        this.#opened(request, who, (arrival) => this.#read(name, offer, who, arrival)),
+      open: (name, offer, request, who, query) =>
+        this.#opened(request, who, (arrival) => this.#read(name, offer, who, arrival, maxDelayOf(query))),
     });
     this.whip = this.#publishing.handle;
     this.whep = this.#reading.handle;
@@ -237,7 +238,7 @@ export class WebRtcServer {
     return { session, sdp };
   }
 
-  async #read(name: string, text: string, who: Identity, arrival: Arrival) {
+  async #read(name: string, text: string, who: Identity, arrival: Arrival, maxDelay: number | undefined) {
     const { id, key, remote, current, identity, leave } = arrival;
     const { hub, log } = this.#options;
     const offer = parseWebRtcOffer(text);
@@ -250,6 +251,7 @@ export class WebRtcServer {
     }
     const tracks: SentTrack[] = matched.map((one) => ({
       ...one,
+      playoutDelay: playoutDelay(one, maxDelay),
       ssrc: randomInt(1, 2 ** 32),
       rtxSsrc: randomInt(1, 2 ** 32),
     }));

@@ -49,6 +49,7 @@ export interface SignalingOptions<Session extends SignaledSession> {
     offer: string,
     request: IncomingMessage,
     identity: Identity,
+    query: URLSearchParams,
   ) => Promise<{ session: Session; sdp: string }>;
 }
 
@@ -87,7 +88,7 @@ export class Signaling<Session extends SignaledSession> {
     const identity = await this.#check(request, target);
     const offer = await readBody(request, SDP);
     const { open, iceServers } = this.#options;
-    const { session, sdp } = await open(target.stream, offer, request, identity);
+    const { session, sdp } = await open(target.stream, offer, request, identity, target.query);
     const path = (request.url ?? '').split('?', 1)[0];
     const headers = {
       'content-type': SDP,
