@@ -56,8 +56,14 @@ export class FrameMaker {
       this.#forget();
     }
     this.#waiting = { picture, result };
+    this.#begin();
+  }
+
+  #begin(): void {
     this.#making ??= this.#make().finally(() => {
       this.#making = undefined;
+      // What came up between the last look and now.
+      if (this.#waiting) this.#begin();
     });
   }
 
