@@ -116,6 +116,7 @@ describe('an address to forward to that is given over the API', () => {
     'udp://0.0.0.0:5000',
     'udp://[ff02::1]:5000',
     'udp://cam:5000?localaddr=127.0.0.1',
+    'stream:other',
     'rtsp://239.1.1.1/a',
   ])('may not be %s', async (url) => {
     await expect(checkForward(url)).rejects.toMatchObject({ code: 'SOURCE_FORBIDDEN', status: 403 });

@@ -6,7 +6,7 @@ import { type SourceKind, sourceKind } from '#config/source.ts';
 import { LEADING_KEYS, type StreamEntry } from '#config/stream-schema.ts';
 import { systemClock } from '#util/clock.ts';
 import { confinedPath } from '#util/confined-path.ts';
-import { ForbiddenAddress, outerAddress } from '#util/guarded-lookup.ts';
+import { ForbiddenAddress, OTHER_STREAM, outerAddress } from '#util/guarded-lookup.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { forbidListening, forbidOptions, hostOf, isGroup } from '#util/outward-address.ts';
 
@@ -28,7 +28,7 @@ const LIMITS: Readonly<Record<SourceKind, 'address' | 'folders' | 'nothing'>> = 
 };
 
 /** The same for what streams are forwarded to. */
-const FORWARD_LIMITS: Readonly<Record<ForwardKind, 'address'>> = {
+const FORWARD_LIMITS: Readonly<Record<ForwardKind, 'address' | 'never'>> = {
   // `openSocket` judges each address when it connects.
   rtsp: 'address',
   rtmp: 'address',
@@ -36,6 +36,8 @@ const FORWARD_LIMITS: Readonly<Record<ForwardKind, 'address'>> = {
   whip: 'address',
   // `guardedTarget` does, and has FFmpeg send to the address that it judged.
   mpegts: 'address',
+  // `streamForward` refuses it: other permissions may belong to the other name.
+  stream: 'never',
 };
 
 /** A name server that takes longer does not keep others from changing the configuration. */
@@ -76,7 +78,8 @@ async function checkMedia(source: string, folders: readonly string[], find: Look
 
 async function checkForward(url: string, find: LookupFunction): Promise<void> {
   const kind = forwardKind(url);
-  if (!kind || FORWARD_LIMITS[kind] !== 'address') return;
+  if (!kind) return;
+  if (FORWARD_LIMITS[kind] === 'never') throw new ForbiddenAddress(url, OTHER_STREAM);
   forbidOptions(url, maskAddress(url));
   if (!/^udp:/i.test(url) || !isGroup(hostOf(url))) await checkHost(url, find);
 }

@@ -1,33 +1,34 @@
-import type { StartMuxer } from '#sinks/mpegts/forward.ts';
+import type { StartMuxer } from '#sinks/muxed-forward.ts';
 import type { WorkerRoom } from './worker-room.ts';
 
-/** Sinks of MPEG-TS as tasks of workers of their own: what hangs in the network takes no source and no algorithm along. */
+/** What FFmpeg packs as tasks of workers of their own: what hangs in the network takes no source and no algorithm along. */
 export function muxerStarter({ pool, link }: WorkerRoom): StartMuxer {
-  const bytes = new Map<string, (total: number) => void>();
+  const counts = new Map<string, (bytes: number, dropped: number) => void>();
   link.events.on('statistics', (worker, task, epoch, statistics) => {
-    const tell = bytes.get(task);
+    const tell = counts.get(task);
     if (!tell || !pool.accepts(worker, task, epoch)) return;
-    const { bytesSent } = statistics as { readonly bytesSent?: unknown };
-    if (typeof bytesSent === 'number' && bytesSent >= 0) tell(bytesSent);
+    const { bytesSent, dropped } = statistics as { readonly bytesSent?: unknown; readonly dropped?: unknown };
+    const isCount = (value: unknown): value is number => typeof value === 'number' && value >= 0;
+    if (isCount(bytesSent)) tell(bytesSent, isCount(dropped) ? dropped : 0);
   });
-  return ({ stream, url, tracks, restricted }, { onUp, onBytes, onEnd }) => {
+  return ({ stream, tracks, to }, { onUp, onCount, onEnd }) => {
     const task = pool.start({
       role: 'sink',
-      affinity: `${stream} ${url}`,
-      spec: { kind: 'mpegts-sink', stream, url, tracks, ...(restricted ? { guard: true } : {}) },
+      affinity: `${stream} ${'url' in to ? to.url : to.path}`,
+      spec: { kind: 'muxed-sink', stream, tracks, to },
       // The next attempt is the forward's own to make.
       restart: false,
       onState: ({ state, reason, code }) => {
         if (state === 'running') return onUp();
         if (state !== 'failed' && state !== 'done' && state !== 'stopped') return;
-        bytes.delete(task.id);
+        counts.delete(task.id);
         onEnd({ reason: reason ?? 'Its worker ended.', ...(code === undefined ? {} : { code }) });
       },
     });
-    bytes.set(task.id, onBytes);
+    counts.set(task.id, onCount);
     return {
       async stop() {
-        bytes.delete(task.id);
+        counts.delete(task.id);
         await task.stop();
       },
     };

@@ -14,7 +14,8 @@ export function renditionStarter(workers: () => Pick<WorkerRoom, 'pool'>): Rendi
       onState: ({ state, reason, code, retryInMs }) => {
         if (state !== 'failed' && state !== 'stopped') return;
         // What cannot be made into it never will; everything else the pool tries again.
-        const retried = retryInMs !== undefined && code !== 'RENDITION_UNSUPPORTED';
+        const retried =
+          retryInMs !== undefined && code !== 'RENDITION_UNSUPPORTED' && code !== 'ENCODER_MISSING';
         onFailure(reason ?? 'its worker ended.', { retried });
       },
     });

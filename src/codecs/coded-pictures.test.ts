@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { VideoTrack } from '#media/track.ts';
 import {
   ac3Frame,
   ac3Track,
@@ -7,6 +8,12 @@ import {
   av1Keyframe,
   av1TenBits,
   av1Track,
+  mp3Frame,
+  mp3Track,
+  mpeg4Headers,
+  mpeg4Inter,
+  mpeg4Keyframe,
+  mpeg4Track,
   vp8Inter,
   vp8Keyframe,
   vp8Track,
@@ -25,6 +32,9 @@ import {
   readLeb128,
   splitObus,
 } from './av1.ts';
+import { VideoIngest } from './ingest.ts';
+import { mp3TrackOf, parseMp3Header } from './mp3.ts';
+import { mpeg4Configuration, mpeg4Format, mpeg4PictureType } from './mpeg4.ts';
 import { parseVp8Frame } from './vp8.ts';
 import { parseVp9Frame, vp9Format, vpConfiguration } from './vp9.ts';
 
@@ -124,6 +134,41 @@ describe('VP9 and VP8', () => {
   });
 });
 
+describe('MPEG-4 part 2', () => {
+  it('says in its headers how it is coded, and in each picture of what kind it is', () => {
+    expect(mpeg4Track.format).toMatchObject({ width: 64, height: 64, codecString: 'mp4v.20.1' });
+    expect(mpeg4PictureType(mpeg4Keyframe)).toBe('I');
+    expect(mpeg4PictureType(mpeg4Inter)).toBe('P');
+    expect(mpeg4PictureType(mpeg4Headers)).toBeUndefined();
+    expect(mpeg4Configuration(Buffer.concat([mpeg4Headers, mpeg4Keyframe]))).toEqual(mpeg4Headers);
+    expect(mpeg4Configuration(mpeg4Keyframe)).toHaveLength(0);
+  });
+
+  it('has its headers in front of each keyframe, whether they come in it or stand in a description', () => {
+    const described = new VideoIngest(mpeg4Track as VideoTrack);
+    const [front, picture] = described.push([mpeg4Keyframe], 0)!.payload;
+    expect([front, picture]).toEqual([mpeg4Headers, mpeg4Keyframe]);
+    expect(described.push([mpeg4Inter], 3600)).toMatchObject({ keyframe: false, payload: [mpeg4Inter] });
+    const plain = new VideoIngest({ ...mpeg4Track, format: mpeg4Format(Buffer.alloc(0)) });
+    // Nobody can begin at a picture of unknown size.
+    expect(plain.push([mpeg4Keyframe], 0)).toMatchObject({ keyframe: false });
+    const whole = Buffer.concat([mpeg4Headers, mpeg4Keyframe]);
+    expect(plain.push([whole], 3600)).toMatchObject({ keyframe: true, payload: [whole] });
+    expect(plain.track.format).toMatchObject({ width: 64, codecString: 'mp4v.20.1' });
+  });
+});
+
+describe('MP3', () => {
+  it('says in every frame how it is coded and how long it is', () => {
+    expect(parseMp3Header(mp3Frame)).toEqual({ sampleRate: 44_100, channels: 1, samples: 1152, size: 104 });
+    // MPEG-2, 24 kHz, 64 kbit/s, padded; and a free bit rate, which says no size.
+    expect(parseMp3Header(hex('fff38600'))).toMatchObject({ sampleRate: 24_000, samples: 576, size: 193 });
+    expect(parseMp3Header(hex('fffb00c4'))).toBeUndefined();
+    expect(mp3TrackOf(mp3Track, mp3Frame)).toBe(mp3Track);
+    expect(mp3TrackOf(mp3Track, hex('fff38600')).format).toMatchObject({ sampleRate: 24_000, channels: 2 });
+  });
+});
+
 describe('AC-3', () => {
   it('says in every frame how it is coded', () => {
     expect(parseAc3Frame(ac3Frame)).toMatchObject({ sampleRate: 48_000, channels: 2, size: ac3Frame.length });
@@ -154,7 +199,7 @@ describe('AC-3', () => {
 it('whatever comes, none of the readers throws', () => {
   fc.assert(
     fc.property(bytes, fc.nat(40), (tail, cut) => {
-      for (const seed of [...av1Keyframe, vp9Keyframe, vp8Keyframe, ac3Frame]) {
+      for (const seed of [...av1Keyframe, vp9Keyframe, vp8Keyframe, ac3Frame, mpeg4Headers, mp3Frame]) {
         const input = Buffer.concat([seed.subarray(0, cut), tail]);
         for (const obu of splitObus(input)) parseAv1SequenceHeader(obu);
         isAv1Keyframe([input]);
@@ -162,6 +207,9 @@ it('whatever comes, none of the readers throws', () => {
         parseVp9Frame(input);
         parseVp8Frame(input);
         parseAc3Frame(input);
+        parseMp3Header(input);
+        mpeg4Format(mpeg4Configuration(input));
+        mpeg4PictureType(input);
       }
     }),
     { numRuns: 300 },

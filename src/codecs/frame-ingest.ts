@@ -9,6 +9,7 @@ import {
   parseAv1SequenceHeader,
 } from './av1.ts';
 import type { IngestedPicture, PictureIngest } from './ingest-contract.ts';
+import { mpeg4Configuration, mpeg4Format, mpeg4PictureType } from './mpeg4.ts';
 import { sameNals } from './nal.ts';
 import { parseVp8Frame, vp8Format } from './vp8.ts';
 import { parseVp9Frame, vp9Format } from './vp9.ts';
@@ -23,12 +24,15 @@ interface Look {
 /** `format`: as it is known so far. Undefined for what cannot be read. */
 type Reader = (payload: readonly Buffer[], format: VideoFormat) => Look | undefined;
 
-const READERS: Record<'av1' | 'vp8' | 'vp9', Reader> = { av1: readAv1, vp8: readVp8, vp9: readVp9 };
+const READERS: Record<'av1' | 'vp8' | 'vp9' | 'mpeg4', Reader> = {
+  ...{ av1: readAv1, vp8: readVp8, vp9: readVp9, mpeg4: readMpeg4 },
+};
 const NOTHING = Buffer.alloc(0);
 
 /**
  * Pictures of AV1, VP9 and VP8: what is decoded before it is shown travels inside the unit of the picture that is shown,
- * so units come in order of presentation and decoding times are presentation times.
+ * so units come in order of presentation and decoding times are presentation times. MPEG-4 part 2 comes so too, except
+ * for B-VOPs, whose decoding time has to be said.
  */
 export class FrameIngest implements PictureIngest {
   dropped = 0;
@@ -87,4 +91,19 @@ function readVp8([frame = NOTHING]: readonly Buffer[]): Look | undefined {
   const info = parseVp8Frame(frame);
   const picture = info && { keyframe: info.keyframe, payload: [frame] };
   return picture && { format: info.keyframe ? vp8Format(info.width, info.height) : undefined, picture };
+}
+
+/** A keyframe has its headers in front, as a decoder needs them. */
+function readMpeg4([frame = NOTHING]: readonly Buffer[], format: VideoFormat): Look | undefined {
+  const type = mpeg4PictureType(frame);
+  const found = mpeg4Configuration(frame);
+  const [before] = format.parameterSets;
+  // A copy: the format outlives the receive buffer that this is a slice of.
+  const isNew = found.length > 0 && !found.equals(before ?? NOTHING);
+  const learned = isNew ? mpeg4Format(Buffer.from(found)) : undefined;
+  if (type === undefined) return found.length > 0 ? { format: learned } : undefined;
+  const [known] = (learned ?? format).parameterSets;
+  const keyframe = type === 'I' && known !== undefined;
+  const payload = keyframe && found.length === 0 ? [known, frame] : [frame];
+  return { format: learned, picture: { keyframe, payload } };
 }

@@ -21,6 +21,7 @@ export class VideoIngest implements PictureIngest {
       case 'av1':
       case 'vp8':
       case 'vp9':
+      case 'mpeg4':
         this.#inner = new FrameIngest(track, codec);
         break;
       default:

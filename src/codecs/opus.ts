@@ -36,3 +36,13 @@ export function opusConfiguration(format: AudioFormat): Buffer {
   body.writeUInt32BE(48_000, 4);
   return body;
 }
+
+/** The identification header (RFC 7845 section 5.1), which Enhanced RTMP, Matroska and FFmpeg take as its configuration. */
+export function opusHead(format: AudioFormat): Buffer {
+  const head = Buffer.alloc(19);
+  head.write('OpusHead', 'latin1');
+  head[8] = 1;
+  head[9] = format.channels;
+  head.writeUInt32LE(48_000, 12);
+  return head;
+}

@@ -166,11 +166,13 @@ describe('the configuration', () => {
     ]);
     const forward = (list: string) => refusal(`streams: { a: { forward: ${list} } }`).message;
     expect(forward('["ftp://u:secret@x/a"]')).toBe(
-      'sluice.yml, line 1: "streams.a.forward.0" must be an rtsp://, rtsps://, rtmp://, rtmps://, srt://, udp://, whip://, whips:// or https://…/whip address: nothing can be forwarded to ftp:// here.',
+      'sluice.yml, line 1: "streams.a.forward.0" must be an rtsp://, rtsps://, rtmp://, rtmps://, srt://, udp://, whip://, whips:// or https://…/whip address, or stream:name of this server: nothing can be forwarded to ftp:// here.',
     );
     expect(forward('[here]')).toContain('must be an rtsp://');
     expect(forwardKind('https://token@host/a/whip?b=c')).toBe('whip');
     expect(forwardKind('WHIP://host/a')).toBe('whip');
+    expect(forwardKind('stream:yard/copy')).toBe('stream');
+    expect(forwardKind('stream://yard')).toBeUndefined();
     expect(forward('["https://host/whip/index.m3u8"]')).toContain('nothing can be forwarded to https://');
     expect(forward('["udp://x:1", "udp://x:1"]')).toContain('must not have the same address twice');
     expect(forward('[{ url: "srt://x:1", insecur: true }]')).toContain(

@@ -15,8 +15,8 @@ const SCHEMES = {
   https: 'whip',
 } as const;
 
-/** How a stream is sent: `mpegts` is FFmpeg's, in a worker. */
-export type ForwardKind = (typeof SCHEMES)[keyof typeof SCHEMES];
+/** How a stream is sent: `mpegts` is FFmpeg's, in a worker; `stream` is another name of this server. */
+export type ForwardKind = (typeof SCHEMES)[keyof typeof SCHEMES] | 'stream';
 
 const SCHEME_LIST = Object.keys(SCHEMES)
   .filter((scheme) => !scheme.startsWith('http'))
@@ -25,6 +25,7 @@ const SCHEME_LIST = Object.keys(SCHEMES)
 
 /** Undefined for kinds of addresses that nothing can be forwarded to. */
 export function forwardKind(url: string): ForwardKind | undefined {
+  if (/^stream:[^/]/i.test(url)) return 'stream';
   const scheme = schemeOf(url);
   if (scheme === undefined || !Object.hasOwn(SCHEMES, scheme)) return undefined;
   // Over HTTP there is more than WHIP, which names itself at the end of the path.
@@ -36,7 +37,7 @@ function schemeOf(url: string): string | undefined {
   return /^([a-z][a-z0-9+.-]*):\/\/[^/?#]/i.exec(url)?.[1]?.toLowerCase();
 }
 
-const addressRule = `must be an ${SCHEME_LIST} or https://…/whip address`;
+const addressRule = `must be an ${SCHEME_LIST} or https://…/whip address, or stream:name of this server`;
 
 const address = z.string({ error: addressRule }).superRefine((value, context) => {
   if (forwardKind(value) !== undefined) return;
@@ -84,7 +85,7 @@ const listRule = { error: 'must be a list of addresses' };
 const described = {
   title: 'Forward',
   description:
-    'Addresses at which the stream is published too, all the time that it is there: `rtsp://user:password@host:554/path`, `rtsps://…`, `rtmp://host:1935/app/key`, `rtmps://…`, `srt://host:9000?streamid=…` (MPEG-TS), `udp://host:1234` (MPEG-TS), or of WHIP `whips://token@host/path` (`whip://` without TLS) and `https://token@host/…/whip`. Each an address, or a map with `url`, `fingerprint` and `insecure`. A source on demand stays open for it.',
+    'Addresses at which the stream is published too, all the time that it is there: `rtsp://user:password@host:554/path`, `rtsps://…`, `rtmp://host:1935/app/key`, `rtmps://…`, `srt://host:9000?streamid=…` (MPEG-TS), `udp://host:1234` (MPEG-TS), or of WHIP `whips://token@host/path` (`whip://` without TLS) and `https://token@host/…/whip`; or `stream:name`, another name on this server. Each an address, or a map with `url`, `fingerprint` and `insecure`. A source on demand stays open for it.',
 };
 
 /** `streams.<name>.forward`. */

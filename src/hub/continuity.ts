@@ -1,12 +1,18 @@
 import type { AccessUnit } from '#media/access-unit.ts';
 import { rescale } from '#media/timestamps.ts';
-import type { Track } from '#media/track.ts';
+import { isVideo, type Track } from '#media/track.ts';
 
 /** A publisher clock that is off by more than this against the one before it is moved onto it. */
 const CLOCK_TOLERANCE_MS = 1000;
 
 /** Timestamps that step back by more than this are those of a source that began anew. */
 const RESTART_SECONDS = 1;
+
+/**
+ * Where a publisher's clock is known, what it sends first may be older than what was sent already by so many ms: what it
+ * or a server kept for who joins. Older units are of a clock that is wrong.
+ */
+const KEPT_MS = 15_000;
 
 /** A longer distance of two units is no step but a pause. */
 const LONGEST_STEP_SECONDS = 0.5;
@@ -34,6 +40,13 @@ interface Past {
 export class Continuity {
   readonly #past: Past = { last: new Map(), lastOfKind: new Map(), lastArrival: 0 };
 
+  /** Whether a capture time may follow those that were: it is as far behind them as time went on, but for what ways take. */
+  goesOn(ntp: number, now: number): boolean {
+    const { last, lastArrival } = this.#past;
+    const latest = Math.max(...[...last.values()].map((one) => one.ntp));
+    return Math.abs(ntp - latest - (now - lastArrival)) < KEPT_MS;
+  }
+
   /** Another publisher, whose first unit of each track is joined on to what was there. */
   join(): PublisherTimes {
     return new PublisherTimes(this.#past);
@@ -50,6 +63,8 @@ export class PublisherTimes {
   #shifts = new Map<number, number>();
   /** Added to every `ntp` of the publisher; undefined until its first unit came. */
   #ntpShift: number | undefined;
+  /** Video tracks whose first units were old: they go on with a keyframe. */
+  readonly #needsKeyframe = new Set<number>();
   /** Nobody published before. */
   #first: boolean;
 
@@ -64,19 +79,26 @@ export class PublisherTimes {
     return this.#ntpShift ?? 0;
   }
 
+  /** The same, decided by this unit where none came before. */
+  ntpShiftFor(unit: AccessUnit, now: number): number {
+    this.#ntpShift ??= this.#joinClock(unit, now);
+    return this.#ntpShift;
+  }
+
   /**
    * The unit with the stream's timestamps and the stream's track, or undefined when it does not go forward.
    * @param now arrival, wall clock in ms
-   * @param ntpShift what is added to its `ntp`, where that is known by other means
+   * @param ntpShift what is added to its `ntp`, where that is known by other means: then its place is known as well, and
+   *   what was captured before the last unit of the track is not used
    */
   place(unit: AccessUnit, track: Track, now: number, ntpShift?: number): AccessUnit | undefined {
     const past = this.#past;
     const last = past.last.get(track.id);
     if (ntpShift !== undefined) this.#ntpShift = ntpShift;
-    else if (this.#ntpShift === undefined) this.#ntpShift = this.#joinClock(unit, now);
-    const clockShift = this.#ntpShift ?? 0;
+    const clockShift = this.ntpShiftFor(unit, now);
     let shift = this.#shifts.get(track.id);
     if (shift === undefined) {
+      if (ntpShift !== undefined && this.#isOld(unit, track, ntpShift)) return undefined;
       shift = this.#first ? 0 : this.#join(unit, track, clockShift);
       this.#shifts.set(track.id, shift);
     }
@@ -95,6 +117,17 @@ export class PublisherTimes {
     past.lastArrival = now;
     if (shift === 0 && clockShift === 0 && track === unit.track) return unit;
     return { track, pts, dts, keyframe: unit.keyframe, ntp, payload: unit.payload };
+  }
+
+  /** It was there already, or hangs on pictures that were; of a track that begins at a known place. */
+  #isOld({ ntp, keyframe }: AccessUnit, track: Track, ntpShift: number): boolean {
+    const last = this.#past.last.get(track.id);
+    const behind = last ? last.ntp - (ntp + ntpShift) : -1;
+    const isKept = !this.#first && behind >= 0 && behind < KEPT_MS;
+    if (!isVideo(track)) return isKept;
+    if (isKept) this.#needsKeyframe.add(track.id);
+    else if (keyframe) this.#needsKeyframe.delete(track.id);
+    return this.#needsKeyframe.has(track.id);
   }
 
   #restart(): void {

@@ -1,6 +1,6 @@
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { Continuity, PublisherTimes } from './continuity.ts';
-import { clockSource, type Fill } from './fill.ts';
+import { type Fill, knownClock } from './fill.ts';
 import type { Publication } from './publication.ts';
 import type { TrackTable } from './track-table.ts';
 
@@ -47,7 +47,7 @@ export class FillTracks {
 
   /** A unit of the publisher came. */
   observe(unit: AccessUnit, now: number, { hooks }: { readonly hooks: Publication['hooks'] }): void {
-    this.fill.clock.observeFirst({ ntp: unit.ntp, now }, () => clockSource(hooks));
+    this.fill.clock.observeFirst({ ntp: unit.ntp, now }, () => knownClock(hooks));
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { AccessUnit } from '#media/access-unit.ts';
 import { CommonClock } from '#media/common-clock.ts';
 import type { Track } from '#media/track.ts';
+import type { KnownClock } from '#media/track-clock.ts';
 import type { Clock } from '#util/clock.ts';
 import { parseStreamName } from './name.ts';
 import {
@@ -77,7 +78,7 @@ export class Fill implements PublishedStream {
   accept(publication: object, unit: AccessUnit): void {
     if (publication !== this.#publication) return;
     const { hooks } = this.#publication;
-    this.clock.observeSecond({ ntp: unit.ntp, now: this.#now() }, () => clockSource(hooks));
+    this.clock.observeSecond({ ntp: unit.ntp, now: this.#now() }, () => knownClock(hooks));
     this.#stream?.fillUnit(unit);
   }
 
@@ -108,9 +109,11 @@ export function isThisMachine({ remote }: PublisherInfo): boolean {
 }
 
 /** By what a publisher's capture times are known: of one that does not say, by arrival. */
-export function clockSource({ clocks }: PublisherHooks): 'sender-report' | 'arrival' {
-  const reported = clocks?.().some(({ source }) => source === 'sender-report');
-  return reported ? 'sender-report' : 'arrival';
+export function knownClock({ clocks }: Pick<PublisherHooks, 'clocks'>): KnownClock {
+  const all = clocks?.() ?? [];
+  const name = all.find((one) => one.name !== undefined)?.name;
+  const reported = all.some(({ source }) => source === 'sender-report');
+  return { source: reported ? 'sender-report' : 'arrival', ...(name !== undefined && { name }) };
 }
 
 /** The second sources of all streams, by name: where whatever brings one publishes. */

@@ -2,6 +2,7 @@ import type { Track } from '#media/track.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { Emitter } from '#util/emitter.ts';
 import { NamedError } from '#util/named-error.ts';
+import { Derivations } from './derivations.ts';
 import { defaultFeedLimits, type FeedLimits } from './feed.ts';
 import { Fills } from './fill.ts';
 import { parseStreamName } from './name.ts';
@@ -48,6 +49,8 @@ export class Hub implements Publishing {
   };
   /** Streams whose sources are begun when somebody wants them. */
   readonly onDemand: OnDemand;
+  /** Which streams are made of which others. */
+  readonly derivations = new Derivations();
   readonly #streams = new Map<string, Stream>();
   #options: HubOptions;
 

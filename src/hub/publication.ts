@@ -32,11 +32,21 @@ export interface PublisherHooks {
   /** The publication is over, and not by the publisher's own `close`. */
   onClose(reason: string): void;
   /** Some reader lost video; a protocol that can ask for a keyframe does. */
-  requestKeyframe?(): void;
+  readonly requestKeyframe?: (() => void) | undefined;
   /** How its packets arrive, by its own track ids, where there are packets that can be lost. */
   reception?(): readonly TrackReception[];
   /** How its clocks run, by its own track ids, where it measures them. */
   clocks?(): readonly TrackClockState[];
+  /** The stream whose capture times are passed on as they are; undefined: they are the publisher's own. */
+  clockOrigin?(): ClockOrigin | undefined;
+}
+
+/** A stream whose publisher says when its units were captured. */
+export interface ClockOrigin {
+  /** Ms that are added to the capture times that its publisher says, since they went on from the one before. */
+  readonly ntpShift: number;
+  /** Of its clock, as reports say it (`media/clock-name.ts`). */
+  readonly clockName: string;
 }
 
 /** What a publication does to its stream. */

@@ -1,5 +1,6 @@
 import type { AccessUnit } from '#media/access-unit.ts';
 import { payloadSize } from '#media/access-unit.ts';
+import { newClockName } from '#media/clock-name.ts';
 import { isVideo, type Track } from '#media/track.ts';
 import type { Clock } from '#util/clock.ts';
 import { Emitter } from '#util/emitter.ts';
@@ -7,18 +8,18 @@ import { NamedError } from '#util/named-error.ts';
 import { Continuity, type PublisherTimes } from './continuity.ts';
 import { Feed, type FeedLimits, type FeedWriter } from './feed.ts';
 import { FeedSet } from './feed-set.ts';
-import { type Fill, isThisMachine } from './fill.ts';
+import { type Fill, isThisMachine, knownClock } from './fill.ts';
 import { FillTracks } from './fill-tracks.ts';
 import { Hold } from './hold.ts';
-import { type KnownOrder, PictureOrder, UNKNOWN_ORDER } from './picture-order.ts';
+import { type KnownOrder, PictureOrders } from './picture-order.ts';
 import {
+  type ClockOrigin,
   Publication as PublicationOf,
   type PublisherHooks,
   type PublisherInfo,
   type TrackClockState,
   type TrackReception,
 } from './publication.ts';
-import type { Reader } from './reader.ts';
 import { RecentUnits } from './recent-units.ts';
 import {
   type Rendition,
@@ -27,6 +28,7 @@ import {
   RenditionSet,
   type RenditionStarter,
 } from './rendition.ts';
+import type { StreamEvents } from './stream-events.ts';
 import { TrackTable } from './track-table.ts';
 
 export type { PublisherHooks, PublisherInfo, TrackClockState, TrackReception } from './publication.ts';
@@ -44,28 +46,6 @@ export interface StreamOptions {
   readonly onEnd: () => void;
 }
 
-interface StreamEvents {
-  /** A track's format changed, or a new publisher brought tracks. */
-  tracks(): void;
-  /** The publisher is gone; readers are held for so many milliseconds. */
-  held(ms: number): void;
-  /** A publisher is there again. */
-  live(): void;
-  /** The publisher is gone, and something else is shown meanwhile. */
-  standby(): void;
-  /** A reader came (`joined`), or left. */
-  reader(reader: Reader, joined: boolean): void;
-  /** A publisher came, and why the one before it left. */
-  publisher(publisher: PublisherInfo | undefined, reason: string): void;
-  /** A feed lost its last reader. */
-  feedClosed(): void;
-  /** A new publisher brought other tracks: readers that can choose anew. The others follow by what stays. */
-  replaced(): void;
-  /** More is known of the order in which the pictures come, see `Stream.orderOf`. */
-  order(): void;
-  ended(reason: string): void;
-}
-
 /** At most one keyframe request per this many milliseconds goes to a publisher. */
 const KEYFRAME_REQUEST_MS = 1000;
 
@@ -81,7 +61,7 @@ interface Seat {
  * Live media under a name: one publisher, any number of readers behind feeds. Beside the publisher there may be a second
  * source for kinds of media that it does not have, and something that stands in for it while it is gone.
  */
-export class Stream {
+export class Stream implements ClockOrigin {
   readonly name: string;
   readonly since: number;
   readonly events = new Emitter<StreamEvents>();
@@ -93,15 +73,17 @@ export class Stream {
   readonly #feeds = new FeedSet();
   readonly #continuity = new Continuity();
   readonly #recent: RecentUnits;
-  /** By the id of a video track; of the parameters it has now. */
-  readonly #orders = new Map<number, PictureOrder>();
+  readonly #orders = new PictureOrders();
   #main: Seat | undefined;
   /** Has come while the stand-in is shown, and takes over with its first keyframe. */
   #coming: Seat | undefined;
   /** What is shown while the publisher is gone. */
   #standby: Seat | undefined;
+  /** Whose media were the stream's last. */
+  #latest: Seat | undefined;
   #fill: FillTracks | undefined;
   readonly #hold: Hold;
+  readonly #clockName = newClockName();
   #lastKeyframeRequest = 0;
   #ended = false;
 
@@ -146,6 +128,21 @@ export class Stream {
   /** How their clocks run, where their doors measure them. */
   get clocks(): readonly TrackClockState[] | undefined {
     return this.#together(this.#main?.publication.clocks, this.#fill?.fill.publication?.clocks);
+  }
+
+  get ntpShift(): number {
+    return this.#latest?.times.ntpShift ?? 0;
+  }
+
+  get clockName(): string {
+    const { clocks } = this;
+    const name = this.ntpShift === 0 && clocks ? knownClock({ clocks: () => clocks }).name : undefined;
+    return name ?? this.#clockName;
+  }
+
+  /** Streams of one origin have one clock, whatever that shows: their capture times need no alignment. */
+  get clockOrigin(): ClockOrigin {
+    return this.#main?.publication.hooks.clockOrigin?.() ?? this;
   }
 
   /** `standby`: the publisher is gone, and something else is shown meanwhile. */
@@ -207,7 +204,7 @@ export class Stream {
 
   /** What the pictures of a track have shown of their order since they have these parameters. */
   orderOf(trackId: number): KnownOrder {
-    return this.#orders.get(trackId) ?? UNKNOWN_ORDER;
+    return this.#orders.of(trackId);
   }
 
   /** True where whoever brings the picture can be asked for a keyframe; `tracks` of a rendition: its maker. */
@@ -326,7 +323,7 @@ export class Stream {
     if (seat === this.#coming) {
       seat.tracks = seat.tracks.map((one) => (one.id === track.id ? track : one));
     } else if (seat === (this.#main ?? this.#standby)) {
-      this.#orders.delete(track.id);
+      this.#orders.forget(track.id);
       this.#table.set(track);
       this.events.emit('tracks');
     }
@@ -389,6 +386,7 @@ export class Stream {
 
   /** The stream has the tracks of this seat, and those of the second source beside a publisher's. */
   #take(seat: Seat, told = () => this.events.emit('tracks')): ReadonlyMap<number, number> {
+    this.#latest = seat;
     this.#recent.clear();
     this.#orders.clear();
     const before = this.#table.ids;
@@ -430,13 +428,7 @@ export class Stream {
     this.counters.bytes += size;
     this.#recent.add(unit, size);
     this.#feeds.write(unit);
-    if (isVideo(unit.track) && this.#orderFor(unit.track.id).note(unit)) this.events.emit('order');
-  }
-
-  #orderFor(trackId: number): PictureOrder {
-    let order = this.#orders.get(trackId);
-    if (!order) this.#orders.set(trackId, (order = new PictureOrder()));
-    return order;
+    if (isVideo(unit.track) && this.#orders.note(unit)) this.events.emit('order');
   }
 
   /** The set of tracks is another one: whoever can choose anew does, and feeds that cannot go on end. */

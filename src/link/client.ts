@@ -7,7 +7,17 @@ import type { HubToWorker, Selection, Task, TaskSpec, Want, WorkerToHub } from '
 import { encodePicture, type FramedPicture } from './picture.ts';
 
 export type { Passage } from './framing.ts';
-export type { FrameWish, ProbeReport, Task, TaskSpec, TaskState, Want } from './messages.ts';
+export type {
+  ConversionStatistics,
+  FileTarget,
+  FrameWish,
+  ProbeReport,
+  SinkStatistics,
+  Task,
+  TaskSpec,
+  TaskState,
+  Want,
+} from './messages.ts';
 
 /** How many bytes a publication may have waiting on the socket before it should pause (see {@link LinkClient.drained}). */
 const HIGH_WATER = 4 << 20;

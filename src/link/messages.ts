@@ -1,3 +1,4 @@
+import type { FileKind } from '#media/outputs.ts';
 import type { RenditionRequest } from '#media/rendition-request.ts';
 import type { Track } from '#media/track.ts';
 
@@ -23,6 +24,44 @@ export interface FrameWish {
   readonly width?: number | undefined;
   readonly fps?: number | undefined;
   readonly boxes: boolean;
+}
+
+/** A file that is to be written. */
+export interface FileTarget {
+  readonly container: FileKind;
+  readonly path: string;
+  /** Write over one that is there, which is an error otherwise. */
+  readonly overwrite?: true;
+}
+
+/**
+ * Where packed media go: as MPEG-TS to an address (srt, udp), which with `guard` may not lead to this machine, its cable
+ * or its cloud; or into a file.
+ */
+export type MuxedTarget = { readonly url: string; readonly guard?: true } | FileTarget;
+
+/** What a task that packs a stream says of itself now and then; counted from its beginning. */
+export interface SinkStatistics {
+  readonly bytesSent: number;
+  /** Media that were written. */
+  readonly timeMs: number;
+  /** Pictures that were left out because the other side, or the disk, was too slow. */
+  readonly dropped: number;
+}
+
+/** How far a conversion is. */
+export interface ConversionStatistics {
+  /** Media that were written. */
+  readonly timeMs: number;
+  /** Of the whole input, where it is known. */
+  readonly durationMs?: number;
+  /** Media time by time: 2 is twice as fast as it plays. */
+  readonly speed: number;
+  /** Pictures written a second, of the last while. */
+  readonly fps: number;
+  /** Bits per media second, on average. */
+  readonly bitRate: number;
+  readonly bytesSent: number;
 }
 
 /** What a worker is asked to do. `epoch` grows with every restart of a task; what carries an older one is ignored. */
@@ -90,16 +129,25 @@ export type TaskSpec =
     }
   /** Pictures of a stream as JPEG (picture.ts), `width` pixels wide or as they are: `fps` a second; without it one keyframe. */
   | { readonly kind: 'pictures'; readonly stream: string; readonly width?: number; readonly fps?: number }
+  /** Pack these tracks of a stream and write them, until either ends; reports {@link SinkStatistics}. */
+  | {
+      readonly kind: 'muxed-sink';
+      readonly stream: string;
+      readonly tracks: readonly number[];
+      readonly to: MuxedTarget;
+    }
   /**
-   * Send these tracks of a stream as MPEG-TS to `url` (srt, udp), until either ends; reports `{ bytesSent }`. With `guard`,
-   * it may not lead to this machine, its cable or its cloud.
+   * Make a file (or a picture, or the test picture `testsrc`) another file, as fast as it goes; reports
+   * {@link ConversionStatistics}. Ends with the input, or after `seconds` of it. A kind of media that nothing is said of
+   * is copied where the file can carry it.
    */
   | {
-      readonly kind: 'mpegts-sink';
-      readonly stream: string;
-      readonly url: string;
-      readonly tracks: readonly number[];
-      readonly guard?: true;
+      readonly kind: 'convert';
+      readonly input: string;
+      readonly output: FileTarget;
+      readonly video?: RenditionRequest | 'none';
+      readonly audio?: RenditionRequest | 'none';
+      readonly seconds?: number;
     }
   /** Open an input, say what is in it (a `task.done` with a ProbeReport), and end. */
   | { readonly kind: 'probe'; readonly input: string };

@@ -4,6 +4,7 @@ import type { ClockSource } from './track-clock.ts';
 
 interface Side {
   readonly source: ClockSource;
+  readonly name?: string;
   /** Its clock against ours, and what its units take at least, ms. */
   readonly ahead: number;
   readonly delay?: number;
@@ -14,8 +15,8 @@ function run(clock: CommonClock, first: Side, second: Side, fromMs: number, forM
   const shifts: number[] = [];
   for (let at = fromMs; at < fromMs + forMs; at += 40) {
     const of = ({ ahead, delay = 0 }: Side) => ({ ntp: at - delay + ahead, now: at });
-    clock.observeFirst(of(first), () => first.source);
-    clock.observeSecond(of(second), () => second.source);
+    clock.observeFirst(of(first), () => first);
+    clock.observeSecond(of(second), () => second);
     shifts.push(clock.shiftAt(at)!);
   }
   return shifts;
@@ -61,6 +62,17 @@ describe('one clock for two sources', () => {
     expect(run(clock, reported(0), reported(0), 1000, 1000).at(-1)).toBe(0);
     clock.restartFirst(false);
     expect(run(clock, reported(-5000), reported(0), 2000, 1000).at(-1)).toBe(-5000);
+  });
+
+  it('is one clock where the reports name the same one, however far apart they come, and whatever they show', () => {
+    const named = (side: Side): Side => ({ ...side, name: 'one' });
+    const far = [named(reported(0, 9000)), named(reported(0))] as const;
+    expect(new Set(run(new CommonClock(), ...far, 0, 5000))).toEqual(new Set([0]));
+    const clock = new CommonClock();
+    clock.restartFirst(true);
+    clock.restartSecond(true);
+    expect(run(clock, named(reported(60, 1500)), named(reported(60)), 0, 1000).at(-1)).toBe(0);
+    expect(run(new CommonClock(), far[0], { ...far[1], name: 'two' }, 0, 1000).at(-1)).toBe(-9000);
   });
 
   it('does not believe reports of this machine that show captures after their arrival', () => {

@@ -1,13 +1,13 @@
-import { ArrivalWatch } from './arrival-watch.ts';
-import type { ClockSource } from './track-clock.ts';
+import { SourceWatch, type TimedUnit } from './source-watch.ts';
+import type { KnownClock } from './track-clock.ts';
 
 /**
  * Ms that two clocks which are both known by sender reports may differ by, against ours, and count as one: what the two
- * networks and encoders take differs by less, and clocks that nobody sets differ by more. Once they count as one, so far
- * they may come apart before they do not.
+ * networks and encoders take differs by less, and clocks that nobody sets differ by more. Once they count as one, they
+ * may come apart by half as much again before they do not.
  */
 const SAME = 1000;
-const SAME_STILL = 1500;
+const SAME_STILL = 1.5;
 /** So many ms after the first unit that is moved it may still be put at once to where it belongs. */
 const SETTLE = 500;
 /** An error of this many ms would be slewed for minutes: it goes at once. */
@@ -16,37 +16,59 @@ const STEP = 2000;
 const SLEW = 0.0095;
 /** By arrival: errors below this many ms are what the earliest arrivals differ by each time. */
 const HOLD = 5;
-/** On our own clock nothing comes before it was captured; so many ms are what clocks and filters are wrong by. */
-const IMPOSSIBLE = 10;
 /** The clocks are looked at once in so many ms. */
 const LOOK = 200;
-
-/** One unit of a source: its capture time by the source's own clock, and when it came; both in ms since 1970. */
-export interface TimedUnit {
-  readonly ntp: number;
-  readonly now: number;
-}
 
 /**
  * One clock for two sources of one stream (DESIGN rule R1): what is added to the capture times of the second so that they
  * are of the first one's clock.
  *
- * Where both clocks are known by sender reports and show the same time, they are one clock, and nothing is added: the
- * tracks are as far apart as they were captured. Else they are joined by arrival: what took the shortest way lately came
+ * Where both clocks are known by sender reports and have the same name, or show the same time, they are one clock, and
+ * nothing is added: the tracks are as far apart as they were captured. Else they are joined by arrival: what took the shortest way lately came
  * at the same time. Corrections are slewed.
  *
  * Programs on this machine have our clock, and some make reports that cannot be true on it: ffmpeg counts from when its
  * connection stood, for each connection anew, and what it sends was captured after it came. Such reports count as none.
  */
 export class CommonClock {
-  #first = new SourceWatch(false);
-  #second = new SourceWatch(false);
+  readonly #sameMs: number;
+  #first: SourceWatch;
+  #second: SourceWatch;
   #same = false;
   #shift: number | undefined;
-  #began = 0;
-  #moved = 0;
+  #began = Number.NEGATIVE_INFINITY;
+  #moved: number | undefined;
   #target = 0;
   #looked = Number.NEGATIVE_INFINITY;
+
+  /**
+   * @param options.sameMs how far clocks that are known by sender reports may be apart and count as one, ms
+   * @param options.shift what was added so far, where both went on beside each other: it is moved on from there
+   */
+  constructor(
+    options: {
+      readonly first?: SourceWatch;
+      readonly second?: SourceWatch;
+      readonly sameMs?: number;
+      readonly shift?: number | undefined;
+    } = {},
+  ) {
+    const { first = new SourceWatch(false), second = new SourceWatch(false), sameMs = SAME, shift } = options;
+    this.#first = first;
+    this.#second = second;
+    this.#sameMs = sameMs;
+    this.#shift = shift;
+  }
+
+  /** What was added last; undefined before anything was. */
+  get shift(): number | undefined {
+    return this.#shift;
+  }
+
+  /** Both show the same time by reports. */
+  get isSame(): boolean {
+    return this.#same;
+  }
 
   /** The first source is another one from now on; `isOurs`: it has our own clock. */
   restartFirst(isOurs: boolean): void {
@@ -63,12 +85,12 @@ export class CommonClock {
   }
 
   /** A unit of the first source came. `known` says how its clock is known, and is asked now and then. */
-  observeFirst(unit: TimedUnit, known: () => ClockSource): void {
+  observeFirst(unit: TimedUnit, known: () => KnownClock): void {
     this.#first.observe(unit, known);
   }
 
   /** A unit of the second source came. */
-  observeSecond(unit: TimedUnit, known: () => ClockSource): void {
+  observeSecond(unit: TimedUnit, known: () => KnownClock): void {
     this.#second.observe(unit, known);
   }
 
@@ -88,7 +110,7 @@ export class CommonClock {
     const hold = this.#same ? 0 : HOLD;
     if (now - this.#began < SETTLE || Math.abs(error) >= STEP) this.#shift = this.#target;
     else if (Math.abs(error) > hold) {
-      const most = Math.max(0, now - this.#moved) * SLEW;
+      const most = Math.max(0, now - (this.#moved ?? now)) * SLEW;
       this.#shift += Math.max(-most, Math.min(error, most));
     }
     this.#moved = now;
@@ -99,51 +121,12 @@ export class CommonClock {
     const [first, second] = [this.#first, this.#second];
     if (first.lead === undefined || second.lead === undefined) return undefined;
     const apart = first.lead - second.lead;
+    const isNamed = first.name !== undefined && first.name === second.name;
     const reported = first.isReported && second.isReported;
-    this.#same = reported && Math.abs(apart) < (this.#same ? SAME_STILL : SAME);
+    this.#same = isNamed || (reported && Math.abs(apart) < this.#sameMs * (this.#same ? SAME_STILL : 1));
     if (this.#same) return 0;
     // Both are our own clock, each by its own earliest arrivals.
     if (first.isArrival && second.isArrival && Math.abs(apart) < SAME) return 0;
     return apart;
-  }
-}
-
-/** How far one source's clock is ahead of ours, by what took the shortest way lately. */
-class SourceWatch {
-  /** Capture times are counted in ms, and a window of them as the units of one track. */
-  readonly #watch = new ArrivalWatch(1000);
-  readonly #isOurs: boolean;
-  #began: number | undefined;
-  #asked = Number.NEGATIVE_INFINITY;
-  #source: ClockSource = 'arrival';
-  #isImpossible = false;
-
-  /** @param isOurs it has our own clock */
-  constructor(isOurs: boolean) {
-    this.#isOurs = isOurs;
-  }
-
-  get lead(): number | undefined {
-    const earliest = this.#watch.earliest;
-    return earliest && earliest.ticks - earliest.now;
-  }
-
-  /** It says in reports when it captured, and they may be true. */
-  get isReported(): boolean {
-    return this.#source === 'sender-report' && !this.#isImpossible;
-  }
-
-  get isArrival(): boolean {
-    return this.#source === 'arrival';
-  }
-
-  observe({ ntp, now }: TimedUnit, known: () => ClockSource): void {
-    this.#began ??= now;
-    if (now - this.#asked >= LOOK) {
-      this.#asked = now;
-      this.#source = known();
-    }
-    this.#watch.observe({ ticks: ntp, now }, this.#began);
-    if (this.#isOurs && ntp - now > IMPOSSIBLE) this.#isImpossible = true;
   }
 }

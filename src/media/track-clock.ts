@@ -41,7 +41,12 @@ export interface ClockState {
   readonly skewPpm: number;
   /** Ms by which what is handed out still differs from what is known. */
   readonly lagMs: number;
+  /** Of the clock that its reports are of, where they say so in a way that is believed (`clock-name.ts`). */
+  readonly name?: string;
 }
+
+/** How a source's clock is known. */
+export type KnownClock = Pick<ClockState, 'source' | 'name'>;
 
 /** What a track's clock asks of its stream's, and tells it. */
 export interface StreamOffset {

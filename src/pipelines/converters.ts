@@ -1,19 +1,14 @@
 import { makesPictures } from '#media/rendition-request.ts';
-import { NamedError } from '#util/named-error.ts';
-import type { Converter, RenditionSpec } from './converter.ts';
+import type { Conversion, Converter } from './converter.ts';
 import { PictureConverter } from './picture-converter.ts';
 import { SoundConverter } from './sound-converter.ts';
 
 /**
  * What makes the track that is requested.
- * @throws {NamedError} RENDITION_UNSUPPORTED
+ * @throws {NamedError} RENDITION_UNSUPPORTED for wishes that no source could meet
  */
-export function converterFor(spec: RenditionSpec): Converter {
-  const { codec } = spec.request;
-  if (makesPictures(codec)) {
-    if (codec === 'h264') return new PictureConverter(spec);
-  } else if (codec === 'aac' || codec === 'opus') {
-    return new SoundConverter(spec, codec);
-  }
-  throw new NamedError('RENDITION_UNSUPPORTED', `There is no encoder for ${codec} here.`, 415);
+export function converterFor(conversion: Conversion): Converter {
+  return makesPictures(conversion.request.codec)
+    ? new PictureConverter(conversion)
+    : new SoundConverter(conversion);
 }

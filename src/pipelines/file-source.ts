@@ -1,12 +1,8 @@
 import type { TaskSpec } from '#link/client.ts';
-import { NamedError } from '#util/named-error.ts';
-import type { Input } from './av/input.ts';
-import { AvError } from './av/library.ts';
 import { FileReader } from './file-reader.ts';
-import { openFile, unreadable } from './open-file.ts';
+import { noTrack, openFile, readNext, unreadable } from './open-file.ts';
 import { Pacer } from './pacer.ts';
 import { publishing } from './publish.ts';
-import { USABLE_AUDIO, USABLE_VIDEO } from './source-format.ts';
 import { sleep, type TaskContext, type TaskOutcome } from './task.ts';
 
 type FileSourceSpec = Extract<TaskSpec, { kind: 'file-source' }>;
@@ -24,7 +20,7 @@ export async function runFileSource(spec: FileSourceSpec, context: TaskContext):
   await using input = await openFile(spec.path, signal, spec.within);
   const reader = FileReader.create(input, spec.loop);
   if (!reader) throw noTrack(spec.path, input);
-  const first = await next(reader, spec.path);
+  const first = await readNext(reader, spec.path);
   if (!first) throw unreadable(spec.path, 'there is not one picture or sound in it');
 
   for (const { index, kind, codecName } of reader.unused) {
@@ -34,7 +30,7 @@ export async function runFileSource(spec: FileSourceSpec, context: TaskContext):
   await publishing(context, spec.stream, reader.tracks, END, async (publication, stop) => {
     const pacer = new Pacer();
     const origin = performance.timeOrigin + performance.now() - reader.startSeconds * 1000;
-    for (let unit: typeof first | undefined = first; unit; unit = await next(reader, spec.path)) {
+    for (let unit: typeof first | undefined = first; unit; unit = await readNext(reader, spec.path)) {
       const { clockRate } = unit.track;
       const wait = pacer.wait((unit.dts / clockRate) * 1000, performance.now());
       // Under a timer's resolution it is punctual enough, and a wake-up saved.
@@ -45,20 +41,4 @@ export async function runFileSource(spec: FileSourceSpec, context: TaskContext):
     }
   });
   return { reason: signal.aborted ? 'Stopped.' : END };
-}
-
-async function next(reader: FileReader, path: string) {
-  try {
-    return await reader.next();
-  } catch (error) {
-    throw error instanceof AvError ? unreadable(path, error.message.replace(/\.$/, ''), error) : error;
-  }
-}
-
-function noTrack(path: string, input: Input): NamedError {
-  const found = input.streams.map(({ codecName, kind }) => `${codecName} (${kind})`).join(', ') || 'nothing';
-  const message =
-    `The file "${path}" has no track that can be streamed: it holds ${found}. ` +
-    `Usable are ${USABLE_VIDEO} video, and ${USABLE_AUDIO} audio; convert the file with ffmpeg.`;
-  return new NamedError('INPUT_NO_TRACK', message, 422);
 }

@@ -3,6 +3,8 @@ import { confinedPath } from '#util/confined-path.ts';
 import { NamedError } from '#util/named-error.ts';
 import { Input } from './av/input.ts';
 import { AvError } from './av/library.ts';
+import type { FileReader, FileUnit } from './file-reader.ts';
+import { USABLE_AUDIO, USABLE_VIDEO } from './source-format.ts';
 
 /** Of a file that has to be in certain folders: containers that hold their media, and name no other files as playlists do. */
 export const CONTAINERS = 'mov,mp4,matroska,webm,mpegts,flv,avi,mp3,aac,ogg,wav,flac';
@@ -49,4 +51,25 @@ export async function openFile(
 export function unreadable(path: string, why: string, cause?: unknown): NamedError {
   const message = `The file "${path}" cannot be played: ${why}. Give a media file, such as MP4 or MPEG-TS with H.264 and AAC.`;
   return new NamedError('INPUT_UNREADABLE', message, 422, { cause });
+}
+
+/**
+ * The next unit; undefined at the end.
+ * @throws {NamedError} INPUT_UNREADABLE
+ */
+export async function readNext(reader: FileReader, path: string): Promise<FileUnit | undefined> {
+  try {
+    return await reader.next();
+  } catch (error) {
+    throw error instanceof AvError ? unreadable(path, error.message.replace(/\.$/, ''), error) : error;
+  }
+}
+
+/** The error of a file with nothing in it that is of use. */
+export function noTrack(path: string, input: Input): NamedError {
+  const found = input.streams.map(({ codecName, kind }) => `${codecName} (${kind})`).join(', ') || 'nothing';
+  const message =
+    `The file "${path}" has no track that can be streamed: it holds ${found}. ` +
+    `Usable are ${USABLE_VIDEO} video, and ${USABLE_AUDIO} audio; convert the file with ffmpeg.`;
+  return new NamedError('INPUT_NO_TRACK', message, 422);
 }

@@ -1,17 +1,19 @@
-import type { LinkPublication, Subscription } from '#link/client.ts';
+import type { LinkPublication, Subscription, TaskSpec } from '#link/client.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { PacketWindow } from '#media/packet-window.ts';
 import { Backoff } from '#util/backoff.ts';
 import { NamedError } from '#util/named-error.ts';
-import type { Converter, RenditionSpec } from './converter.ts';
+import type { Converter } from './converter.ts';
 import { converterFor } from './converters.ts';
 import { sleep, type TaskContext, type TaskOutcome } from './task.ts';
+
+type RenditionSpec = Extract<TaskSpec, { kind: 'rendition' }>;
 
 /**
  * Makes a track of a stream available in another codec, with the presentation and capture times of its source. Begins
  * again when the stream does.
  *
- * @throws {NamedError} RENDITION_UNSUPPORTED, PUBLICATION_ENDED when the hub ended it
+ * @throws {NamedError} RENDITION_UNSUPPORTED, ENCODER_MISSING, PUBLICATION_ENDED when the hub ended it
  */
 export async function runRendition(spec: RenditionSpec, context: TaskContext): Promise<TaskOutcome> {
   const backoff = new Backoff({ minimum: 500, maximum: 5000 });
@@ -41,7 +43,8 @@ class Transcoding {
     this.#spec = spec;
     this.#context = context;
     this.#onLive = onLive;
-    this.#converter = converterFor(spec);
+    const { stream, id, request } = spec;
+    this.#converter = converterFor({ of: stream, id, request, pace: 'live', log: context.log });
   }
 
   /** Resolves with the reason when the stream ends, or the task is stopped. */

@@ -24,6 +24,10 @@ export class SinkQueue {
     this.#waitsForKeyframe = hasVideo;
   }
 
+  get isEmpty(): boolean {
+    return this.#units.length === 0;
+  }
+
   push(unit: AccessUnit): void {
     const video = isVideo(unit.track);
     if (video && unit.keyframe) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { atMostStereo, SoundFramer } from './sound-framer.ts';
+import { atMostStereo, SoundFramer, withChannels } from './sound-framer.ts';
 
 /** 20 ms at 8 kHz: silence, or a loud constant. */
 function packet(pts: number, loud = false, channels = 1) {
@@ -25,6 +25,23 @@ describe('frames for an encoder', () => {
     const at = frame.pts + frame.planes[0]!.findIndex((value) => value > 0.45);
     expect(Math.abs(at - 1280 * 6)).toBeLessThanOrEqual(5);
     expect(frames.filter(({ restart }) => restart)).toHaveLength(1);
+  });
+
+  it('are at the rate of the encoder, and the last one is filled up with silence', () => {
+    const framer = new SoundFramer({ ...g711, sampleRate: 48_000, frameRate: 44_100, frameLength: 1152 });
+    const input = { pts: 48_000, planes: [new Float32Array(9600).fill(0.5)] };
+    const frames = framer.push(input);
+    const rest = framer.finish();
+    const all = [...frames, ...rest];
+    const length = all.reduce((sum, { planes }) => sum + planes[0]!.length, 0);
+    // 200 ms, and what the filter looks ahead on either side, in whole frames.
+    expect(length).toBeGreaterThanOrEqual(8820);
+    expect(length).toBeLessThan(8820 + 1152 + 64);
+    expect(all[0]!.pts).toBeLessThanOrEqual(44_100);
+    const samples = all.flatMap(({ planes }) => [...planes[0]!]);
+    const last = samples.findLastIndex((value) => value > 0.25);
+    expect(Math.abs(all[0]!.pts + last - (44_100 + 8820))).toBeLessThanOrEqual(2);
+    expect(framer.finish()).toEqual([]);
   });
 
   it('begin anew where the time of the source jumps', () => {
@@ -69,5 +86,14 @@ describe('more channels than two', () => {
     expect(at(5)).toEqual([false, true]);
     const loudest = atMostStereo(Array.from({ length: 8 }, () => new Float32Array([1])));
     for (const [value] of loudest) expect(value).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('channels that are wished for', () => {
+  it('are the mean of two, or one twice', () => {
+    const [left, right] = [Float32Array.of(0.5, -0.5), Float32Array.of(0.25, 0.5)];
+    expect(withChannels([left, right], 1)).toEqual([Float32Array.of(0.375, 0)]);
+    expect(withChannels([left], 2)).toEqual([left, left]);
+    expect(withChannels([left, right], 2)).toEqual([left, right]);
   });
 });

@@ -1,7 +1,7 @@
 import { Resampler } from './resampler.ts';
 
-/** The clock of the frames. */
-export const FRAME_RATE = 48_000;
+/** The clock of the frames, where nothing else is wanted. */
+const FRAME_RATE = 48_000;
 /** A hole up to this long is filled with silence, an overlap up to this long cut off; beyond it the time begins anew. */
 const TOLERANCE_SECONDS = 0.5;
 
@@ -15,7 +15,7 @@ export interface Sound {
 
 /** Samples for one frame of an encoder. */
 export interface SoundFrame {
-  /** Of the first sample, at {@link FRAME_RATE}. */
+  /** Of the first sample, at the frames' rate. */
   readonly pts: number;
   /** One per channel, all of the frame's length. */
   readonly planes: readonly Float32Array[];
@@ -27,14 +27,16 @@ export interface SoundFramerOptions {
   /** Samples per second of what comes in; see {@link Resampler.canDo}. */
   readonly sampleRate: number;
   readonly channels: number;
-  /** Samples in a frame, at {@link FRAME_RATE}. */
+  /** Samples in a frame, at the frames' rate. */
   readonly frameLength: number;
+  /** Samples per second of the frames; default 48 kHz. */
+  readonly frameRate?: number;
   /** Samples by which sound may stand beside its place without being moved: its timestamps are rounded. */
   readonly slack?: number;
 }
 
 /**
- * Cuts decoded sound into frames for an encoder at 48 kHz. The time of every sample stays that of its source to the
+ * Cuts decoded sound into frames for an encoder, at its rate. The time of every sample stays that of its source to the
  * sample; a hole is silence, and where the source's time jumps, the frames begin anew.
  */
 export class SoundFramer {
@@ -78,9 +80,29 @@ export class SoundFramer {
     return this.#frames();
   }
 
+  /** The rest, with silence behind it where it does not fill a frame; the next sound begins anew. */
+  finish(): SoundFrame[] {
+    if (this.#nextPts === undefined) return [];
+    const ahead = this.#resamplers[0]?.lookahead ?? 0;
+    const { frameLength } = this.#options;
+    const silence = (length: number) => this.#pending.map(() => new Float32Array(length));
+    this.#append(silence(ahead));
+    const over = (this.#pending[0]?.length ?? 0) % frameLength;
+    if (over > 0) {
+      this.#pending = this.#pending.map((plane) => {
+        const padded = new Float32Array(plane.length + frameLength - over);
+        padded.set(plane);
+        return padded;
+      });
+    }
+    const frames = this.#frames();
+    this.#nextPts = undefined;
+    return frames;
+  }
+
   #begin(pts: number): void {
-    const { channels, sampleRate } = this.#options;
-    this.#resamplers = Array.from({ length: channels }, () => new Resampler(sampleRate, FRAME_RATE));
+    const { channels, sampleRate, frameRate = FRAME_RATE } = this.#options;
+    this.#resamplers = Array.from({ length: channels }, () => new Resampler(sampleRate, frameRate));
     for (const resampler of this.#resamplers) resampler.begin(pts);
     this.#pending = this.#resamplers.map(() => new Float32Array(0));
     // What the filter gives first stands before the first sample: its look-ahead.
@@ -111,6 +133,14 @@ export class SoundFramer {
     }
     return frames;
   }
+}
+
+/** One channel of two: their mean. Two of one: the same twice. */
+export function withChannels(planes: readonly Float32Array[], channels: 1 | 2): readonly Float32Array[] {
+  const [left, right] = planes;
+  if (!left || planes.length === channels) return planes;
+  if (channels === 2 || !right) return [left, left];
+  return [left.map((value, n) => (value + right[n]!) / 2)];
 }
 
 /** Two channels of more: the front ones, with the centre and what stands on either side mixed into them. */

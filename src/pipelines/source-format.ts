@@ -6,6 +6,8 @@ import { pcmaFormat, pcmuFormat } from '#codecs/g711.ts';
 import { H264, h264Format, h264NalType } from '#codecs/h264.ts';
 import { H265, h265Format, h265NalType } from '#codecs/h265.ts';
 import { VideoIngest } from '#codecs/ingest.ts';
+import { mp3Format } from '#codecs/mp3.ts';
+import { mpeg4Format } from '#codecs/mpeg4.ts';
 import { sameNals, splitAnnexB } from '#codecs/nal.ts';
 import { opusFormat, opusPacketDuration } from '#codecs/opus.ts';
 import { vp8Format } from '#codecs/vp8.ts';
@@ -30,7 +32,7 @@ export interface PacketReader {
 }
 
 /** What `packetReader` knows, for sentences. */
-export const USABLE_VIDEO = 'H.264, H.265, AV1, VP9 and VP8';
+export const USABLE_VIDEO = 'H.264, H.265, AV1, VP9, VP8 and MPEG-4';
 export const USABLE_AUDIO = 'AAC, Opus, AC-3, MP3, PCMA and PCMU';
 
 /** How a file's stream becomes a track; undefined for codecs and configurations that cannot. */
@@ -45,6 +47,8 @@ export function packetReader(stream: InputStream, id: number): PacketReader | un
       return new FramePackets(id, vp9Format(), (data) => [data]);
     case 'vp8':
       return new FramePackets(id, vp8Format(), (data) => [data]);
+    case 'mpeg4':
+      return new FramePackets(id, mpeg4Format(stream.extradata ?? Buffer.alloc(0)), (data) => [data]);
     case 'aac':
       return new AacPackets(stream, id);
     case 'opus':
@@ -52,7 +56,7 @@ export function packetReader(stream: InputStream, id: number): PacketReader | un
     case 'ac3':
       return new Ac3Packets(stream, id);
     case 'mp3':
-      return new AudioPackets(id, mp3Format(stream), () => 0);
+      return new AudioPackets(id, mp3Format(stream.sampleRate, stream.channels), () => 0);
     case 'pcma':
       return new G711Packets(id, pcmaFormat(stream.sampleRate, stream.channels));
     case 'pcmu':
@@ -214,10 +218,6 @@ class G711Packets implements PacketReader {
     }
     return pieces;
   }
-}
-
-function mp3Format({ sampleRate, channels }: InputStream): AudioFormat {
-  return { kind: 'audio', codec: 'mp3', sampleRate, channels, config: Buffer.alloc(0), codecString: 'mp3' };
 }
 
 /** True where the data begins with an ADTS header (ISO/IEC 13818-7 section 6.2). */

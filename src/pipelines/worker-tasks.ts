@@ -3,12 +3,13 @@ import type { LinkClient, Task, TaskSpec, TaskState } from '#link/client.ts';
 import { confinedPath } from '#util/confined-path.ts';
 import { Emitter } from '#util/emitter.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
+import { runConvert } from './convert.ts';
 import { StreamDecoders } from './decoder.ts';
 import { runFileSource } from './file-source.ts';
 import { runFolderSource } from './folder-source.ts';
 import { AlgorithmHosts } from './host-client.ts';
 import { runImageSource } from './image-source.ts';
-import { runMpegTsSink } from './mpegts-sink.ts';
+import { runMuxedSink } from './muxed-sink.ts';
 import { runNetworkSource } from './network-source.ts';
 import { isImage } from './picture-loop.ts';
 import { runPictures } from './pictures.ts';
@@ -147,8 +148,10 @@ export class WorkerTasks {
         return runRendition(spec, context);
       case 'pictures':
         return runPictures(spec, context, this.#services.decoders);
-      case 'mpegts-sink':
-        return runMpegTsSink(spec, context);
+      case 'muxed-sink':
+        return runMuxedSink(spec, context);
+      case 'convert':
+        return runConvert(spec, context);
       case 'probe':
         return runProbe(spec, context);
     }

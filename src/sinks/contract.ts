@@ -11,6 +11,10 @@ export interface ForwardTarget {
   readonly trust?: { readonly fingerprint: string | undefined; readonly insecure: boolean };
   /** It may not lead to this machine, its cable or its cloud, whatever its name is pointed at. */
   readonly restricted?: boolean | undefined;
+  /** Where it is restricted, and a file: the folders that it has to be in, links followed. */
+  readonly within?: readonly string[] | undefined;
+  /** What becomes of a file that is there already; `number`: the stream goes into `film.2.mp4`. Default `refuse`. */
+  readonly existing?: 'refuse' | 'overwrite' | 'number' | undefined;
   readonly clock: Clock;
 }
 
@@ -26,6 +30,8 @@ export interface ForwardEvents {
 export interface ForwardConnection {
   /** Bytes that were sent so far. */
   readonly bytesSent: number;
+  /** Pictures that were left out because the other side was too slow, where that is not to be seen in the hub. */
+  readonly dropped?: number;
   /** Resolves when nothing of it is left. Idempotent. */
   close(reason: string): Promise<void>;
 }

@@ -3,6 +3,9 @@ import { isIP, type LookupFunction } from 'node:net';
 import { innerPlace } from './inner-address.ts';
 import { NamedError } from './named-error.ts';
 
+/** Where a forward leads that publishes under another name, see {@link ForbiddenAddress}. */
+export const OTHER_STREAM = 'another stream of this server';
+
 /** Somebody gave an address over the API that leads where only who writes the configuration may lead us. */
 export class ForbiddenAddress extends NamedError {
   /** @param shown what leads there, without credentials */

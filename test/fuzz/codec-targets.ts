@@ -7,6 +7,8 @@ import {
   splitObus,
 } from '#codecs/av1.ts';
 import { VideoIngest } from '#codecs/ingest.ts';
+import { mp3TrackOf, parseMp3Header } from '#codecs/mp3.ts';
+import { mpeg4Configuration, mpeg4Format, mpeg4PictureType } from '#codecs/mpeg4.ts';
 import { parseVp8Frame } from '#codecs/vp8.ts';
 import { parseVp9Frame, vpConfiguration } from '#codecs/vp9.ts';
 import { initSegment } from '#containers/fmp4/init-segment.ts';
@@ -18,6 +20,12 @@ import {
   av1Inter,
   av1Keyframe,
   av1Track,
+  mp3Frame,
+  mp3Track,
+  mpeg4Headers,
+  mpeg4Inter,
+  mpeg4Keyframe,
+  mpeg4Track,
   vp8Inter,
   vp8Keyframe,
   vp8Track,
@@ -37,7 +45,7 @@ function taken(track: Track, payload: readonly Buffer[]): void {
   if (isDescribable(ingest.track)) initSegment([ingest.track]);
 }
 
-/** Parsers of AV1, VP9, VP8 and AC-3. */
+/** Parsers of AV1, VP9, VP8, MPEG-4, AC-3 and MP3. */
 export const codecTargets: readonly FuzzTarget[] = [
   {
     name: 'AV1 units',
@@ -68,6 +76,30 @@ export const codecTargets: readonly FuzzTarget[] = [
         taken(vp9Track, [input]);
         taken(vp8Track, [input]);
         vpConfiguration((vp8Track as VideoTrack).format);
+      },
+    }),
+  },
+  {
+    name: 'MPEG-4 pictures',
+    seeds: () => [mpeg4Headers, mpeg4Keyframe, mpeg4Inter, Buffer.concat([mpeg4Headers, mpeg4Keyframe])],
+    open: () => ({
+      take(input) {
+        const { width, height } = mpeg4Format(mpeg4Configuration(input));
+        if (width > 8191 || height > 8191) throw new Error(`A picture of ${width} x ${height}.`);
+        mpeg4PictureType(input);
+        taken(mpeg4Track, [input]);
+        taken({ ...mpeg4Track, format: mpeg4Format(Buffer.alloc(0)) }, [input]);
+      },
+    }),
+  },
+  {
+    name: 'MP3 frames',
+    seeds: () => [mp3Frame],
+    open: () => ({
+      take(input) {
+        const size = parseMp3Header(input)?.size;
+        if (size !== undefined && !(size >= 24 && size <= 1441)) throw new Error(`A frame of ${size} bytes.`);
+        mp3TrackOf(mp3Track, input);
       },
     }),
   },

@@ -9,7 +9,7 @@ import { parseH264Sps } from '#codecs/h264.ts';
 import { joinAnnexB } from '#codecs/nal.ts';
 import { Fmp4Writer } from '#containers/fmp4/writer.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
-import { isAudio, type Track, type VideoTrack } from '#media/track.ts';
+import { isAudio, isVideo, type Track, type VideoTrack } from '#media/track.ts';
 import { clipUnits, fileUnits } from '../support/clip-units.ts';
 import { FakeHub } from '../support/fake-hub.ts';
 import { barcode, barcodeClip } from '../support/media.ts';
@@ -282,4 +282,77 @@ test('a rendition ends its publication with its source, and begins again when th
   await feed(800_000);
   await hub.until(() => hub.units.length > before + 3, 'frames again');
   expect(hub.publications).toHaveLength(2);
+});
+
+test('what is wished for is made live: codecs, sizes, rates, each unit at the time of its source', async () => {
+  const units = (await clipUnits({ seconds: 3, bframes: 2, gop: 25 })).slice(0, 180);
+  await using hub = await FakeHub.start();
+  const tracks = [...new Map(units.map(({ track }) => [track.id, track])).values()];
+  const [picture, sound] = [tracks.find(isVideo)!, tracks.find(isAudio)!];
+  const stream = hub.open('yard', tracks);
+  const wishes = [
+    { of: picture, request: { codec: 'h265', width: 320, fps: 5, bitRate: 300_000 } },
+    { of: picture, request: { codec: 'mpeg4', height: 180, hardware: 'auto' } },
+    { of: picture, request: { codec: 'h264', width: 320, height: 240, hardware: 'auto' } },
+    { of: sound, request: { codec: 'mp3', sampleRate: 44_100, channels: 2 } },
+    { of: sound, request: { codec: 'pcmu' } },
+    { of: sound, request: { codec: 'aac', sampleRate: 16_000, bitRate: 32_000 } },
+  ] as const;
+  for (const [n, { of, request }] of wishes.entries()) {
+    hub.task({ kind: 'rendition', stream: 'yard', track: of.id, id: 1000 + n, request });
+  }
+  await hub.until(() => hub.subscribers('yard') === wishes.length, 'the subscriptions');
+  const made = (n: number) => hub.units.filter(({ trackId }) => trackId === 1000 + n);
+  // As in real life the encoders are never far behind; what is, is left out.
+  let pictures = 0;
+  for (const unit of units) {
+    stream.write(unit);
+    if (!isVideo(unit.track) || ++pictures <= 8) continue;
+    const due = pictures - 8;
+    const isThere = () => [1, 2].every((n) => made(n).length >= due) && made(0).length >= (due - 4) / 5;
+    await hub.until(isThere, `picture ${due}`);
+  }
+  await hub.until(() => made(2).length >= pictures - 4 && made(0).length >= 10, 'all of it');
+  await hub.until(() => [3, 4, 5].every((n) => made(n).length > 30), 'the sound');
+  const formats = hub.publications.flatMap((publication) => publication.tracks);
+  const format = (n: number) => formats.find(({ id }) => id === 1000 + n);
+  expect(format(0)).toMatchObject({ format: { codec: 'h265', width: 320, height: 180 } });
+  expect(format(1)).toMatchObject({
+    format: { codec: 'mpeg4', width: 320, height: 180, codecString: 'mp4v.20.1' },
+  });
+  expect(format(2)).toMatchObject({ format: { codec: 'h264', width: 320, height: 240 } });
+  expect(format(3)).toMatchObject({
+    clockRate: 44_100,
+    format: { codec: 'mp3', sampleRate: 44_100, channels: 2 },
+  });
+  expect(format(4)).toMatchObject({
+    clockRate: 8000,
+    format: { codec: 'pcmu', sampleRate: 8000, channels: 1 },
+  });
+  expect(format(5)).toMatchObject({ clockRate: 16_000, format: { codec: 'aac', sampleRate: 16_000 } });
+  const times = new Map(units.filter(({ track }) => isVideo(track)).map((unit) => [unit.pts, unit.ntp]));
+  for (const n of [0, 1, 2]) {
+    expect(made(n)[0]!.keyframe).toBe(true);
+    for (const { pts, dts, ntp } of made(n)) expect([dts, ntp]).toEqual([pts, times.get(pts)]);
+  }
+  // Five a second, evenly.
+  const few = made(0).map(({ pts }) => pts);
+  expect(few.slice(1).every((pts, n) => pts - few[n]! === 18_000)).toBe(true);
+  const first = units.find(({ track }) => isAudio(track))!;
+  for (const [n, frame, rate] of [
+    [3, 1152, 44_100],
+    [4, 160, 8000],
+    [5, 1024, 16_000],
+  ] as const) {
+    const [begin] = made(n);
+    expect(Math.abs(begin!.pts / rate - first.pts / sound.clockRate)).toBeLessThan(0.08);
+    for (const [at, unit] of made(n).entries()) {
+      expect(unit.pts).toBe(begin!.pts + at * frame);
+      const behind = (unit.pts / rate - first.pts / sound.clockRate) * 1000;
+      expect(unit.ntp - first.ntp).toBeCloseTo(behind, 3);
+    }
+  }
+  // No graphics hardware here, or one that works: either is said, and the pictures came.
+  const said = hub.all('log').filter(({ message }) => /graphics hardware/.test(message));
+  expect(said).toHaveLength(1);
 });

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseVp9Frame } from '#codecs/vp9.ts';
 import { readBarcode } from '../support/algorithms/barcode/read.ts';
+import { BARCODE_FLASH, beepDelays, readMarks } from '../support/av-marks.ts';
 import type { PacketReport } from '../support/ffmpeg8.ts';
 import { delays, HASH_OUTPUT, hashFile, parseFrameHashes } from '../support/frames.ts';
 import { type BarcodeClipOptions, barcodeClip } from '../support/media.ts';
@@ -70,7 +71,12 @@ beforeAll(async () => {
       publishers.push(start(process.execPath, [FFMPEG8, 'publish', file, by, `${door}/${name}`], 300_000));
     }
   }
-  await Promise.all(names.map((name) => server.live(name)));
+  // As cameras and encoders before H.264 did it.
+  const old = ['-v', 'error', '-re', '-stream_loop', '-1', '-i', await barcodeClip({ seconds: SECONDS })];
+  const made = ['-c:v', 'mpeg4', '-b:v', '2M', '-g', '25', '-bf', '0', '-c:a', 'libmp3lame', '-b:a', '64k'];
+  const door = ['-f', 'rtsp', '-rtsp_transport', 'tcp', `${server.rtsp}/old`];
+  publishers.push(start('ffmpeg', [...old, ...made, ...door], 300_000));
+  await Promise.all([...names, 'old'].map((name) => server.live(name)));
 }, 180_000);
 
 afterAll(async () => {
@@ -219,6 +225,56 @@ describe('AV1, VP9, VP8 and AC-3', () => {
 
   it.each(['vp8', 'vp9', 'av1', 'av1-rtsp'] as const)('are looked at: a snapshot of %s', async (name) => {
     await expectKeyframe(server, name);
+  });
+});
+
+describe('MPEG-4 part 2 and MP3', () => {
+  it('are published and read over RTSP by ffmpeg, in step', async () => {
+    const address = `${server.rtsp}/old`;
+    const report = await read(address);
+    expect(report.streams.map(({ codec }) => codec)).toEqual(['mpeg4', expect.stringMatching(/mp3/)]);
+    expect(report.streams[0]).toMatchObject({ width: 640 });
+    for (const index of [0, 1]) {
+      const own = report.packets.filter(({ stream }) => stream === index);
+      expect(own.length).toBeGreaterThan(PICTURES / 4);
+      expect(own.filter((one, i) => i > 0 && one.time <= own[i - 1]!.time)).toEqual([]);
+    }
+    const marks = await readMarks(['-rtsp_transport', 'tcp', '-i', address], 4, BARCODE_FLASH);
+    const steps = beepDelays(marks);
+    expect(steps.length).toBeGreaterThanOrEqual(2);
+    for (const step of steps) expect(Math.abs(step)).toBeLessThanOrEqual(40);
+  });
+
+  it('are read over RTSP by GStreamer', async () => {
+    const read = (rest: string) =>
+      run(
+        'gst-launch-1.0',
+        `-q rtspsrc location=${server.rtsp}/old protocols=tcp ! ${rest} ! fakesink num-buffers=30`.split(' '),
+      );
+    const ended = await Promise.all([
+      read('rtpmp4vdepay ! mpeg4videoparse ! avdec_mpeg4'),
+      read('rtpmpadepay ! mpegaudioparse ! avdec_mp3'),
+    ]);
+    expect(ended).toMatchObject([{ code: 0 }, { code: 0 }]);
+  });
+
+  it('are given as what each door carries: MP3 over FLV, and as AAC over HLS', async () => {
+    const sounds = ['live.flv', 'index.m3u8'].map(async (file) => {
+      const show = ['-show_entries', 'stream=codec_name,sample_rate', '-of', 'csv=p=0'];
+      const { stdout } = await run('ffprobe', ['-v', 'error', ...show, `${server.http}/old/${file}`]);
+      return stdout.trim().split('\n')[0];
+    });
+    expect(await Promise.all(sounds)).toEqual(['mp3,48000', 'aac,48000']);
+  });
+
+  it('are looked at, and named in the API', async () => {
+    const picture = await fetch(`${server.http}/old/snapshot.jpg`);
+    expect([picture.status, picture.headers.get('content-type')]).toEqual([200, 'image/jpeg']);
+    const { tracks } = await server.get<{ tracks: object[] }>('/api/streams/old');
+    expect(tracks).toMatchObject([
+      { codec: 'mpeg4', codecString: 'mp4v.20.1', width: 640, height: 360 },
+      { codec: 'mp3', sampleRate: 48_000, channels: 1 },
+    ]);
   });
 });
 

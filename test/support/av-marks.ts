@@ -11,16 +11,25 @@ export interface Marks {
   readonly stderr: string;
 }
 
-/** Reads for some seconds with ffmpeg and looks where pictures begin to be bright, and the sound to be loud. */
-export async function readMarks(input: readonly string[], seconds: number): Promise<Marks> {
+/** The part of the picture of `barcodeClip` that flashes, for ffmpeg's `crop`, whatever its size is by now. */
+export const BARCODE_FLASH = 'iw/4:ih/3:iw*3/8:ih*4/9';
+
+/**
+ * Reads for some seconds with ffmpeg and looks where pictures begin to be bright, and the sound to be loud.
+ * @param part of the picture that is looked at, as `crop` takes it; undefined: all of it
+ */
+export async function readMarks(input: readonly string[], seconds: number, part?: string): Promise<Marks> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-marks-'));
   const [video, audio] = [join(folder, 'video'), join(folder, 'audio')];
   try {
     const { stderr } = await run('ffmpeg', [
       ...['-v', 'error', ...input, '-t', `${seconds}`],
-      ...['-vf', `scale=64:36,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=${video}`],
+      ...[
+        '-vf',
+        `${part === undefined ? '' : `crop=${part},`}scale=64:36,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=${video}`,
+      ],
       '-af',
-      `asetnsamples=480,astats=metadata=1:reset=1,ametadata=print:key=lavfi.astats.Overall.RMS_level:file=${audio}`,
+      `aresample=48000,asetnsamples=480,astats=metadata=1:reset=1,ametadata=print:key=lavfi.astats.Overall.RMS_level:file=${audio}`,
       ...['-f', 'null', '-'],
     ]);
     return {

@@ -1,8 +1,10 @@
 import { ac3Format, parseAc3Frame } from '../../src/codecs/ac3.ts';
 import { av1Format } from '../../src/codecs/av1.ts';
+import { mp3Format } from '../../src/codecs/mp3.ts';
+import { mpeg4Format } from '../../src/codecs/mpeg4.ts';
 import { parseVp8Frame, vp8Format } from '../../src/codecs/vp8.ts';
 import { parseVp9Frame, vp9Format } from '../../src/codecs/vp9.ts';
-import type { Track } from '../../src/media/track.ts';
+import type { AudioTrack, Track } from '../../src/media/track.ts';
 
 /** Real access units, as small as encoders make them: two grey pictures of 64 × 64, and a frame of silence. */
 
@@ -25,6 +27,16 @@ export const ac3Frame = hex(
     'c6b5ad0006b5860000000f1e35ad680035ac3000000078f1ad6b4001ad60e48e',
 );
 
+/** From FFmpeg: headers, a keyframe without them, and the picture behind it. */
+export const mpeg4Headers = hex('000001b001000001b58913000001000000012000c48d8800cd0204081443');
+export const mpeg4Keyframe = hex(
+  '000001b3001007000001b6106051cb6fe36dbf8db6fe36dbf70000a091cb6fe36dbf8db6fe36dbf8db6fe36dbf8db6fe' +
+    '36dbf70000e091cb6fe36dbf8db6fe36dbf7',
+);
+export const mpeg4Inter = hex('000001b650f023ef0000a09fef0000e09e');
+/** MP3 of 44.1 kHz, mono, 32 kbit/s. */
+export const mp3Frame = Buffer.concat([hex('fffb10c4'), Buffer.alloc(100, 0x55)]);
+
 const video = { id: 1, clockRate: 90_000 };
 const { width, height } = parseVp8Frame(vp8Keyframe)!;
 export const av1Track: Track = { ...video, format: av1Format(av1Keyframe[0]) };
@@ -34,3 +46,5 @@ export const ac3Track: Track & { readonly format: ReturnType<typeof ac3Format> }
   ...{ id: 2, clockRate: 48_000 },
   format: ac3Format(parseAc3Frame(ac3Frame)!),
 };
+export const mpeg4Track: Track = { ...video, format: mpeg4Format(mpeg4Headers) };
+export const mp3Track: AudioTrack = { id: 2, clockRate: 44_100, format: mp3Format(44_100, 1) };

@@ -10,7 +10,7 @@ import { packetReader } from '#pipelines/source-format.ts';
 import { payloadTypeOf } from '#protocols/sdp/build.ts';
 import { matchTracks } from '#protocols/sdp/webrtc-answer.ts';
 import { parseWebRtcOffer } from '#protocols/sdp/webrtc-offer.ts';
-import { ac3Track, av1Track, vp8Track, vp9Track } from '../support/coded-samples.ts';
+import { ac3Track, av1Track, mpeg4Track, vp8Track, vp9Track } from '../support/coded-samples.ts';
 import { aacTrack, h264Track, opusTrack } from '../support/fmp4-units.ts';
 
 const tracks: Readonly<Record<string, Track>> = {
@@ -19,6 +19,7 @@ const tracks: Readonly<Record<string, Track>> = {
   AV1: av1Track,
   VP9: vp9Track,
   VP8: vp8Track,
+  'MPEG-4': mpeg4Track,
   AAC: aacTrack,
   Opus: opusTrack,
   'AC-3': ac3Track,

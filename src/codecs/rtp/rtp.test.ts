@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { mp3Frame, mpeg4Headers, mpeg4Inter, mpeg4Keyframe } from '../../../test/support/coded-samples.ts';
 import { sizedObu } from '../av1.ts';
 import { AAC_HBR, AacDepacketizer, AacPacketizer, LatmDepacketizer } from './aac.ts';
 import { Ac3Depacketizer, Ac3Packetizer } from './ac3.ts';
@@ -8,6 +9,8 @@ import { type CodedFrame, type Depacketizer, FRAME_LIMITS, type Packetizer } fro
 import { G711Depacketizer, G711Packetizer } from './g711.ts';
 import { H264Depacketizer, H264Packetizer } from './h264.ts';
 import { H265Depacketizer, H265Packetizer } from './h265.ts';
+import { Mp3Depacketizer, Mp3Packetizer } from './mp3.ts';
+import { Mpeg4Depacketizer, Mpeg4Packetizer } from './mpeg4.ts';
 import { OpusDepacketizer, OpusPacketizer } from './opus.ts';
 import { Vp8Depacketizer, Vp8Packetizer } from './vp8.ts';
 import { Vp9Depacketizer, Vp9Packetizer } from './vp9.ts';
@@ -78,6 +81,20 @@ const codecs: [string, () => Packetizer, () => Depacketizer, fc.Arbitrary<Buffer
   ],
   ['VP9', () => new Vp9Packetizer(), () => new Vp9Depacketizer(), frameOf(1)],
   ['VP8', () => new Vp8Packetizer(), () => new Vp8Depacketizer(), frameOf(1)],
+  [
+    'MPEG-4 part 2',
+    () => new Mpeg4Packetizer(),
+    () => new Mpeg4Depacketizer(),
+    fc
+      .uint8Array({ minLength: 1, maxLength: 5000 })
+      .map((array) => [Buffer.concat([hex('000001b650'), Buffer.from(array)])]),
+  ],
+  [
+    'MP3',
+    () => new Mp3Packetizer(),
+    () => new Mp3Depacketizer(),
+    fc.constantFrom([mp3Frame], [Buffer.concat([hex('fffbe0c4'), Buffer.alloc(1040, 7)])]),
+  ],
   ['AC-3', () => new Ac3Packetizer(), () => new Ac3Depacketizer(), ac3Frame],
   [
     'Opus',
@@ -352,6 +369,38 @@ describe('VP8 over RTP', () => {
     expect(packet('11bb', true)).toMatchObject([{ payload: [hex('01aabb')] }]);
     expect(packet('0001', true)).toEqual([]);
     expect(receiver.dropped).toBe(1);
+  });
+});
+
+describe('MPEG-4 and MP3 over RTP', () => {
+  it('know a keyframe, and drop a picture whose beginning is lost', () => {
+    const keyframe = Buffer.concat([mpeg4Headers, mpeg4Keyframe]);
+    const receiver = new Mpeg4Depacketizer();
+    const [first, ...rest] = send(new Mpeg4Packetizer(), [keyframe], 0, 60);
+    expect([first!, ...rest].flatMap((packet) => receiver.push(packet))).toMatchObject([{ keyframe: true }]);
+    const [, ...headless] = send(new Mpeg4Packetizer(), [keyframe], 3600, 60);
+    expect(headless.flatMap((packet) => receiver.push(packet))).toEqual([]);
+    expect(receiver.dropped).toBe(1);
+    const inter = send(new Mpeg4Packetizer(), [mpeg4Inter], 7200, 1000);
+    expect(inter.flatMap((packet) => receiver.push(packet))).toMatchObject([{ keyframe: false }]);
+  });
+
+  it('takes several MP3 frames of one packet apart, at 90 kHz between them', () => {
+    const payload = Buffer.concat([hex('00000000'), mp3Frame, mp3Frame]);
+    const got = new Mp3Depacketizer().push({ payload, marker: true, timestamp: 2 ** 32 - 51, lost: false });
+    expect(got.map(({ timestamp }) => timestamp)).toEqual([2 ** 32 - 51, 2300]);
+  });
+
+  it('drops an MP3 frame that lost a fragment, and goes on with the next', () => {
+    for (const missing of [0, 1, 2]) {
+      const receiver = new Mp3Depacketizer();
+      const packets = send(new Mp3Packetizer(), [mp3Frame], 0, 48);
+      expect(packets).toHaveLength(3);
+      const holed = packets.filter((_, i) => i !== missing).map((p, i) => ({ ...p, lost: i === missing }));
+      expect(holed.flatMap((p) => receiver.push(p))).toEqual([]);
+      const next = send(new Mp3Packetizer(), [mp3Frame], 2351, 1000);
+      expect(next.flatMap((p) => receiver.push(p))).toHaveLength(1);
+    }
   });
 });
 

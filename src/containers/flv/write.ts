@@ -1,6 +1,7 @@
 import { av1Configuration } from '#codecs/av1.ts';
 import { avcConfiguration, H264, h264NalType } from '#codecs/h264.ts';
 import { H265, h265NalType, hevcConfiguration } from '#codecs/h265.ts';
+import { opusHead } from '#codecs/opus.ts';
 import { vpConfiguration } from '#codecs/vp9.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { AudioFormat, Track, VideoFormat } from '#media/track.ts';
@@ -165,16 +166,6 @@ function enhancedAudio(packetType: number, fourCc: string): Buffer {
   const head = Buffer.alloc(5);
   head[0] = (AUDIO_ENHANCED << 4) | packetType;
   head.write(fourCc, 1, 'latin1');
-  return head;
-}
-
-/** The identification header (RFC 7845 section 5.1), which Enhanced RTMP takes as Opus's configuration. */
-function opusHead(format: AudioFormat): Buffer {
-  const head = Buffer.alloc(19);
-  head.write('OpusHead', 'latin1');
-  head[8] = 1;
-  head[9] = format.channels;
-  head.writeUInt32LE(48_000, 12);
   return head;
 }
 

@@ -2,7 +2,7 @@ import type { Chunk, FeedLimits, FeedWriter } from '#hub/feed.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { rtpTimestamp } from '#media/timestamps.ts';
 import type { Track } from '#media/track.ts';
-import { RtpTrackSender } from '#protocols/rtp/track-sender.ts';
+import { RtpTrackSender, rtpTimeOf } from '#protocols/rtp/track-sender.ts';
 import type { ChannelPair } from '#protocols/rtsp/application.ts';
 import {
   INTERLEAVED_HEADER_SIZE,
@@ -80,7 +80,7 @@ export class RtspFeedWriter implements FeedWriter {
   constructor(options: {
     tracks: readonly FeedTrack[];
     limits: FeedLimits;
-    cname: string;
+    cname: string | (() => string);
     /** Largest RTP packet in bytes, where readers need smaller ones. */
     maxPacketSize?: number;
   }) {
@@ -144,7 +144,7 @@ export class RtspFeedWriter implements FeedWriter {
       return {
         trackId: output.track.id,
         sequence: this.#gop?.output === output ? this.#gop.sequence : output.sender.sequence,
-        ...(position && { timestamp: rtpTimestamp(position.pts) }),
+        ...(position && { timestamp: rtpTimestamp(rtpTimeOf(output.track, position.pts)) }),
       };
     });
   }

@@ -32,5 +32,9 @@ export function openRtpFeed(options: {
   const key = feedKey(chosen);
   const ids = chosen.map(({ track }) => track.id);
   const tracks = () => chosen.map((one) => ({ ...one, sequence: sequences.of(stream, key, one.track.id) }));
-  return stream.feed(key, ids, () => new RtspFeedWriter({ tracks: tracks(), limits, cname: stream.name }));
+  return stream.feed(
+    key,
+    ids,
+    () => new RtspFeedWriter({ tracks: tracks(), limits, cname: () => stream.clockOrigin.clockName }),
+  );
 }

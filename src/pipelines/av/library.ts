@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import {
   AV_LOG_ERROR,
   AVERROR_EAGAIN,
@@ -14,6 +15,10 @@ import { Dictionary, FFmpegError, Log } from 'node-av/lib';
  * frame and packet freed by who made it. Breaking one of them is a segmentation fault, not an exception.
  */
 
+const SYSTEM_CODES: ReadonlyMap<number, string> = new Map(
+  Object.entries(constants.errno).map(([name, number]) => [number, name]),
+);
+
 /** FFmpeg said no: `code` is its negative AVERROR number. */
 export class AvError extends Error {
   readonly code: number;
@@ -22,6 +27,11 @@ export class AvError extends Error {
     super(`${FFmpegError.strerror(code)} (while ${doing}).`);
     this.name = 'AvError';
     this.code = code;
+  }
+
+  /** The system's name of it, such as `ENOSPC`; undefined for what is FFmpeg's own. */
+  get systemCode(): string | undefined {
+    return SYSTEM_CODES.get(-this.code);
   }
 }
 

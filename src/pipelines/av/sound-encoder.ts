@@ -5,22 +5,24 @@ import {
   AV_SAMPLE_FMT_FLT,
   AV_SAMPLE_FMT_FLTP,
   FF_ENCODER_AAC,
+  FF_ENCODER_LIBMP3LAME,
   FF_ENCODER_LIBOPUS,
 } from 'node-av/constants';
 import { Codec, CodecContext, Frame, Packet, Rational } from 'node-av/lib';
 import { check, isAgain, isEnd, withOptions } from './library.ts';
+import { encoderMissing } from './video-encoder.ts';
 
 export interface SoundPacket {
   /**
    * In samples; the encoder's delay is already taken off, so the first packets stand before the first sample: a frame
-   * of AAC, 2.5 ms of Opus.
+   * of AAC or MP3, 2.5 ms of Opus.
    */
   readonly pts: number;
   readonly data: Buffer;
 }
 
 export interface SoundEncoderOptions {
-  readonly codec: 'aac' | 'opus';
+  readonly codec: keyof typeof ENCODERS;
   readonly sampleRate: number;
   /** 1 or 2. */
   readonly channels: number;
@@ -28,8 +30,8 @@ export interface SoundEncoderOptions {
   readonly bitRate: number;
 }
 
-/** Samples in one frame: of AAC-LC as the standard says, of Opus 20 ms at 48 kHz. */
-export const FRAME_LENGTH = { aac: 1024, opus: 960 } as const;
+/** Bits per second and channel below which Opus codes speech by SILK, where it may. */
+const LEAN_OPUS = 40_000;
 
 const ENCODERS = {
   aac: { name: FF_ENCODER_AAC, sampleFormat: AV_SAMPLE_FMT_FLTP, settings: {} },
@@ -40,11 +42,17 @@ const ENCODERS = {
     sampleFormat: AV_SAMPLE_FMT_FLT,
     settings: { application: 'lowdelay', vbr: 'constrained', frame_duration: '20', compression_level: '5' },
   },
+  // Without a reservoir each frame can be decoded alone, which who joins or loses one needs.
+  mp3: {
+    name: FF_ENCODER_LIBMP3LAME,
+    sampleFormat: AV_SAMPLE_FMT_FLTP,
+    settings: { reservoir: '0', compression_level: '5' },
+  },
 } as const;
 
-/** Encodes AAC-LC or Opus without containers. One owner; every call awaited before the next. */
+/** Encodes AAC-LC, Opus or MP3 without containers. One owner; every call awaited before the next. */
 export class SoundEncoder {
-  /** AAC: the AudioSpecificConfig. Opus: empty. */
+  /** AAC: the AudioSpecificConfig. Empty for the others. */
   readonly config: Buffer;
   readonly #context: CodecContext;
   readonly #options: SoundEncoderOptions;
@@ -55,10 +63,11 @@ export class SoundEncoder {
     this.#options = options;
   }
 
+  /** @throws {NamedError} ENCODER_MISSING */
   static async open(options: SoundEncoderOptions): Promise<SoundEncoder> {
     const { name, sampleFormat, settings } = ENCODERS[options.codec];
     const codec = Codec.findEncoderByName(name);
-    if (!codec) throw new Error(`This FFmpeg has no encoder ${name}.`);
+    if (!codec) throw encoderMissing(name);
     const context = new CodecContext();
     context.allocContext3(codec);
     try {
@@ -72,7 +81,10 @@ export class SoundEncoder {
         // The configuration goes out of band, not as ADTS.
         context.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER);
       }
-      const opened = await withOptions(settings, (dictionary) => context.open2(codec, dictionary));
+      // With few bits the other way of coding sounds better, and is worth its delay.
+      const isLean = options.codec === 'opus' && options.bitRate / options.channels < LEAN_OPUS;
+      const chosen = isLean ? { ...settings, application: 'audio' } : settings;
+      const opened = await withOptions(chosen, (dictionary) => context.open2(codec, dictionary));
       check(opened, `opening an encoder for ${options.codec}`);
       const extra = options.codec === 'aac' ? context.extraData : Buffer.alloc(2);
       if (!extra || extra.length < 2) throw new Error('The AAC encoder gave no configuration.');
@@ -84,7 +96,7 @@ export class SoundEncoder {
     }
   }
 
-  /** Encodes one frame: {@link FRAME_LENGTH} samples per channel, -1..1; `pts` of its first sample, in samples. */
+  /** Encodes one frame: {@link frameLengthOf} samples per channel, -1..1; `pts` of its first sample, in samples. */
   async encode(planes: readonly Float32Array[], pts: number): Promise<SoundPacket[]> {
     const { codec, sampleRate, channels } = this.#options;
     const frame = new Frame();
@@ -92,7 +104,7 @@ export class SoundEncoder {
     try {
       frame.format = ENCODERS[codec].sampleFormat;
       frame.sampleRate = sampleRate;
-      frame.nbSamples = FRAME_LENGTH[codec];
+      frame.nbSamples = frameLengthOf(codec, sampleRate);
       frame.channelLayout = layout(channels);
       check(frame.getBuffer(), 'making room for sound');
       const parts = codec === 'opus' ? [interleaved(planes)] : planes;
@@ -104,6 +116,13 @@ export class SoundEncoder {
     } finally {
       frame.free();
     }
+    return this.#receive();
+  }
+
+  /** What is still inside; after it the encoder takes nothing but a {@link close}. */
+  async drain(): Promise<SoundPacket[]> {
+    const sent = await this.#context.sendFrame(null);
+    if (!isEnd(sent)) check(sent, 'ending the encoding');
     return this.#receive();
   }
 
@@ -128,6 +147,13 @@ export class SoundEncoder {
       packet.free();
     }
   }
+}
+
+/** Samples in one frame: of AAC-LC and MP3 as their standards say, of Opus 20 ms. */
+export function frameLengthOf(codec: keyof typeof ENCODERS, sampleRate: number): number {
+  if (codec === 'aac') return 1024;
+  if (codec === 'opus') return 960;
+  return sampleRate >= 32_000 ? 1152 : 576;
 }
 
 function interleaved(planes: readonly Float32Array[]): Float32Array {

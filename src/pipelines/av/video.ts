@@ -2,6 +2,7 @@ import {
   AV_CODEC_ID_AV1,
   AV_CODEC_ID_H264,
   AV_CODEC_ID_HEVC,
+  AV_CODEC_ID_MPEG4,
   AV_CODEC_ID_VP8,
   AV_CODEC_ID_VP9,
   AV_PIX_FMT_BGR24,
@@ -21,6 +22,7 @@ const DECODERS = {
   av1: AV_CODEC_ID_AV1,
   vp9: AV_CODEC_ID_VP9,
   vp8: AV_CODEC_ID_VP8,
+  mpeg4: AV_CODEC_ID_MPEG4,
 } as const;
 /** Codecs that {@link VideoDecoder} can decode. */
 export const DECODABLE = Object.keys(DECODERS);
@@ -64,7 +66,7 @@ export class Picture {
 export type Audience = 'algorithms' | 'people';
 
 /** What FFmpeg's `skip_loop_filter` is: which pictures are decoded without the deblocking filter. */
-const LOOP_FILTER = { people: 'default', algorithms: 'all' } as const;
+const LOOP_FILTER = { people: 'default', file: 'default', algorithms: 'all' } as const;
 
 /** True when {@link VideoDecoder} can decode it. */
 export function canDecode(codec: VideoCodec): codec is keyof typeof DECODERS {
@@ -80,9 +82,9 @@ export class VideoDecoder {
   /** Makes one buffer of an access unit, as FFmpeg wants the codec. */
   readonly #join: (payload: readonly Buffer[]) => Buffer;
 
-  #audience: Audience;
+  #audience: Audience | 'file';
 
-  private constructor(context: CodecContext, codec: keyof typeof DECODERS, audience: Audience) {
+  private constructor(context: CodecContext, codec: keyof typeof DECODERS, audience: Audience | 'file') {
     this.#context = context;
     this.#audience = audience;
     this.#join = codec === 'h264' || codec === 'h265' ? joinAnnexB : (parts) => Buffer.concat(parts);
@@ -90,15 +92,14 @@ export class VideoDecoder {
 
   /**
    * Without the deblocking filter decoding costs a fifth less, and an algorithm sees no difference; people see blocks
-   * that grow from one keyframe to the next.
+   * that grow from one keyframe to the next. For a `file` nobody waits, so all threads may work on several pictures at once.
    */
-  static async open(codec: keyof typeof DECODERS, audience: Audience): Promise<VideoDecoder> {
+  static async open(codec: keyof typeof DECODERS, audience: Audience | 'file'): Promise<VideoDecoder> {
     const context = new CodecContext();
     const decoder = Codec.findDecoder(DECODERS[codec]);
     context.allocContext3(decoder);
     const options = {
-      threads: 1,
-      flags: 'low_delay',
+      ...(audience === 'file' ? { threads: 0 } : { threads: 1, flags: 'low_delay' }),
       skip_loop_filter: LOOP_FILTER[audience],
     };
     try {

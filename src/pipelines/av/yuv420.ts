@@ -4,7 +4,8 @@ import {
   AVCOL_RANGE_JPEG,
   AVCOL_RANGE_MPEG,
 } from 'node-av/constants';
-import { Frame, SoftwareScaleContext } from 'node-av/lib';
+import { Frame, Rational, SoftwareScaleContext } from 'node-av/lib';
+import type { PictureSize } from '../picture-size.ts';
 import { check } from './library.ts';
 import { Picture } from './video.ts';
 
@@ -19,33 +20,37 @@ export function pixelAspectOf({ frame }: Picture): readonly [number, number] | u
   return num > 0 && den > 0 && num !== den ? [num, den] : undefined;
 }
 
-/** Gives every picture the form that browsers' decoders know: 8 bits, 4:2:0, even sizes. */
+/** Gives every picture the form that all decoders know: 8 bits, 4:2:0, even sizes; and the size that is wished for. */
 export class ToYuv420 {
   #context: SoftwareScaleContext | undefined;
 
-  /** The picture itself where it has the form; a copy, of the same time, otherwise. Both are released by the caller. */
-  async convert(picture: Picture): Promise<Picture> {
-    const { frame, width, height } = picture;
+  /**
+   * The picture itself where it has the form; a copy, of the same time, otherwise. Both are released by the caller.
+   * @param size even numbers
+   */
+  async convert(picture: Picture, size: PictureSize): Promise<Picture> {
+    const { frame } = picture;
+    const { width, height, pixelAspect } = size;
     const isPlain = frame.format === AV_PIX_FMT_YUV420P || frame.format === AV_PIX_FMT_YUVJ420P;
-    if (isPlain && width % 2 === 0 && height % 2 === 0) return picture.retain();
+    if (isPlain && width === picture.width && height === picture.height) return picture.retain();
     if (!this.#context) {
       this.#context = new SoftwareScaleContext();
       // Not bound to one source format: the scaler takes size, format, matrix and range from each picture.
       this.#context.allocContext();
-      this.#context.setOption('sws_flags', 'bilinear');
+      this.#context.setOption('sws_flags', 'bicubic');
       this.#context.setOption('threads', 1);
     }
     const target = new Frame();
     target.alloc();
     try {
-      target.width = Math.max(2, width - (width % 2));
-      target.height = Math.max(2, height - (height % 2));
+      target.width = width;
+      target.height = height;
       target.format = AV_PIX_FMT_YUV420P;
       target.colorRange = isFullRange(picture) ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
       check(target.getBuffer(), 'making room for a picture');
       check(await this.#context.scaleFrame(target, frame), 'converting a picture');
       target.pts = frame.pts;
-      target.sampleAspectRatio = frame.sampleAspectRatio;
+      target.sampleAspectRatio = new Rational(...(pixelAspect ?? [1, 1]));
       return new Picture(target);
     } catch (error) {
       target.free();

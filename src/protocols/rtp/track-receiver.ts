@@ -1,11 +1,13 @@
 import { ac3TrackOf } from '#codecs/ac3.ts';
 import { VideoIngest } from '#codecs/ingest.ts';
+import { mp3TrackOf } from '#codecs/mp3.ts';
 import type { CodedFrame, Depacketizer } from '#codecs/rtp/contract.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { ClockState, StreamClock, TrackClock } from '#media/clock-mapping.ts';
+import { isClockName } from '#media/clock-name.ts';
 import { isAudio, isVideo, type Track } from '#media/track.ts';
 import type { Clock } from '#util/clock.ts';
-import { parseRtcp, type ReportBlock, type SenderReport } from '../rtcp/packet.ts';
+import { parseRtcp, type ReportBlock, type SenderReport, type SourceDescription } from '../rtcp/packet.ts';
 import type { SdpMedia } from '../sdp/sdp.ts';
 import { depacketizerFor } from '../sdp/tracks.ts';
 import { parseRtp, type RtpPacket } from './packet.ts';
@@ -63,6 +65,7 @@ export class RtpTrackReceiver {
   readonly #reception: Reception;
   readonly #reorder: ReorderBuffer | undefined;
   #track: Track;
+  #clockName: string | undefined;
   #ssrc: number | undefined;
   #sequence: number | undefined;
   #lastDts: number | undefined;
@@ -103,7 +106,8 @@ export class RtpTrackReceiver {
 
   /** How the clock of the track runs. */
   get clock(): ClockState {
-    return this.#clock.state;
+    const name = this.#clockName;
+    return name === undefined ? this.#clock.state : { ...this.#clock.state, name };
   }
 
   /** Synchronisation source of the publisher; undefined before its first packet. */
@@ -129,8 +133,10 @@ export class RtpTrackReceiver {
   /** One compound RTCP packet that arrived at `now` (ms since 1970). */
   receiveRtcp(bytes: Buffer, now: number): void {
     // The source is not compared with the packets': some cameras put 0 there, and only one track comes this way.
-    for (const packet of parseRtcp(bytes))
+    for (const packet of parseRtcp(bytes)) {
       if (packet.type === 'sender-report') this.senderReport(packet, now);
+      else if (packet.type === 'source-description') this.#describe(packet);
+    }
   }
 
   /** A sender report of this track that arrived at `now` (ms since 1970). */
@@ -150,6 +156,11 @@ export class RtpTrackReceiver {
   /** Forgets packets that wait for others. Idempotent. */
   close(): void {
     this.#reorder?.close();
+  }
+
+  #describe({ sources }: SourceDescription): void {
+    const cname = sources[0]?.cname;
+    if (cname !== undefined) this.#clockName = isClockName(cname) ? cname : undefined;
   }
 
   /** The next packet in order. */
@@ -244,8 +255,11 @@ export class RtpTrackReceiver {
     this.#lastDts = pts;
     const { keyframe, payload } = frame;
     // The description names the codec alone, the frames say how they are coded.
-    if (isAudio(this.#track) && this.#track.format.codec === 'ac3')
-      this.#change(ac3TrackOf(this.#track, payload[0]));
+    if (isAudio(this.#track)) {
+      const { codec } = this.#track.format;
+      if (codec === 'ac3') this.#change(ac3TrackOf(this.#track, payload[0]));
+      if (codec === 'mp3') this.#change(mp3TrackOf(this.#track, payload[0]));
+    }
     this.#options.onUnit({
       track: this.#track,
       pts,

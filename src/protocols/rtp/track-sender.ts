@@ -5,11 +5,13 @@ import type { Packetizer } from '#codecs/rtp/contract.ts';
 import { G711Packetizer } from '#codecs/rtp/g711.ts';
 import { H264Packetizer } from '#codecs/rtp/h264.ts';
 import { H265Packetizer } from '#codecs/rtp/h265.ts';
+import { MPA_CLOCK_RATE, Mp3Packetizer } from '#codecs/rtp/mp3.ts';
+import { Mpeg4Packetizer } from '#codecs/rtp/mpeg4.ts';
 import { OpusPacketizer } from '#codecs/rtp/opus.ts';
 import { Vp8Packetizer } from '#codecs/rtp/vp8.ts';
 import { Vp9Packetizer } from '#codecs/rtp/vp9.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
-import { rtpTimestamp } from '#media/timestamps.ts';
+import { rescale, rtpTimestamp } from '#media/timestamps.ts';
 import { isAudio, type Track } from '#media/track.ts';
 import { buildSenderReport } from '../rtcp/packet.ts';
 import { RTP_HEADER_SIZE, writeRtpHeader } from './packet.ts';
@@ -23,8 +25,8 @@ export interface RtpTrackSenderOptions {
   readonly sequence: number;
   /** Largest RTP packet, header included, without any framing around it. */
   readonly maxPacketSize: number;
-  /** Canonical name in the reports (RFC 3550 section 6.5.1); the same for all tracks of a stream. */
-  readonly cname?: string;
+  /** Canonical name in the reports (RFC 3550 section 6.5.1), the same for all tracks of a stream; one that may change is asked each time. */
+  readonly cname?: string | (() => string);
 }
 
 /**
@@ -43,7 +45,8 @@ export class RtpTrackSender {
   readonly payloadType: number;
   readonly #packetizer: Packetizer;
   readonly #maxPayloadSize: number;
-  readonly #cname: string;
+  readonly #cname: () => string;
+  readonly #track: Track;
   #sequence: number;
   #packets = 0;
   #bytes = 0;
@@ -53,9 +56,11 @@ export class RtpTrackSender {
   constructor(options: RtpTrackSenderOptions) {
     this.ssrc = options.ssrc;
     this.payloadType = options.payloadType;
+    this.#track = options.track;
     this.#packetizer = packetizerFor(options.track);
     this.#maxPayloadSize = options.maxPacketSize - RTP_HEADER_SIZE;
-    this.#cname = options.cname ?? 'sluice';
+    const { cname = 'sluice' } = options;
+    this.#cname = typeof cname === 'string' ? () => cname : cname;
     this.#sequence = options.sequence & 0xffff;
   }
 
@@ -76,6 +81,7 @@ export class RtpTrackSender {
       total += headroom + size;
     }
     const bytes = Buffer.allocUnsafe(total);
+    const time = rtpTimeOf(this.#track, unit.pts);
     let at = 0;
     for (const { parts, marker, timestampOffset } of payloads) {
       at += headroom;
@@ -83,7 +89,7 @@ export class RtpTrackSender {
         payloadType: this.payloadType,
         marker,
         sequence: this.#sequence,
-        timestamp: rtpTimestamp(unit.pts + timestampOffset),
+        timestamp: rtpTimestamp(time + timestampOffset),
         ssrc: this.ssrc,
       });
       this.#sequence = (this.#sequence + 1) & 0xffff;
@@ -106,12 +112,17 @@ export class RtpTrackSender {
     return buildSenderReport({
       ssrc: this.ssrc,
       ntp: position.ntp,
-      rtpTimestamp: rtpTimestamp(position.pts),
+      rtpTimestamp: rtpTimestamp(rtpTimeOf(this.#track, position.pts)),
       packets: this.#packets,
       bytes: this.#bytes,
-      cname: this.#cname,
+      cname: this.#cname(),
     });
   }
+}
+
+/** Ticks on the clock that a track has over RTP, which of MPEG audio is its own. */
+export function rtpTimeOf({ format, clockRate }: Track, pts: number): number {
+  return format.codec === 'mp3' ? rescale(pts, clockRate, MPA_CLOCK_RATE) : pts;
 }
 
 function packetizerFor(track: Track): Packetizer {
@@ -126,6 +137,10 @@ function packetizerFor(track: Track): Packetizer {
       return new Vp9Packetizer();
     case 'vp8':
       return new Vp8Packetizer();
+    case 'mpeg4':
+      return new Mpeg4Packetizer();
+    case 'mp3':
+      return new Mp3Packetizer();
     case 'aac':
       return new AacPacketizer();
     case 'ac3':

@@ -1,5 +1,6 @@
 import { parseAv1SequenceHeader } from '#codecs/av1.ts';
 import { H265, h265NalType, parseH265Sps } from '#codecs/h265.ts';
+import { MPA_CLOCK_RATE } from '#codecs/rtp/mp3.ts';
 import { vp9Profile } from '#codecs/vp9.ts';
 import { isVideo, type Track } from '#media/track.ts';
 
@@ -71,6 +72,10 @@ function describeRtp(track: Track): RtpDescription | undefined {
       return section(dynamic, `VP9/${clockRate}`, vp9Parameters(track));
     case 'vp8':
       return section(dynamic, `VP8/${clockRate}`);
+    case 'mpeg4':
+      return section(dynamic, `MP4V-ES/${clockRate}`, mpeg4Parameters(track));
+    case 'mp3':
+      return section(14, `MPA/${MPA_CLOCK_RATE}`);
     case 'ac3':
       return section(dynamic, `ac3/${clockRate}/${format.channels}`);
     case 'aac': {
@@ -139,4 +144,12 @@ function av1Parameters(track: Track): string {
 function vp9Parameters(track: Track): string {
   const profile = isVideo(track) ? vp9Profile(track.format) : undefined;
   return profile === undefined ? '' : `profile-id=${profile}`;
+}
+
+/** RFC 6416 section 7.1. */
+function mpeg4Parameters(track: Track): string {
+  const configuration = isVideo(track) ? track.format.parameterSets[0] : undefined;
+  if (!configuration || !isVideo(track)) return '';
+  const profile = track.format.codecString.split('.')[2] ?? '1';
+  return `profile-level-id=${profile};config=${configuration.toString('hex').toUpperCase()}`;
 }

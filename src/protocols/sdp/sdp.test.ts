@@ -6,7 +6,15 @@ import { h264Format } from '#codecs/h264.ts';
 import { h265Format } from '#codecs/h265.ts';
 import { opusFormat } from '#codecs/opus.ts';
 import type { Track } from '#media/track.ts';
-import { ac3Track, av1Track, vp8Track, vp9Track } from '../../../test/support/coded-samples.ts';
+import {
+  ac3Track,
+  av1Track,
+  mp3Track,
+  mpeg4Headers,
+  mpeg4Track,
+  vp8Track,
+  vp9Track,
+} from '../../../test/support/coded-samples.ts';
 import { buildSdp, payloadTypeOf } from './build.ts';
 import { parseSdp, type SdpMedia } from './sdp.ts';
 import { trackFromMedia } from './tracks.ts';
@@ -206,6 +214,23 @@ describe('buildSdp', () => {
       { clockRate: 90_000, format: { codec: 'vp9', codecString: '' } },
       { clockRate: 90_000, format: { codec: 'vp8', codecString: 'vp8', width: 0 } },
       { clockRate: 48_000, format: { codec: 'ac3', sampleRate: 48_000, channels: 2 } },
+    ]);
+  });
+
+  it('names MPEG-4 part 2 by its headers, and MP3 on the clock of its own that it has over RTP', () => {
+    const sdp = buildSdp([mpeg4Track, mp3Track], { sessionName: 'x' });
+    const lines = sdp.split('\r\n').filter((line) => /^(m=|a=(rtpmap|fmtp))/.test(line));
+    expect(lines).toEqual([
+      'm=video 0 RTP/AVP 97',
+      'a=rtpmap:97 MP4V-ES/90000',
+      `a=fmtp:97 profile-level-id=1;config=${mpeg4Headers.toString('hex').toUpperCase()}`,
+      'm=audio 0 RTP/AVP 14',
+      'a=rtpmap:14 MPA/90000',
+    ]);
+    const read = parseSdp(sdp).medias.map((media) => trackFromMedia(media, 0));
+    expect(read).toMatchObject([
+      { clockRate: 90_000, format: { codec: 'mpeg4', width: 64, height: 64, parameterSets: [mpeg4Headers] } },
+      { clockRate: 90_000, format: { codec: 'mp3' } },
     ]);
   });
 

@@ -4,6 +4,8 @@ import { av1Format } from '#codecs/av1.ts';
 import { pcmaFormat, pcmuFormat } from '#codecs/g711.ts';
 import { h264Format } from '#codecs/h264.ts';
 import { h265Format } from '#codecs/h265.ts';
+import { mp3Format } from '#codecs/mp3.ts';
+import { mpeg4Format } from '#codecs/mpeg4.ts';
 import { splitAnnexB, trimZeros } from '#codecs/nal.ts';
 import { opusFormat } from '#codecs/opus.ts';
 import { AAC_HBR, AacDepacketizer, LatmDepacketizer } from '#codecs/rtp/aac.ts';
@@ -13,6 +15,8 @@ import type { Depacketizer } from '#codecs/rtp/contract.ts';
 import { G711Depacketizer } from '#codecs/rtp/g711.ts';
 import { H264Depacketizer } from '#codecs/rtp/h264.ts';
 import { H265Depacketizer } from '#codecs/rtp/h265.ts';
+import { Mp3Depacketizer } from '#codecs/rtp/mp3.ts';
+import { Mpeg4Depacketizer } from '#codecs/rtp/mpeg4.ts';
 import { OpusDepacketizer } from '#codecs/rtp/opus.ts';
 import { Vp8Depacketizer } from '#codecs/rtp/vp8.ts';
 import { Vp9Depacketizer } from '#codecs/rtp/vp9.ts';
@@ -46,6 +50,11 @@ export function trackFromMedia(media: SdpMedia, id: number): Track | Unsupported
   if (name === 'AV1') return { id, clockRate, format: av1Format() };
   if (name === 'VP9') return { id, clockRate, format: vp9Format() };
   if (name === 'VP8') return { id, clockRate, format: vp8Format() };
+  if (name === 'MP4V-ES') {
+    return { id, clockRate, format: mpeg4Format(Buffer.from(fmtp.get('config') ?? '', 'hex')) };
+  }
+  // Layer, rate and channels stand in the frames.
+  if (name === 'MPA') return { id, clockRate, format: mp3Format(44_100, 2) };
   if (name === 'AC3') return { id, clockRate, format: ac3Format({ sampleRate: clockRate, channels }) };
   if (name === 'OPUS') {
     return { id, clockRate: 48_000, format: opusFormat(fmtp.get('sprop-stereo') === '0' ? 1 : 2) };
@@ -81,6 +90,10 @@ export function depacketizerFor(media: SdpMedia, track: Track): Depacketizer {
       return new Vp9Depacketizer();
     case 'vp8':
       return new Vp8Depacketizer();
+    case 'mpeg4':
+      return new Mpeg4Depacketizer();
+    case 'mp3':
+      return new Mp3Depacketizer();
     case 'ac3':
       return new Ac3Depacketizer();
     case 'aac': {

@@ -60,7 +60,7 @@ export function matchTracks(
 /** Sound that can be made Opus, and pictures that can be made H.264. */
 const CONVERTIBLE: Readonly<Record<string, 'opus' | 'h264'>> = {
   ...{ aac: 'opus', ac3: 'opus', mp3: 'opus', pcma: 'opus', pcmu: 'opus', opus: 'opus' },
-  ...{ h264: 'h264', h265: 'h264', av1: 'h264', vp8: 'h264', vp9: 'h264' },
+  ...{ h264: 'h264', h265: 'h264', av1: 'h264', vp8: 'h264', vp9: 'h264', mpeg4: 'h264' },
 };
 
 function convertedFor(track: Track, media: OfferedMedia) {

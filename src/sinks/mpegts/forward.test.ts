@@ -31,6 +31,7 @@ it('a forward of MPEG-TS sends picture and sound, and never the sound of a pictu
   expect(await forwarded([audio])).toEqual([1]);
   expect(await forwarded([av1Track, audio])).toMatchObject({
     code: 'CODEC_UNSUPPORTED',
-    reason: 'The stream "yard" (av1, aac) has no picture that MPEG-TS can carry.',
+    reason:
+      'The stream "yard" (av1, aac) does not fit: MPEG-TS cannot carry AV1; it can carry H.264, H.265, MPEG-4 part 2.',
   });
 });
