@@ -9,9 +9,10 @@ import {
 } from 'node-av/constants';
 import { Codec, CodecContext, Frame, Packet, Rational, SoftwareScaleContext } from 'node-av/lib';
 import type { Yuv420 } from '../draw/planes.ts';
+import { drawableOf } from './drawable.ts';
 import { JpegColours } from './jpeg-colours.ts';
 import { check, withOptions } from './library.ts';
-import type { Picture } from './video.ts';
+import { Picture } from './video.ts';
 import { isFullRange } from './yuv420.ts';
 
 /** As good as people look at pictures who look at many. */
@@ -86,11 +87,14 @@ export class JpegEncoder {
   /** @param draw draws into the picture, which has its final size then */
   async encode(picture: Picture, draw?: (planes: Yuv420) => void): Promise<Buffer> {
     const fullRange = isFullRange(picture);
-    const frame = await this.#colours.convert(await this.#fitted(picture, fullRange), fullRange);
+    const converted = new Picture(
+      await this.#colours.convert(await this.#fitted(picture, fullRange), fullRange),
+    );
+    const { frame } = converted;
     const packet = new Packet();
     packet.alloc();
     try {
-      draw?.(planesOf(frame));
+      draw?.(drawableOf(converted));
       frame.quality = this.#lambda;
       // The encoder wants them to grow; those of a stream may begin anew.
       frame.pts = BigInt(this.#count++);
@@ -100,7 +104,7 @@ export class JpegEncoder {
       return packet.data;
     } finally {
       packet.free();
-      frame.free();
+      converted.release();
     }
   }
 
@@ -131,15 +135,4 @@ export class JpegEncoder {
     this.#scaled = undefined;
     this.#scaler.freeContext();
   }
-}
-
-function planesOf(frame: Frame): Yuv420 {
-  const [y, u, v] = frame.data ?? [];
-  const [yStride, uStride, vStride] = frame.linesize;
-  if (!y || !u || !v || !yStride || !uStride || !vStride) throw new Error('The picture has no planes.');
-  const { width, height } = frame;
-  return {
-    ...{ width, height, planes: [y, u, v], strides: [yStride, uStride, vStride] },
-    ...{ fullRange: true, matrix: 'bt601' },
-  };
 }
