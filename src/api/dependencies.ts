@@ -1,4 +1,5 @@
 import type { BrokerStatus } from '#bus/broker.ts';
+import type { BurnedInViews } from '#cameras/burned-in-views.ts';
 import type { RunFrame } from '#cameras/contract.ts';
 import type { ChannelInfo } from '#cameras/frame-channels.ts';
 import type { RunManager } from '#cameras/runs.ts';
@@ -14,6 +15,8 @@ import type { ApiAccess } from './gate.ts';
 export interface ApiDependencies {
   readonly hub: Pick<Hub, 'streams' | 'get'>;
   readonly runs: Pick<RunManager, 'list' | 'get' | 'acquire' | 'stop'>;
+  /** Streams with the results of runs drawn in. */
+  readonly burnedIn: Pick<BurnedInViews, 'nameOf' | 'ask'>;
   /** Streams that have a source of their own, whether it runs or not. */
   readonly sources: () => readonly SourceInfo[];
   readonly forwards?: () => readonly ForwardInfo[];
@@ -73,16 +76,22 @@ export interface StreamEntriesAccess {
   /** In the order of the file. */
   list(): ReadonlyMap<string, StreamEntry>;
   /**
-   * @param wish `whole`: the keys that it does not have are as by default. `fresh`: there must be no entry yet
+   * @param wish `whole`: the keys that it does not have are as by default. `fresh`: there must be no entry yet. `match`:
+   *   its `entryVersion` must be one of these
    * @returns whether there was none
    * @throws NamedError
    */
   set(
     key: string,
-    wish: { readonly keys: EntryWish; readonly whole: boolean; readonly fresh?: boolean },
+    wish: {
+      readonly keys: EntryWish;
+      readonly whole: boolean;
+      readonly fresh?: boolean;
+      readonly match?: readonly string[] | undefined;
+    },
   ): Promise<boolean>;
   /** @throws NamedError */
-  remove(key: string): Promise<void>;
+  remove(key: string, match?: readonly string[]): Promise<void>;
 }
 
 /** Where the server listens; asked anew at each request, since it may move. */

@@ -15,13 +15,12 @@ const failure = schemas.errorBody;
 /** Everything under `/api` that is asked for and answered. */
 export function addRoutes(instance: FastifyInstance, deps: ApiDependencies, gate: Gate): void {
   const app = instance.withTypeProvider<ZodTypeProvider>();
-  const { hub, runs } = deps;
+  const { hub, runs, burnedIn } = deps;
+  const shown = (run: RunInfo) => runView(run, burnedIn.nameOf(run), deps.frames?.channelOf(run.id));
   /** Of a run that there is not, nobody learns that but who may see all. */
   const ofRun =
     (action: Action): RouteAccess =>
     ({ params }) => [action, runs.get((params as { id: string }).id)?.stream ?? ''];
-
-  const viewOf = (run: RunInfo) => runView(run, deps.frames?.channelOf(run.id));
 
   app.get(
     '/api/health',
@@ -165,7 +164,7 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies, gate
       const wanted = runs
         .list()
         .filter((run) => (stream === undefined || run.stream === stream) && permits('read', run.stream));
-      return { runs: wanted.map(viewOf) };
+      return { runs: wanted.map(shown) };
     },
   );
 
@@ -184,8 +183,10 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies, gate
     },
     async (request, reply) => {
       const holder = { kind: 'api', id: 'api', reason: 'asked for over the API' } as const;
-      const { run } = runs.acquire({ ...request.body, holder });
-      return reply.code(201).header('location', `/api/runs/${run.id}`).send(viewOf(run));
+      const { burnIn, ...wish } = request.body;
+      const { run } = runs.acquire({ ...wish, holder });
+      if (burnIn) burnedIn.ask(run, burnIn);
+      return reply.code(201).header('location', `/api/runs/${run.id}`).send(shown(run));
     },
   );
 
@@ -206,7 +207,7 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies, gate
     (request) => {
       const run = runs.get(request.params.id);
       if (!run) throw unknownRun(request.params.id);
-      return viewOf(run);
+      return shown(run);
     },
   );
 

@@ -182,13 +182,19 @@ export function brokerView({ since, ...status }: BrokerStatus): z.output<typeof 
   return { ...status, since: timeText(since) };
 }
 
-export function runView(run: RunInfo, channel?: ChannelInfo): z.output<typeof schemas.run> {
+/** @param burnedIn name of the stream with its results drawn in, where there may be one */
+export function runView(
+  run: RunInfo,
+  burnedIn: string | undefined,
+  channel?: ChannelInfo,
+): z.output<typeof schemas.run> {
   const { lastResult, leases, frames, ...rest } = run;
   return {
     ...rest,
     parameters: { ...run.parameters },
     ...(frames ? { frames: { ...frames, ...channel } } : {}),
     since: timeText(run.since),
+    ...(burnedIn === undefined ? {} : { burnedIn }),
     leases: leases.map((lease) => ({ ...lease, since: timeText(lease.since) })),
     ...(lastResult
       ? { lastResult: { pts: lastResult.pts, time: timeText(lastResult.ntp), objects: lastResult.objects } }

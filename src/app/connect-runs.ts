@@ -29,11 +29,13 @@ export function connectRuns(options: {
   workers.link.events.on('result', (worker, task, epoch, result) => {
     if (workers.pool.accepts(worker, task, epoch)) runs.result(task, epoch, result as Result);
   });
+  workers.link.events.on('picture', (worker, { task, epoch, byAlgorithm, ...picture }) => {
+    if (!workers.pool.accepts(worker, task, epoch)) return;
+    if (byAlgorithm) runs.picture(task, epoch, picture);
+    else runs.frame(task, epoch, picture);
+  });
   workers.link.events.on('statistics', (worker, task, epoch, statistics) => {
     if (workers.pool.accepts(worker, task, epoch)) runs.statistics(task, epoch, statistics as RunStatistics);
-  });
-  workers.link.events.on('picture', (worker, { task, epoch, ...picture }) => {
-    if (workers.pool.accepts(worker, task, epoch)) runs.frame(task, epoch, picture);
   });
   runs.events.on('result', (result) => bus.publish(`results/${result.stream}`, result));
   runs.events.on('runStarted', ({ id, stream }) => {

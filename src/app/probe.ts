@@ -15,6 +15,7 @@ import { RtspSource } from '#sources/rtsp/source.ts';
 import { WhepSource } from '#sources/whep/source.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
+import type { ServerTrust } from '#util/server-trust.ts';
 import { createLogger } from './logger.ts';
 import { createWorkerRoom, type WorkerRoom } from './worker-room.ts';
 
@@ -28,19 +29,28 @@ const STREAM = 'probe';
 /**
  * Says what is in an input. A live address is opened as a source would be, RTSP, RTMP and WHEP by our own protocol code
  * and the rest by FFmpeg in a worker of its own, and looked at for some seconds; a file is read by FFmpeg.
+ * @param trust how the certificate of a server behind TLS is judged
  * @throws NamedError with a sentence for whatever cannot be opened
  */
-export async function probe(address: string): Promise<ProbeReport> {
+export async function probe(address: string, trust: ServerTrust = {}): Promise<ProbeReport> {
   switch (sourceKind(address)) {
     case 'rtsp':
-      return probeRtsp(address);
+      return probeRtsp(address, trust);
     case 'rtmp': {
       const hub = new Hub();
-      return live(address, hub, (onState) => new RtmpSource({ hub, stream: STREAM, url: address, onState }));
+      return live(
+        address,
+        hub,
+        (onState) => new RtmpSource({ hub, stream: STREAM, url: address, trust, onState }),
+      );
     }
     case 'whep': {
       const hub = new Hub();
-      return live(address, hub, (onState) => new WhepSource({ hub, stream: STREAM, url: address, onState }));
+      return live(
+        address,
+        hub,
+        (onState) => new WhepSource({ hub, stream: STREAM, url: address, trust, onState }),
+      );
     }
     case 'network':
       return withWorkers((hub, workers) =>
@@ -49,7 +59,7 @@ export async function probe(address: string): Promise<ProbeReport> {
             role: 'source',
             affinity: STREAM,
             restart: false,
-            spec: { kind: 'network-source', stream: STREAM, url: address },
+            spec: { kind: 'network-source', stream: STREAM, url: address, trust },
             onState,
           }),
         ),
@@ -68,8 +78,8 @@ export async function probe(address: string): Promise<ProbeReport> {
 }
 
 /** All tracks that the server describes, and how those are that a source would take. */
-async function probeRtsp(address: string): Promise<ProbeReport> {
-  const { medias } = await describeRtsp(address, { timeoutMs: DESCRIBE_MS });
+async function probeRtsp(address: string, trust: ServerTrust): Promise<ProbeReport> {
+  const { medias } = await describeRtsp(address, { timeoutMs: DESCRIBE_MS, trust });
   const described = medias.map((media, index) => {
     const track = trackFromMedia(media, index);
     return 'unsupported' in track
@@ -81,7 +91,7 @@ async function probeRtsp(address: string): Promise<ProbeReport> {
   const { tracks } = await live(
     address,
     hub,
-    (onState) => new RtspSource({ hub, stream: STREAM, url: address, onState }),
+    (onState) => new RtspSource({ hub, stream: STREAM, url: address, trust, onState }),
   );
   const measured = [...tracks];
   return {

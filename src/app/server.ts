@@ -30,13 +30,14 @@ import { systemClock } from '#util/clock.ts';
 import { setListenerErrorHandler } from '#util/emitter.ts';
 import { looksHashed } from '#util/password-hash.ts';
 import { TcpPort } from '#util/tcp-port.ts';
+import { createBurnedIn } from './burned-in.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { ConfigurationFile, type ConfigurationSource } from './configuration-file.ts';
 import {
-  byPattern,
   checkDetection,
   configuredStreams,
   detectionOf,
+  detectOn,
   patternSources,
   patternStreams,
 } from './configured-streams.ts';
@@ -120,7 +121,10 @@ export async function createServer(
 
   const hub = new Hub({
     ...hubSettings(config),
-    startRendition: renditionStarter(() => workers),
+    startRendition: renditionStarter(
+      () => workers,
+      () => runs,
+    ),
   });
   const workers = createWorkerRoom({
     hub,
@@ -145,13 +149,16 @@ export async function createServer(
   runs.configure(
     algorithms,
     new Map(streams.map(({ stream, detect }) => [stream, detect])),
-    (name) => byPattern(patterns, name)?.detect ?? [],
+    detectOn(streams, patterns),
   );
   const framesRoom = createFramesRoom({ hub, runs, bus, settings: config.redis, log });
+  const burnedIn = createBurnedIn({ hub, runs, log });
+  burnedIn.configure(detectOn(streams, patterns));
 
   const api = createApi({
     hub,
     runs,
+    burnedIn,
     sources: () => sources?.list() ?? [],
     algorithms: () =>
       [...runs.algorithms.values()].map(({ manifest }) => ({
@@ -267,6 +274,7 @@ export async function createServer(
   const close = (reason = 'The server stops.'): Promise<void> => {
     closing ??= (async () => {
       await file?.[Symbol.asyncDispose]();
+      burnedIn.close();
       certificates[Symbol.dispose]();
       // All at a time: each has its own patience with what hangs, and together they have less than five seconds.
       const tasks = [
@@ -346,6 +354,7 @@ export async function createServer(
       hub,
       workers,
       runs,
+      burnedIn,
       hooks,
       frames: framesRoom,
       http: api.server,

@@ -168,7 +168,7 @@ class Listening {
       .filter((wish) => wish.frames && (algorithm === undefined || wish.algorithm === algorithm));
     for (const wish of wishes) {
       if (!this.#leases.has(wish.algorithm)) {
-        this.#leases.set(wish.algorithm, this.#runs.subscribe(stream, wish, holder).id);
+        this.#leases.set(wish.algorithm, this.#runs.shareDefault(stream, wish, holder));
       }
     }
     for (const [name, lease] of this.#leases) {

@@ -1,7 +1,7 @@
 import type { Result } from '#algorithms/contract.ts';
 import type { Clock } from '#util/clock.ts';
 import type { Emitter } from '#util/emitter.ts';
-import type { Executor, Lease, RunFrame, RunInfo } from './contract.ts';
+import type { Executor, GivenPicture, Lease, RunFrame, RunInfo } from './contract.ts';
 import { Run, type RunOptions } from './run.ts';
 
 export interface RunEvents {
@@ -16,6 +16,8 @@ export interface RunEvents {
   frame(frame: RunFrame): void;
   /** The algorithms that are configured for streams are others now. */
   defaultsChanged(): void;
+  /** The algorithm of a run gave a picture back for the one of that time. */
+  picture(run: string, picture: GivenPicture): void;
 }
 
 /** Whether a stream is there, comes when it is wanted, or is unknown. */

@@ -6,7 +6,15 @@ import { Emitter } from '#util/emitter.ts';
 import { NamedError } from '#util/named-error.ts';
 import { adjust, agree, agreeOnFrames } from './agreement.ts';
 import { type Catalogue, checkDefault, findAlgorithm } from './catalogue.ts';
-import type { DefaultWish, Executor, FrameSettings, Holder, Lease, RunInfo } from './contract.ts';
+import type {
+  DefaultWish,
+  Executor,
+  FrameSettings,
+  GivenPicture,
+  Holder,
+  Lease,
+  RunInfo,
+} from './contract.ts';
 import type { Run } from './run.ts';
 import { type Presence, type RunEvents, RunTable } from './run-table.ts';
 import { Viewers } from './viewers.ts';
@@ -66,7 +74,8 @@ export class RunManager implements AsyncDisposable {
     this.#runs = new RunTable({ executor, clock, lingerMs, events: this.events, claim: onDemand?.claim });
     this.#viewers = new Viewers({
       streamExists: (name) => this.#presence(name) !== 'unknown',
-      take: (stream, viewerId, wish) => this.#takeDefault(stream, viewerId, wish),
+      take: (stream, viewerId, wish) =>
+        this.shareDefault(stream, wish, { kind: 'viewer', id: viewerId, reason: `watches ${stream}` }),
       release: (leaseId) => void this.release(leaseId),
       adjust: (stream, wish) => this.#adjust(stream, wish),
     });
@@ -78,8 +87,8 @@ export class RunManager implements AsyncDisposable {
   }
 
   /**
-   * Takes a lease on the run of an algorithm on a stream, and starts it if need be. A holder of kind `config` may ask
-   * before the stream is there.
+   * Takes a lease on the run of an algorithm on a stream, and starts it if need be. A holder of kind `config`, `view` or
+   * `subscriber` may ask before the stream is there.
    * @throws NamedError ALGORITHM_UNKNOWN, STREAM_UNKNOWN, PARAMETERS_INVALID, RUN_CONFLICT
    */
   acquire(wish: RunWish & { readonly holder: Holder }): { run: RunInfo; lease: Lease } {
@@ -87,14 +96,6 @@ export class RunManager implements AsyncDisposable {
     const taken = this.#acquire({ ...wish, insists, insistsOnFrames: wish.frames !== undefined });
     this.#viewers.asked(wish.stream, wish.holder.id, wish.algorithm);
     return taken;
-  }
-
-  /**
-   * The same for somebody who takes what is configured, and shares what there is; the stream need not be there.
-   * @throws NamedError ALGORITHM_UNKNOWN, PARAMETERS_INVALID
-   */
-  subscribe(stream: string, wish: DefaultWish, holder: Holder & { readonly kind: 'subscriber' }): Lease {
-    return this.#takeConfigured(stream, wish, holder);
   }
 
   #acquire(wish: RunWish & Pick<Lease, 'holder' | 'insists' | 'insistsOnFrames'>): {
@@ -108,8 +109,8 @@ export class RunManager implements AsyncDisposable {
     const presence = this.#presence(stream);
     const id = runId(stream, algorithm);
     const existing = this.#runs.get(id);
-    const waits = holder.kind === 'config' || holder.kind === 'subscriber';
-    if (presence === 'unknown' && !existing && !waits) {
+    const mayWait = holder.kind === 'config' || holder.kind === 'view' || holder.kind === 'subscriber';
+    if (presence === 'unknown' && !existing && !mayWait) {
       throw new NamedError(
         'STREAM_UNKNOWN',
         `There is no stream "${stream}" now. Publish it first; GET /api/streams lists those that are live.`,
@@ -140,6 +141,20 @@ export class RunManager implements AsyncDisposable {
     run.leases.set(lease.id, lease);
     this.events.emit(existing ? 'runChanged' : 'runStarted', run.info);
     return { run: run.info, lease };
+  }
+
+  /**
+   * Takes a lease on the run of what is configured for a stream; who only watches takes what runs already, whatever its
+   * parameters. Gives the id of the lease.
+   * @throws NamedError ALGORITHM_UNKNOWN, STREAM_UNKNOWN, PARAMETERS_INVALID
+   */
+  shareDefault(stream: string, { algorithm, parameters, frames }: DefaultWish, holder: Holder): string {
+    const shared = this.#runs.get(runId(stream, algorithm))?.leases.size;
+    const named = shared ? {} : { parameters };
+    return this.#acquire({
+      ...{ stream, algorithm, holder, frames, insists: false, insistsOnFrames: false },
+      ...named,
+    }).lease.id;
   }
 
   /** Gives a lease back; the last one ends the run at once. False when there is no such lease (any more). */
@@ -277,6 +292,12 @@ export class RunManager implements AsyncDisposable {
     this.#runs.get(id)?.wantFrames(wanted);
   }
 
+  /** An algorithm gave a picture back; ignored when its task or attempt is over. */
+  picture(taskId: string, epoch: number, picture: GivenPicture): void {
+    const run = this.#byTask(taskId, epoch);
+    if (run) this.events.emit('picture', run.id, picture);
+  }
+
   /** A worker says how a run does; ignored when its task or attempt is over. */
   statistics(taskId: string, epoch: number, statistics: RunStatistics): void {
     this.#byTask(taskId, epoch)?.statistics(taskId, epoch, statistics);
@@ -295,25 +316,6 @@ export class RunManager implements AsyncDisposable {
   #presence(stream: string): Presence {
     if (this.#options.streamExists(stream)) return 'there';
     return this.#options.onDemand?.has(stream) ? 'coming' : 'unknown';
-  }
-
-  #takeDefault(stream: string, viewerId: string, wish: DefaultWish): string {
-    return this.#takeConfigured(stream, wish, {
-      kind: 'viewer',
-      id: viewerId,
-      reason: `watches ${stream}`,
-    }).id;
-  }
-
-  #takeConfigured(stream: string, wish: DefaultWish, holder: Holder): Lease {
-    const { algorithm, parameters, frames } = wish;
-    // Who only watches takes what runs already, whatever its parameters.
-    const shared = this.#runs.get(runId(stream, algorithm))?.leases.size;
-    const named = shared ? {} : { parameters };
-    return this.#acquire({
-      ...{ stream, algorithm, holder, frames, insists: false, insistsOnFrames: false },
-      ...named,
-    }).lease;
   }
 
   #adjust(stream: string, { algorithm, parameters, frames }: DefaultWish): void {

@@ -2,6 +2,7 @@ import type { ConfigurationSource } from '#app/configuration-file.ts';
 import type { SluiceServer } from '#app/server.ts';
 import type { Config } from '#config/schema.ts';
 import type { ProbeReport } from '#link/messages.ts';
+import type { ServerTrust } from '#util/server-trust.ts';
 
 /** What the commands use of the world, so that tests can give them another one. */
 export interface CliEnvironment {
@@ -24,7 +25,7 @@ export interface CliEnvironment {
   ) => Promise<Pick<SluiceServer, 'addresses' | 'close'>>;
   /** All of the standard input. */
   readonly readInput: () => Promise<string>;
-  readonly probe: (address: string) => Promise<ProbeReport>;
+  readonly probe: (address: string, trust: ServerTrust) => Promise<ProbeReport>;
 }
 
 /** The command line is not one that there is; the process ends with status 2. */

@@ -39,11 +39,12 @@ function keysOf(field: Field, path: string): Key[] {
     return keysOf(field.additionalProperties, below('<name>'));
   }
   const items = (field.items?.anyOf ?? (field.items ? [field.items] : [])).filter((one) => one.properties);
+  // A map in place of a plain value.
   const maps = (field.anyOf ?? []).filter((one) => one.properties);
   return [
     { path, field },
-    ...maps.flatMap((one) => keysOf(one, path)),
     ...items.flatMap((one) => keysOf(one, `${path}[]`)),
+    ...maps.flatMap((one) => keysOf(one, path)),
   ];
 }
 

@@ -3,8 +3,8 @@ import type { AccessUnit } from '#media/access-unit.ts';
 import type { Track } from '#media/track.ts';
 import { Emitter } from '#util/emitter.ts';
 import { decodeMessage, decodeUnit, encodeMessage, encodeUnit, type Passage, sameTrack } from './framing.ts';
-import type { HubToWorker, Selection, Task, TaskSpec, Want, WorkerToHub } from './messages.ts';
-import { encodePicture, type FramedPicture } from './picture.ts';
+import type { HubToWorker, Selection, Task, TaskInput, TaskSpec, Want, WorkerToHub } from './messages.ts';
+import { decodePicture, encodePicture, type FramedPicture } from './picture.ts';
 
 export type { Passage } from './framing.ts';
 export type {
@@ -14,6 +14,7 @@ export type {
   ProbeReport,
   SinkStatistics,
   Task,
+  TaskInput,
   TaskSpec,
   TaskState,
   Want,
@@ -47,6 +48,8 @@ interface LinkClientEvents {
   start(task: Task): void;
   stop(task: string): void;
   amend(task: string, spec: TaskSpec): void;
+  /** For the attempt `epoch` of a task. */
+  input(task: string, epoch: number, input: TaskInput): void;
   /** The link is gone: the worker has no reason left to live. */
   closed(reason: string): void;
 }
@@ -62,7 +65,7 @@ export class LinkClient {
   private constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.on('message', (data: Buffer, binary) =>
-      binary ? this.#unit(data) : this.#message(data.toString()),
+      binary ? this.#binary(data) : this.#message(data.toString()),
     );
     socket.on('close', () => this.#closed('The connection to the hub is closed.'));
     socket.on('error', (error) => this.#closed(error.message));
@@ -170,6 +173,12 @@ export class LinkClient {
     this.#socket.close();
   }
 
+  #binary(data: Buffer): void {
+    const picture = decodePicture(data);
+    if (picture) this.events.emit('input', picture.task, picture.epoch, { kind: 'picture', picture });
+    else this.#unit(data);
+  }
+
   #unit(data: Buffer): void {
     const framed = decodeUnit(data);
     const subscription = framed && this.#subscriptions.get(framed.channel);
@@ -189,6 +198,10 @@ export class LinkClient {
         return this.events.emit('stop', message.task);
       case 'task.amend':
         return this.events.emit('amend', message.task, message.spec);
+      case 'task.result': {
+        const { task, epoch, result } = message;
+        return this.events.emit('input', task, epoch, { kind: 'result', result });
+      }
       case 'tracks': {
         const subscription = this.#subscriptions.get(message.subscription);
         if (!subscription) return;

@@ -1,13 +1,15 @@
+import type { JpegPicture } from '#media/jpeg-picture.ts';
 import type { FileKind } from '#media/outputs.ts';
 import type { RenditionRequest } from '#media/rendition-request.ts';
 import type { Track } from '#media/track.ts';
+import type { TrackReport } from '#media/track-report.ts';
 
 /**
  * What travels on a link, beside access units: JSON text messages. The worker connects to
  * `ws://<hub>/api/link?token=…` and says `hello`; then either side speaks when it has something to say.
  *
  * Access units are binary messages (framing.ts) that name a channel: a `subscription` towards the worker, a
- * `publication` towards the hub. Pictures (picture.ts) are binary too, towards the hub only, and name their task. Buffers inside JSON (parameter sets, configurations) are base64, see framing.ts.
+ * `publication` towards the hub. Pictures (picture.ts) are binary too, and name their task. Buffers inside JSON (parameter sets, configurations) are base64, see framing.ts.
  * Channel numbers are chosen by the worker and unique within one link, both kinds
  * together.
  */
@@ -89,7 +91,7 @@ export type TaskSpec =
       readonly url: string;
       readonly part?: Part;
       readonly guard?: true;
-      readonly trust?: { readonly fingerprint?: string | undefined; readonly insecure: boolean };
+      readonly trust?: { readonly fingerprint?: string | undefined; readonly insecure?: boolean | undefined };
     }
   /** Publish a moving test picture with sound. */
   | { readonly kind: 'test-source'; readonly stream: string; readonly part?: Part }
@@ -162,29 +164,23 @@ export interface Task {
 export interface ProbeReport {
   readonly container: string;
   readonly duration?: number;
-  readonly tracks: readonly {
-    readonly kind: 'video' | 'audio' | 'data';
-    readonly codec: string;
-    readonly codecString?: string;
-    readonly width?: number;
-    readonly height?: number;
-    readonly fps?: number;
-    readonly sampleRate?: number;
-    readonly channels?: number;
-    readonly bitrate?: number;
-    readonly keyframeInterval?: number;
-    /** By what its capture time is known, of a live input that shows it. */
-    readonly clock?: 'sender-report' | 'arrival';
-  }[];
+  readonly tracks: readonly TrackReport[];
 }
 
 export type TaskState = 'starting' | 'running' | 'waiting' | 'failed' | 'done';
+
+/** What a running task is told: what a run found (a Result), or the picture that it made of one. */
+export type TaskInput =
+  | { readonly kind: 'result'; readonly result: unknown }
+  | { readonly kind: 'picture'; readonly picture: JpegPicture };
 
 export type HubToWorker =
   | { readonly type: 'task.start'; readonly task: Task }
   | { readonly type: 'task.stop'; readonly task: string }
   /** The task goes on with another spec, which differs in what can change on the way. */
   | { readonly type: 'task.amend'; readonly task: string; readonly spec: TaskSpec }
+  /** What a run found, for a task that draws it (`burnIn` of a rendition): a Result (opaque to the link). */
+  | { readonly type: 'task.result'; readonly task: string; readonly epoch: number; readonly result: unknown }
   /** Answer to `subscribe`, again whenever a track's format changed (before its first access unit). */
   | { readonly type: 'tracks'; readonly subscription: number; readonly tracks: readonly Track[] }
   /** The subscription is over: the stream ended, or there is none of that name. */

@@ -1,4 +1,5 @@
-import type { LinkClient, ProbeReport, Task, TaskSpec, TaskState } from '#link/client.ts';
+import type { LinkClient, ProbeReport, Task, TaskInput, TaskSpec, TaskState } from '#link/client.ts';
+import type { Emitter } from '#util/emitter.ts';
 
 /** What every pipeline gets from the worker that runs it. */
 export interface TaskContext {
@@ -8,6 +9,8 @@ export interface TaskContext {
   readonly signal: AbortSignal;
   /** Calls whenever the task is to go on with another spec; the returned function ends that. */
   onAmend(listener: (spec: TaskSpec) => void): () => void;
+  /** What the hub tells this attempt of the task while it is at work. */
+  readonly inputs: Emitter<{ input(input: TaskInput): void }>;
   /** Tells the hub how the task stands; `reason` is due for `waiting`. */
   state(state: Extract<TaskState, 'running' | 'waiting'>, reason?: string): void;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import type { LinkClient, Task, TaskSpec, TaskState } from '#link/client.ts';
+import type { LinkClient, Task, TaskInput, TaskSpec, TaskState } from '#link/client.ts';
 import { confinedPath } from '#util/confined-path.ts';
 import { Emitter } from '#util/emitter.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
@@ -29,6 +29,7 @@ interface Running {
   task: Task;
   readonly abort: AbortController;
   readonly amended: Amended;
+  readonly inputs: TaskContext['inputs'];
   done: Promise<void>;
 }
 
@@ -56,6 +57,10 @@ export class WorkerTasks {
     link.events.on('start', (task) => void this.#start(task));
     link.events.on('stop', (id) => this.#running.get(id)?.abort.abort());
     link.events.on('amend', (id, spec) => this.#amend(id, spec));
+    link.events.on('input', (id, epoch, input: TaskInput) => {
+      const running = this.#running.get(id);
+      if (running?.task.epoch === epoch) running.inputs.emit('input', input);
+    });
   }
 
   /** Ends all tasks and resolves when they are ended. */
@@ -84,11 +89,12 @@ export class WorkerTasks {
     before?.abort.abort();
     const abort = new AbortController();
     const amended: Amended = new Emitter();
-    const running: Running = { task, abort, amended, done: Promise.resolve() };
+    const inputs: TaskContext['inputs'] = new Emitter();
+    const running: Running = { task, abort, amended, inputs, done: Promise.resolve() };
     const done = (async () => {
       // A new epoch takes over only when the old one has let go of what they share.
       await before?.done;
-      if (!this.#closed && !abort.signal.aborted) await this.#run(running.task, abort.signal, amended);
+      if (!this.#closed && !abort.signal.aborted) await this.#run(running, abort.signal);
     })();
     running.done = done;
     this.#running.set(task.id, running);
@@ -96,7 +102,7 @@ export class WorkerTasks {
     if (this.#running.get(task.id) === running) this.#running.delete(task.id);
   }
 
-  async #run(task: Task, signal: AbortSignal, amended: Amended): Promise<void> {
+  async #run({ task, amended, inputs }: Running, signal: AbortSignal): Promise<void> {
     let last = '';
     const tell = (
       state: TaskState,
@@ -114,6 +120,7 @@ export class WorkerTasks {
       task,
       signal,
       onAmend: (listener) => amended.on('amend', listener),
+      inputs,
       state: (state, reason) => tell(state, reason === undefined ? {} : { reason }),
       log: (level, message) => this.#link.send({ type: 'log', level, message }),
     };

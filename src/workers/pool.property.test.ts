@@ -43,6 +43,8 @@ class FakeWorker implements WorkerLink<string> {
   stop(task: string): void {
     this.tasks.delete(task);
   }
+
+  tell(): void {}
 }
 
 class World {

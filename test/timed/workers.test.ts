@@ -58,6 +58,7 @@ class Room implements AsyncDisposable {
           start: (task) => tell({ type: 'start', task }),
           stop: (task) => tell({ type: 'stop', task }),
           amend: () => {},
+          tell: () => {},
         });
       }
     });

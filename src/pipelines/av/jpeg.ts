@@ -9,10 +9,10 @@ import {
 } from 'node-av/constants';
 import { Codec, CodecContext, Frame, Packet, Rational, SoftwareScaleContext } from 'node-av/lib';
 import type { Yuv420 } from '../draw/planes.ts';
-import { drawableOf } from './drawable.ts';
 import { JpegColours } from './jpeg-colours.ts';
 import { check, withOptions } from './library.ts';
-import { Picture } from './video.ts';
+import { planesOf } from './planes.ts';
+import type { Picture } from './video.ts';
 import { isFullRange } from './yuv420.ts';
 
 /** As good as people look at pictures who look at many. */
@@ -87,14 +87,11 @@ export class JpegEncoder {
   /** @param draw draws into the picture, which has its final size then */
   async encode(picture: Picture, draw?: (planes: Yuv420) => void): Promise<Buffer> {
     const fullRange = isFullRange(picture);
-    const converted = new Picture(
-      await this.#colours.convert(await this.#fitted(picture, fullRange), fullRange),
-    );
-    const { frame } = converted;
+    const frame = await this.#colours.convert(await this.#fitted(picture, fullRange), fullRange);
     const packet = new Packet();
     packet.alloc();
     try {
-      draw?.(drawableOf(converted));
+      draw?.(planesOf(frame));
       frame.quality = this.#lambda;
       // The encoder wants them to grow; those of a stream may begin anew.
       frame.pts = BigInt(this.#count++);
@@ -104,7 +101,7 @@ export class JpegEncoder {
       return packet.data;
     } finally {
       packet.free();
-      converted.release();
+      frame.free();
     }
   }
 

@@ -151,11 +151,28 @@ function fillPlane(
 }
 
 function blendRow(plane: Uint8Array, from: number, to: number, value: number, opacity: number): void {
-  if (opacity >= 1) plane.fill(value, from, to);
-  else for (let at = from; at < to; at++) blend(plane, at, value, opacity);
+  if (opacity >= 1) {
+    plane.fill(value, from, to);
+    return;
+  }
+  const blended = blendTable(value, opacity);
+  for (let at = from; at < to; at++) plane[at] = blended[plane[at]!]!;
 }
 
-function blend(plane: Uint8Array, at: number, value: number, opacity: number): void {
-  const before = plane[at]!;
-  plane[at] = Math.round(before + (value - before) * opacity);
+/** There are a few colours and opacities, so these are few as well. */
+const tables = new Map<number, Uint8Array>();
+
+/** What becomes of each value where another one lies over it. */
+function blendTable(value: number, opacity: number): Uint8Array {
+  const share = Math.round(opacity * 256);
+  const key = value * 257 + share;
+  let table = tables.get(key);
+  if (!table) {
+    table = Uint8Array.from(
+      { length: 256 },
+      (_, before) => before + Math.round(((value - before) * share) / 256),
+    );
+    tables.set(key, table);
+  }
+  return table;
 }
