@@ -1,4 +1,7 @@
+import type { BrokerStatus } from '#bus/broker.ts';
 import type { BurnedInViews } from '#cameras/burned-in-views.ts';
+import type { RunFrame } from '#cameras/contract.ts';
+import type { ChannelInfo } from '#cameras/frame-channels.ts';
 import type { RunManager } from '#cameras/runs.ts';
 import type { EntryWish } from '#config/entry-change.ts';
 import type { JobKeys } from '#config/job-change.ts';
@@ -23,6 +26,13 @@ export interface ApiDependencies {
   readonly algorithms: () => readonly AlgorithmInfo[];
   readonly workers: () => readonly WorkerInfo[];
   readonly hooks?: () => readonly HookInfo[];
+  /** Undefined where no Redis is configured. */
+  readonly redis?: () => BrokerStatus | undefined;
+  readonly frames?: {
+    /** @throws NamedError RUN_UNKNOWN, FRAME_UNAVAILABLE */
+    readonly newest: (run: string) => Promise<RunFrame>;
+    readonly channelOf: (run: string) => ChannelInfo | undefined;
+  };
   /** Undefined when the configuration comes from no file. */
   readonly configuration?: () => ConfigurationInfo | undefined;
   /** The entries of `streams` in the configuration. */

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { FoundManifest } from '#algorithms/manifest.ts';
 import { viewName } from '#cameras/burned-in-views.ts';
 import { checkDefault } from '#cameras/catalogue.ts';
-import type { BurnIn } from '#cameras/contract.ts';
+import type { BurnIn, FrameSettings } from '#cameras/contract.ts';
 import type { Config } from '#config/schema.ts';
 import { sourceKind } from '#config/source.ts';
 import { compileStreamPattern, isStreamPattern } from '#config/stream-pattern.ts';
@@ -34,6 +34,7 @@ export interface ConfiguredStream {
   readonly detect: readonly {
     readonly algorithm: string;
     readonly parameters: Readonly<Record<string, unknown>>;
+    readonly frames?: FrameSettings | undefined;
     readonly burnIn?: BurnIn | undefined;
   }[];
   /** Where it is published too. */

@@ -30,6 +30,7 @@ import {
   patternSources,
   patternStreams,
 } from './configured-streams.ts';
+import type { FramesRoom } from './frames-room.ts';
 import type { Log } from './logger.ts';
 import { rtspMedia } from './rtsp-media.ts';
 import {
@@ -62,6 +63,7 @@ export interface RoomParts {
   readonly forwards: Forwards;
   readonly jobs: Jobs;
   readonly hooks: Hooks;
+  readonly frames: Pick<FramesRoom, 'configure'>;
   readonly certificates: CertificateWatch;
   readonly log: Log;
 }
@@ -116,6 +118,7 @@ export class Rooms {
     workers: (config) => this.#parts.workers.configure(workerLimits(config)),
     readers: (config) => this.#parts.hub.configure(hubSettings(config)),
     publishers: (config) => this.#parts.hub.configure(hubSettings(config)),
+    redis: ({ redis }) => this.#parts.frames.configure(redis),
     hooks: ({ hooks }) => this.#parts.hooks.configure(hooks),
     access: (config) => this.#parts.access.configure(config),
     // Asked for anew at each request.

@@ -3,12 +3,14 @@ import { TLSSocket } from 'node:tls';
 import { parameterSchema } from '#algorithms/parameters.ts';
 import type { Place } from '#api/dependencies.ts';
 import { EventsSocket } from '#api/events-socket.ts';
+import { FramesSocket } from '#api/frames-socket.ts';
 import { requestRefusal } from '#api/request-guard.ts';
 import { ResultsSocket } from '#api/results-socket.ts';
 import { ResultsViewers } from '#api/results-viewers.ts';
 import { createApi } from '#api/server.ts';
 import { AccessControl } from '#auth/access-control.ts';
 import { MemoryBus } from '#bus/memory-bus.ts';
+import type { RunTopics } from '#cameras/frames.ts';
 import { RunManager } from '#cameras/runs.ts';
 import type { Config } from '#config/schema.ts';
 import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
@@ -41,8 +43,9 @@ import {
   patternStreams,
 } from './configured-streams.ts';
 import { connectHooks } from './connect-hooks.ts';
-import { type BusTopics, connectRuns } from './connect-runs.ts';
+import { connectRuns } from './connect-runs.ts';
 import { forwardOpeners } from './forward-openers.ts';
+import { createFramesRoom } from './frames-room.ts';
 import { routeDoors } from './http-doors.ts';
 import { httpsDoor } from './https-door.ts';
 import { JobEntries } from './job-entries.ts';
@@ -147,13 +150,14 @@ export async function createServer(
   });
   const hooks = new Hooks({ settings: config.hooks, log: (level, message) => log[level](message) });
   const sourceEvents = connectHooks(hub, hooks);
-  const bus = new MemoryBus<BusTopics>();
+  const bus = new MemoryBus<RunTopics>();
   connectRuns({ hub, runs, bus, workers, log });
   runs.configure(
     algorithms,
     new Map(streams.map(({ stream, detect }) => [stream, detect])),
     detectOn(streams, patterns),
   );
+  const framesRoom = createFramesRoom({ hub, runs, bus, settings: config.redis, log });
   const burnedIn = createBurnedIn({ hub, runs, log });
   burnedIn.configure(detectOn(streams, patterns));
 
@@ -171,6 +175,8 @@ export async function createServer(
     hooks: () => hooks.list(),
     forwards: () => forwards?.list() ?? [],
     jobs: new JobEntries({ jobs: () => jobs, file: () => file, config: () => rooms?.config ?? config }),
+    redis: () => framesRoom.redis,
+    frames: { newest: (run) => framesRoom.frames.newest(run), channelOf: framesRoom.channelOf },
     configuration: () => file?.state,
     entries: new StreamEntries({ file: () => file, config: () => rooms?.config ?? config }),
     access,
@@ -208,6 +214,7 @@ export async function createServer(
   });
   const results = new ResultsSocket(viewers);
   const events = new EventsSocket({ hub, runs });
+  const frames = new FramesSocket(framesRoom.frames);
   routeUpgrades(api.server, {
     refusal: (headers) => requestRefusal(headers, place, true),
     admit: async ({ headers, socket, url }, door, stream) => {
@@ -228,6 +235,7 @@ export async function createServer(
       mse: (request, socket, head, stream) => mse.handleUpgrade(request, socket, head, stream),
       'live.flv': (request, socket, head, stream) => flv.handleUpgrade(request, socket, head, stream),
       results: (request, socket, head, stream) => results.handleUpgrade(request, socket, head, stream),
+      frames: (request, socket, head, stream) => frames.handleUpgrade(request, socket, head, stream),
     },
   });
 
@@ -284,7 +292,12 @@ export async function createServer(
       await Promise.race([jobsEnd, late.promise]);
       cancel();
       // All at a time: each has its own patience with what hangs, and together they have less than five seconds.
-      const tasks = [sources?.[Symbol.asyncDispose](), forwards?.[Symbol.asyncDispose](), runs.close(reason)];
+      const tasks = [
+        framesRoom[Symbol.asyncDispose](),
+        sources?.[Symbol.asyncDispose](),
+        forwards?.[Symbol.asyncDispose](),
+        runs.close(reason),
+      ];
       hub.close(reason);
       mse.close();
       pictures.close();
@@ -297,6 +310,7 @@ export async function createServer(
         webrtc.close(reason),
         results.close(),
         events.close(),
+        frames.close(),
       ];
       await Promise.all([jobsEnd, ...tasks, ...doors, hooks.close(), workers[Symbol.asyncDispose]()]);
       closeUnknown();
@@ -364,6 +378,7 @@ export async function createServer(
       runs,
       burnedIn,
       hooks,
+      frames: framesRoom,
       http: api.server,
       https,
       rtsp,

@@ -4,6 +4,7 @@ import { oneOf, section, wholeNumber, yesOrNo } from './fields.ts';
 import { hookSchema } from './hook-schema.ts';
 import { iceServerSchema } from './ice-server-schema.ts';
 import { jobSchema } from './job-schema.ts';
+import { redisSchema } from './redis-schema.ts';
 import { streamSchema } from './stream-schema.ts';
 
 /**
@@ -296,11 +297,12 @@ export const configSchema = section({
       .meta({
         title: 'Folders for outputs over the API',
         description:
-          'Folders, relative to the configuration file, into which jobs that come over the API may write files, over those that are there too, with all that is below them. Empty: none.',
+          'Folders, relative to the configuration file, into which jobs that come over the API may write files, with all that is below them; one that is there is never written over. Empty: none.',
       }),
   })
     .prefault({})
     .meta({ title: 'Outputs', description: 'What outputs may do.' }),
+  redis: redisSchema,
   hooks: z.array(hookSchema, { error: 'must be a list of hooks' }).default([]).meta({
     title: 'Hooks',
     description: 'Who is told what happens to streams; `/api/hooks` says how it went.',

@@ -34,6 +34,8 @@ export const parts = {
     'Goes at once, also for those who watch already. Parameters that somebody asked for by name stay until that run ends.',
   hooks:
     'Goes for what happens from then on; a command with `while` begins at once where its reason is there. A hook that stays the same keeps what it has to deliver and its commands; one that is taken out has 1.5 s for what waits.',
+  redis:
+    'Goes at once: another connection takes the place of the one that there is, channels of other names that of theirs.',
   algorithms:
     'The folders are read anew, as at every reload. New algorithms can be used at once; runs of one that is gone go on until they end.',
   'algorithm.hosts': 'Goes for worker processes that start from then on.',
@@ -143,6 +145,10 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'jobs.<name>.loop': ['jobs'],
   'jobs.<name>.enabled': ['jobs'],
   'outputs.folders': ['jobs'],
+  'redis.url': ['redis'],
+  'redis.channel': ['redis'],
+  'redis.sharded': ['redis'],
+  'redis.insecure': ['redis'],
   hooks: ['hooks'],
   'algorithms.folders': ['algorithms'],
   'algorithms.memoryMb': ['algorithm.hosts'],

@@ -110,6 +110,7 @@ const doors: readonly Door[] = [
   rtsp('OPTIONS', 'nothing'),
   socket(`/${STREAM}/mse`, 'read'),
   socket(`/${STREAM}/results`, 'read'),
+  socket(`/${STREAM}/frames`, 'read'),
   socket('/api/events', 'somebody'),
   rest('/api/health', 'no-lie'),
   rest('/api/streams', 'somebody'),
@@ -150,7 +151,12 @@ const doors: readonly Door[] = [
 ];
 
 /** Routes that stand in tests of their own below, or of whose answers users see their own part. */
-const ELSEWHERE = ['GET /api/runs/{id}', 'POST /api/session', 'POST /api/links'];
+const ELSEWHERE = [
+  'GET /api/runs/{id}',
+  'GET /api/runs/{id}/frame.jpg',
+  'POST /api/session',
+  'POST /api/links',
+];
 
 let server: TestSluice;
 beforeAll(async () => {
