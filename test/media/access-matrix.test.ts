@@ -147,6 +147,19 @@ const doors: readonly Door[] = [
   ).map(([method, body]) =>
     rest('/api/config/streams/{name}', 'manage', method, `/api/config/streams/${STREAM}`, body),
   ),
+  rest('/api/jobs', 'somebody'),
+  ...(
+    [
+      ['PUT', '', { type: 'push', input: 'testsrc', output: 'rtsp://server.invalid/lobby', enabled: false }],
+      ['GET', '', undefined],
+      ['PATCH', '', {}],
+      ['POST', '/start', undefined],
+      ['POST', '/stop', undefined],
+      ['DELETE', '', undefined],
+    ] as const
+  ).map(([method, act, body]) =>
+    rest(`/api/jobs/{name}${act}`, 'manage', method, `/api/jobs/lobby${act}`, body),
+  ),
   rest('/', 'nothing'),
 ];
 
