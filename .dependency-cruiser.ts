@@ -21,6 +21,8 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   servers: upToFeeds,
   sources: [...upToHub, 'clients'],
   sinks: [...upToFeeds, 'clients'],
+  // Sources in, forwards out, and what lies between is the hub's.
+  jobs: ['util', 'media', 'hub', 'sources', 'sinks'],
   link: ['util', 'media'],
   workers: ['util', 'media'],
   // Of the algorithms only the contract: manifests and messages, never what executes them.

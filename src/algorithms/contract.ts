@@ -203,4 +203,6 @@ export interface RunStatistics {
   readonly inferMs: { readonly p50: number; readonly p95: number };
   /** Pictures that were decoded for this stream in this worker since the decoder started. */
   readonly decoded: number;
+  /** Pictures that were looked at and made into JPEGs, and those that a newer one overtook. */
+  readonly frames: { readonly made: number; readonly skipped: number };
 }

@@ -1,6 +1,11 @@
+import type { BrokerStatus } from '#bus/broker.ts';
 import type { BurnedInViews } from '#cameras/burned-in-views.ts';
+import type { RunFrame } from '#cameras/contract.ts';
+import type { ChannelInfo } from '#cameras/frame-channels.ts';
 import type { RunManager } from '#cameras/runs.ts';
 import type { EntryWish } from '#config/entry-change.ts';
+import type { JobKeys } from '#config/job-change.ts';
+import type { JobEntry } from '#config/job-schema.ts';
 import type { StreamEntry } from '#config/stream-schema.ts';
 import type { Hub } from '#hub/hub.ts';
 import type { ApiAccess } from './gate.ts';
@@ -17,9 +22,17 @@ export interface ApiDependencies {
   /** Streams that have a source of their own, whether it runs or not. */
   readonly sources: () => readonly SourceInfo[];
   readonly forwards?: () => readonly ForwardInfo[];
+  readonly jobs?: JobsAccess;
   readonly algorithms: () => readonly AlgorithmInfo[];
   readonly workers: () => readonly WorkerInfo[];
   readonly hooks?: () => readonly HookInfo[];
+  /** Undefined where no Redis is configured. */
+  readonly redis?: () => BrokerStatus | undefined;
+  readonly frames?: {
+    /** @throws NamedError RUN_UNKNOWN, FRAME_UNAVAILABLE */
+    readonly newest: (run: string) => Promise<RunFrame>;
+    readonly channelOf: (run: string) => ChannelInfo | undefined;
+  };
   /** Undefined when the configuration comes from no file. */
   readonly configuration?: () => ConfigurationInfo | undefined;
   /** The entries of `streams` in the configuration. */
@@ -128,6 +141,69 @@ export interface ForwardInfo {
   /** When the state began, ms since 1970. */
   readonly since: number;
   readonly bytesSent: number;
+}
+
+/** A job, and how it does. Times in milliseconds since 1970. */
+export interface JobInfo {
+  readonly name: string;
+  readonly type: JobEntry['type'];
+  readonly state: 'starting' | 'running' | 'waiting' | 'failed' | 'stopped';
+  readonly reason?: string;
+  readonly code?: string;
+  readonly since: number;
+  readonly log: readonly {
+    readonly time: number;
+    readonly level: 'info' | 'warn' | 'error';
+    readonly message: string;
+  }[];
+  readonly progress: {
+    readonly timeMs: number;
+    readonly durationMs?: number;
+    readonly speed: number;
+    readonly fps: number;
+    readonly bitRate: number;
+    readonly drops: number;
+    readonly bytesSent: number;
+  };
+  readonly inputs: readonly JobPartInfo[];
+  readonly outputs: readonly (JobPartInfo & { readonly bytesSent: number; readonly drops: number })[];
+}
+
+/** An address of a job, without credentials. */
+export interface JobPartInfo {
+  readonly url: string;
+  readonly state: 'idle' | 'starting' | 'running' | 'waiting' | 'failed' | 'done' | 'stopped';
+  readonly reason?: string;
+  readonly code?: string;
+}
+
+/** Reads, writes, starts and stops jobs. All of it is saved into the configuration. */
+export interface JobsAccess {
+  /** How they go, in the order of the file. */
+  list(): readonly JobInfo[];
+  /** What the configuration says about them, by name. */
+  entries(): ReadonlyMap<string, JobEntry>;
+  /**
+   * @param wish `whole`: the keys that it does not have are as by default. `fresh`: there must be none yet. `may` asks
+   *   whether they may read or publish a stream of this server that the job is to; throws where not
+   * @returns whether there was none
+   * @throws NamedError
+   */
+  set(
+    name: string,
+    wish: {
+      readonly keys: JobKeys;
+      readonly whole: boolean;
+      readonly fresh?: boolean;
+      readonly may: (action: 'read' | 'publish', stream: string) => Promise<unknown>;
+    },
+  ): Promise<boolean>;
+  /** @throws NamedError */
+  remove(name: string): Promise<void>;
+  /** @throws NamedError */
+  start(name: string): Promise<void>;
+  /** @throws NamedError */
+  stop(name: string): Promise<void>;
 }
 
 /** The source of a stream. */

@@ -10,12 +10,14 @@ import { isBehind, SocketDoor } from './socket-door.ts';
 const HINT_MS = 250;
 
 /**
- * The WebSocket `/api/events`: `{"type":"streams"}` and `{"type":"runs"}` say that it is worth asking for them again.
+ * The WebSocket `/api/events`: `{"type":"streams"}`, `{"type":"runs"}` and `{"type":"jobs"}` say that it is worth asking for them again.
  * Hints say nothing else, so that losing or joining some is no fault: what is true is always what the API answers.
  */
 export class EventsSocket {
   /** Something about streams changed that the hub does not know of: the state of a source. */
   readonly streamsChanged: () => void;
+  /** The state of a job changed, or there are others. */
+  readonly jobsChanged: () => void;
   readonly #clock: Clock;
   readonly #door: SocketDoor;
   readonly #clients = new Set<WebSocket>();
@@ -32,6 +34,7 @@ export class EventsSocket {
     this.#door = new SocketDoor(this.#clock);
     const streams = this.#hinter('streams');
     this.streamsChanged = streams;
+    this.jobsChanged = this.#hinter('jobs');
     const someRun = this.#hinter('runs');
     this.#ignore = [
       hub.events.on('streamAdded', streams),
@@ -60,7 +63,7 @@ export class EventsSocket {
   }
 
   /** Tells at once when nothing was told lately, else once when the time is over. */
-  #hinter(type: 'streams' | 'runs'): () => void {
+  #hinter(type: 'streams' | 'runs' | 'jobs'): () => void {
     let resting = false;
     let missed = false;
     const tell = () => {

@@ -26,7 +26,7 @@ const NONE: ReaderTotals = { bytes: 0, video: 0, audio: 0, skips: 0, lost: 0 };
  */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #deps: Pick<ApiDependencies, 'hub' | 'runs' | 'workers' | 'forwards'>;
+  readonly #deps: Pick<ApiDependencies, 'hub' | 'runs' | 'workers' | 'forwards' | 'jobs'>;
   /** Of each stream what its readers had in all, by door: readers come and go, a counter may not go back. */
   readonly #totals = new WeakMap<Stream, Map<string, ReaderTotals>>();
   readonly #counted = new WeakMap<Reader, ReaderTotals>();
@@ -130,9 +130,29 @@ export class Metrics {
     ['stream', 'url'],
   );
 
+  readonly #jobs = this.#gauge('sluice_jobs', 'Jobs by state.', ['state']);
+  readonly #jobRunning = this.#gauge('sluice_job_running', 'Whether something goes out of a job: 1 or 0.', [
+    'job',
+    'type',
+  ]);
+  readonly #jobSpeed = this.#gauge('sluice_job_speed', 'Media time per time of a job; 1 is real time.', [
+    'job',
+    'type',
+  ]);
+  readonly #jobBytes = this.#counter(
+    'sluice_job_bytes_sent_total',
+    'Bytes that all outputs of a job were sent.',
+    ['job', 'type'],
+  );
+  readonly #jobDrops = this.#counter(
+    'sluice_job_dropped_access_units_total',
+    'Access units that outputs of a job lost because they were too slow.',
+    ['job', 'type'],
+  );
+
   readonly #timers = this.#gauge('sluice_timers', 'Timers of the server that are waiting.', []);
 
-  constructor(deps: Pick<ApiDependencies, 'hub' | 'runs' | 'workers' | 'forwards'>) {
+  constructor(deps: Pick<ApiDependencies, 'hub' | 'runs' | 'workers' | 'forwards' | 'jobs'>) {
     this.#deps = deps;
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLE_MS });
   }
@@ -147,6 +167,7 @@ export class Metrics {
     this.#readRuns();
     this.#readWorkers();
     this.#readForwards();
+    this.#readJobs();
     this.#timers.set(systemClock.pending);
     return this.#registry.metrics();
   }
@@ -239,6 +260,19 @@ export class Metrics {
     for (const { stream, url, state, bytesSent } of this.#deps.forwards?.() ?? []) {
       this.#forwards.inc({ state });
       this.#forwardBytes.inc({ stream, url }, bytesSent);
+    }
+  }
+
+  #readJobs(): void {
+    const each = [this.#jobRunning, this.#jobSpeed, this.#jobBytes, this.#jobDrops];
+    for (const metric of [this.#jobs, ...each]) metric.reset();
+    for (const { name, type, state, progress } of this.#deps.jobs?.list() ?? []) {
+      const labels = { job: name, type };
+      this.#jobs.inc({ state });
+      this.#jobRunning.set(labels, state === 'running' ? 1 : 0);
+      this.#jobSpeed.set(labels, progress.speed);
+      this.#jobBytes.inc(labels, progress.bytesSent);
+      this.#jobDrops.inc(labels, progress.drops);
     }
   }
 

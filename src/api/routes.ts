@@ -5,11 +5,12 @@ import { viewName } from '#cameras/burned-in-views.ts';
 import type { RunInfo } from '#cameras/contract.ts';
 import type { Action } from '#hub/access.ts';
 import { parseStreamName } from '#hub/name.ts';
+import { timeHeaders } from '#media/jpeg-picture.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import type { Gate, RouteAccess } from './gate.ts';
 import * as schemas from './schemas.ts';
-import { forwardView, hookView, runView, streamViews, timeText, workerView } from './views.ts';
+import { brokerView, forwardView, hookView, runView, streamViews, timeText, workerView } from './views.ts';
 
 const failure = schemas.errorBody;
 
@@ -17,7 +18,7 @@ const failure = schemas.errorBody;
 export function addRoutes(instance: FastifyInstance, deps: ApiDependencies, gate: Gate): void {
   const app = instance.withTypeProvider<ZodTypeProvider>();
   const { hub, runs, burnedIn } = deps;
-  const shown = (run: RunInfo) => runView(run, burnedIn.nameOf(run));
+  const shown = (run: RunInfo) => runView(run, burnedIn.nameOf(run), deps.frames?.channelOf(run.id));
   /** Of a run that there is not, nobody learns that but who may see all. */
   const ofRun =
     (action: Action): RouteAccess =>
@@ -37,8 +38,11 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies, gate
       const workers = deps.workers();
       const running = workers.filter((worker) => worker.state === 'running').length;
       const configuration = deps.configuration?.();
+      const redis = deps.redis?.();
       const degraded =
-        configuration?.error !== undefined || workers.some((worker) => worker.state === 'waiting');
+        configuration?.error !== undefined ||
+        redis?.reason !== undefined ||
+        workers.some((worker) => worker.state === 'waiting');
       const status = degraded ? ('degraded' as const) : ('ok' as const);
       // Whoever watches over the server may ask how it is; the rest is for who manages it.
       if (!(await gate.may(request, 'manage', ''))) return { status };
@@ -54,6 +58,7 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies, gate
           running,
           restarts: workers.reduce((sum, worker) => sum + worker.restarts, 0),
         },
+        ...(redis ? { redis: brokerView(redis) } : {}),
         ...(configuration
           ? { configuration: { ...configuration, loadedAt: timeText(configuration.loadedAt) } }
           : {}),
@@ -207,6 +212,35 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies, gate
       const run = runs.get(request.params.id);
       if (!run) throw unknownRun(request.params.id);
       return shown(run);
+    },
+  );
+
+  app.get(
+    '/api/runs/:id/frame.jpg',
+    {
+      config: { access: ofRun('read') },
+
+      schema: {
+        tags: ['runs'],
+        summary: 'The newest picture that a run looked at',
+        description:
+          'As the run gives its frames out; where nobody looks at those now, the next one is made for this. `X-Pts` is the timestamp of the result that was made from it.',
+        params: runParameters,
+        response: {
+          200: z.instanceof(Buffer).meta({ description: 'A JPEG.', type: 'string', format: 'binary' }),
+          404: failure,
+          503: failure,
+        },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      if (!deps.frames) throw unknownRun(id);
+      const frame = await deps.frames.newest(id);
+      return reply
+        .headers({ 'cache-control': 'no-store', ...timeHeaders(frame) })
+        .type('image/jpeg')
+        .send(frame.jpeg);
     },
   );
 

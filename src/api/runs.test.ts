@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { describe, expect, it } from 'vitest';
+import { AccessControl } from '#auth/access-control.ts';
 import { api } from '../../test/support/http-api.ts';
 
 describe('runs', () => {
@@ -75,6 +76,47 @@ describe('runs', () => {
     expect((await post(app, { stream: 'b', algorithm: 'people' })).json()).toMatchObject({
       error: { code: 'STREAM_UNKNOWN' },
     });
+  });
+
+  it('give their frames out as was asked for, on a channel that the file names', async () => {
+    const { app, publish } = api();
+    publish('a');
+    const ask = (frames: unknown) => post(app, { stream: 'a', algorithm: 'people', frames });
+    expect((await ask({ quality: 0 })).json().error.message).toContain('a whole number from 1 to 100');
+    expect((await ask({ channel: 'session:admin' })).json().error.message).toContain(
+      'can only be written in the configuration file',
+    );
+    expect((await ask(false)).json().frames).toBeUndefined();
+    expect((await ask({ width: 640, fps: 2.5 })).json().frames).toEqual({
+      ...{ quality: 85, width: 640, fps: 2.5, boxes: true },
+    });
+  });
+
+  it('show their frames to who may read their stream, with their times', async () => {
+    const read = { actions: ['read' as const], streams: 'a' };
+    const access = new AccessControl({
+      users: [{ name: 'anna', password: 'secret', permissions: [read] }],
+      tokens: [],
+    });
+    const jpeg = Buffer.from([0xff, 0xd8, 0xff, 0xd9]);
+    const newest = async (run: string) => ({
+      ...{ jpeg, pts: 9000, ntp: 1_700_000_000_250, width: 2, height: 2 },
+      ...{ run, stream: 'a', algorithm: 'people' },
+    });
+    const { get, publish, runs } = api({ access, frames: { newest, channelOf: () => undefined } });
+    const authorization = `Basic ${Buffer.from('anna:secret').toString('base64')}`;
+    for (const stream of ['a', 'b']) {
+      publish(stream);
+      runs.acquire({ stream, algorithm: 'people', holder: { kind: 'api', id: 'api', reason: 'test' } });
+    }
+    const shown = await get('/api/runs/people@a/frame.jpg', { authorization });
+    expect(shown.rawPayload).toEqual(jpeg);
+    expect(shown.headers).toMatchObject({
+      ...{ 'content-type': 'image/jpeg', 'x-pts': '9000', 'x-timestamp': '1700000000.250000' },
+      'cache-control': 'no-store',
+    });
+    expect((await get('/api/runs/people@b/frame.jpg', { authorization })).statusCode).toBe(403);
+    expect((await get('/api/runs/people@a/frame.jpg')).statusCode).toBe(401);
   });
 
   it('cannot be started by a page of somebody else', async () => {

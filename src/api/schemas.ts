@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { framesOfApi } from '#config/frames-schema.ts';
 import { burnIn } from '#config/stream-schema.ts';
 
 /** The JSON that the API gives and takes: one schema checks it, types it and describes it in the OpenAPI document. */
@@ -16,10 +17,23 @@ export const errorBody = z
   })
   .meta({ id: 'Error' });
 
+export const redis = z
+  .object({
+    state: z
+      .enum(['connecting', 'connected', 'waiting'])
+      .meta({ description: '`waiting`: for the next attempt.' }),
+    address: z.string().meta({ description: 'Without credentials.' }),
+    reason: z.string().optional().meta({ description: 'Why it is not connected, or what it refuses.' }),
+    code: z.string().optional(),
+    since: time('When the state began.'),
+  })
+  .meta({ id: 'Redis' });
+
 export const health = z
   .object({
     status: z.enum(['ok', 'degraded']).meta({
-      description: '`degraded`: a worker process is not running, or the configuration file has an error.',
+      description:
+        '`degraded`: a worker process is not running, the configuration file has an error, or Redis cannot be reached.',
     }),
     version: z.string(),
     node: z.string().meta({ description: 'Version of Node.js.' }),
@@ -31,6 +45,7 @@ export const health = z
       running: count('Of these, how many are running.'),
       restarts: count('Restarts of all of them since the server started.'),
     }),
+    redis: redis.optional().meta({ description: 'Absent where none is configured.' }),
     configuration: z
       .object({
         file: z.string().meta({ description: 'Absolute path; the file need not be there.' }),
@@ -114,6 +129,7 @@ const sourcePart = {
 export const stream = z
   .object({
     name: z.string(),
+    job: z.string().optional().meta({ description: 'The job that publishes it; see `/api/jobs`.' }),
     state: z.enum(['live', 'standby', 'held', 'ended', 'starting', 'waiting', 'failed', 'idle']).meta({
       description:
         '`standby`: the source is gone, and its stand-by is shown. `held`: the publisher is gone, and readers wait for the next one. `starting`, `waiting`, `failed`: not there, because its source is not (see `source`). `idle`: not there, because nobody wants it; it comes on demand.',
@@ -193,6 +209,10 @@ export const statistics = z
     expired: count('Results dropped because they were older than `maxAge`.'),
     failed: count('Pictures on which the algorithm failed.'),
     decoded: count('Pictures decoded for this stream.'),
+    frames: z.object({
+      made: count('Pictures that were looked at and made into JPEGs.'),
+      skipped: count('Of those that were wanted, how many a newer one overtook.'),
+    }),
     resultAgeMs: spread.meta({ description: 'Age of the results when they left the worker.' }),
     inferMs: spread.meta({ description: 'Time the algorithm took.' }),
   })
@@ -205,6 +225,21 @@ export const run = z
     algorithm: z.string(),
     title: localText,
     parameters: z.record(z.string(), z.unknown()),
+    frames: z
+      .object({
+        quality: z.int(),
+        width: z.int().optional(),
+        fps: z.number().optional(),
+        boxes: z.boolean(),
+        channel: z.string().optional().meta({ description: 'Name of the Redis channel.' }),
+        keepSeconds: z.int().optional(),
+        subscribers: count('Who subscribes to the channel, as Redis said last.').optional(),
+        published: count('Frames that Redis has taken.').optional(),
+        replaced: count('Frames that a newer one overtook on the way to Redis.').optional(),
+        failed: count('Frames that Redis did not take.').optional(),
+      })
+      .optional()
+      .meta({ description: 'How its frames are given out; absent where they are not.' }),
     state: z.enum(['starting', 'running', 'waiting', 'failed']),
     reason: z.string().optional().meta({ description: 'Why it is not running.' }),
     code: z.string().optional().meta({ description: 'Code of the error, where there is one.' }),
@@ -246,6 +281,9 @@ export const runRequest = z
       .record(z.string(), z.unknown())
       .optional()
       .meta({ description: 'Values that differ from the defaults; a run that exists keeps its own.' }),
+    frames: framesOfApi.meta({
+      description: 'How its frames are given out: `true`, or a map; a run that exists keeps its own.',
+    }),
     burnIn: burnIn.optional().meta({
       description:
         'With `true` there is a stream `<stream>/<algorithm>` while somebody reads it and the API keeps the run, with the boxes drawn into the picture. Or a map of `labels`, `clock`, `hold` and `maxDelaySeconds`.',

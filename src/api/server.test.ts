@@ -129,6 +129,7 @@ describe('the server', () => {
       '/api/links',
       '/api/runs',
       '/api/runs/{id}',
+      '/api/runs/{id}/frame.jpg',
       '/api/session',
       '/api/streams',
       '/api/streams/{name}',

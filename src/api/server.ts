@@ -16,6 +16,7 @@ import { answerErrors, badRequest, errorBody, unknownRoute } from './answers.ts'
 import type { ApiDependencies } from './dependencies.ts';
 import { Gate } from './gate.ts';
 import { httpLimits, MAX_CONNECTIONS } from './http-limits.ts';
+import { addJobRoutes } from './job-routes.ts';
 import { Metrics } from './metrics.ts';
 import { corsHeaders, PREFLIGHT_HEADERS, requestRefusal } from './request-guard.ts';
 import { addRoutes } from './routes.ts';
@@ -90,6 +91,7 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
   app.after(() => {
     addRoutes(app, deps, gate);
     addAccessRoutes(app, deps.access, gate);
+    if (deps.jobs) addJobRoutes(app, deps.jobs, gate);
     if (deps.entries) addStreamEntryRoutes(app, deps.entries, gate);
     const hidden = { schema: { hide: true } };
     app.get('/api/openapi.json', { ...hidden, config: { access: 'known' } }, () => app.swagger());

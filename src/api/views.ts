@@ -1,5 +1,8 @@
 import type { z } from 'zod';
+import type { BrokerStatus } from '#bus/broker.ts';
 import type { RunInfo } from '#cameras/contract.ts';
+import type { ChannelInfo } from '#cameras/frame-channels.ts';
+import { isJobStream } from '#hub/name.ts';
 import type { Reader } from '#hub/reader.ts';
 import type { Stream, TrackClockState, TrackReception } from '#hub/stream.ts';
 import { isVideo, type Track } from '#media/track.ts';
@@ -74,6 +77,7 @@ function streamView(stream: Stream, source: SourceInfo | undefined): StreamView 
   const filled = stream.tracks.flatMap(({ id, format }) => (stream.filled.includes(id) ? format.kind : []));
   return {
     name: stream.name,
+    ...jobOf(stream.name),
     state: stream.state,
     since: timeText(stream.since),
     ...(source ? { source: sourceView(source, filled) } : {}),
@@ -86,6 +90,12 @@ function streamView(stream: Stream, source: SourceInfo | undefined): StreamView 
     received: { ...stream.counters },
     readers: stream.feeds.flatMap((feed) => [...feed.readers].map(readerView)),
   };
+}
+
+/** The job that a stream is of. */
+function jobOf(name: string): { readonly job?: string } {
+  const [, job] = name.split('/');
+  return isJobStream(name) && job !== undefined ? { job } : {};
 }
 
 /** What was lost on the way from the publisher, of several tracks together; undefined where that is not known. */
@@ -176,12 +186,21 @@ export function hookView({ counters, last, running, on, ...hook }: HookInfo): z.
 }
 
 /** A run as the API shows it. */
+export function brokerView({ since, ...status }: BrokerStatus): z.output<typeof schemas.redis> {
+  return { ...status, since: timeText(since) };
+}
+
 /** @param burnedIn name of the stream with its results drawn in, where there may be one */
-export function runView(run: RunInfo, burnedIn: string | undefined): z.output<typeof schemas.run> {
-  const { lastResult, leases, ...rest } = run;
+export function runView(
+  run: RunInfo,
+  burnedIn: string | undefined,
+  channel?: ChannelInfo,
+): z.output<typeof schemas.run> {
+  const { lastResult, leases, frames, ...rest } = run;
   return {
     ...rest,
     parameters: { ...run.parameters },
+    ...(frames ? { frames: { ...frames, ...channel } } : {}),
     since: timeText(run.since),
     ...(burnedIn === undefined ? {} : { burnedIn }),
     leases: leases.map((lease) => ({ ...lease, since: timeText(lease.since) })),

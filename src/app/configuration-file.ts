@@ -5,7 +5,7 @@ import { loadConfig, parseConfig } from '#config/load.ts';
 import type { Config } from '#config/schema.ts';
 import { StagedFile } from '#config/staged-file.ts';
 import { type Signals, watchFile } from '#config/watch.ts';
-import { parseStreamName } from '#hub/name.ts';
+import { parsePublishedName } from '#hub/name.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import type { Logger } from './logger.ts';
 import type { Rooms } from './rooms.ts';
@@ -104,7 +104,7 @@ export class ConfigurationFile implements AsyncDisposable {
         const text = await this.#text();
         const next = await change(text, this.#parsed(text));
         if (next === text) return;
-        const config = parseConfig(next, this.#file, { streamName: parseStreamName });
+        const config = parseConfig(next, this.#file, { streamName: parsePublishedName });
         await using staged = await StagedFile.write(this.#file, next);
         if ((await this.#text()) !== text) continue;
         const was = this.#rooms.config;
@@ -147,7 +147,7 @@ export class ConfigurationFile implements AsyncDisposable {
 
   #parsed(text: string): Config {
     try {
-      return parseConfig(text, this.#file, { streamName: parseStreamName });
+      return parseConfig(text, this.#file, { streamName: parsePublishedName });
     } catch (error) {
       throw this.#broken(error);
     }
@@ -187,7 +187,7 @@ export class ConfigurationFile implements AsyncDisposable {
   async #load(): Promise<Config | undefined> {
     if (!this.#wasThere && !existsSync(this.#file)) return undefined;
     this.#wasThere = true;
-    return loadConfig(this.#file, { streamName: parseStreamName });
+    return loadConfig(this.#file, { streamName: parsePublishedName });
   }
 
   #refuse(error: unknown): void {

@@ -2,14 +2,14 @@ import { fileURLToPath } from 'node:url';
 import type { FoundManifest } from '#algorithms/manifest.ts';
 import { viewName } from '#cameras/burned-in-views.ts';
 import { checkDefault } from '#cameras/catalogue.ts';
-import type { BurnIn } from '#cameras/contract.ts';
+import type { BurnIn, FrameSettings } from '#cameras/contract.ts';
 import type { Config } from '#config/schema.ts';
 import { sourceKind } from '#config/source.ts';
 import { compileStreamPattern, isStreamPattern } from '#config/stream-pattern.ts';
 import type { LeadingKey, StreamEntry } from '#config/stream-schema.ts';
-import { parseStreamName } from '#hub/name.ts';
+import { isJobStream, parsePublishedName } from '#hub/name.ts';
 import type { ForwardSettings } from '#sinks/forward.ts';
-import type { PatternSources, RtspSettings, SourceSettings } from '#sources/configured.ts';
+import type { NamelessSource, PatternSources, RtspSettings, SourceSettings } from '#sources/configured.ts';
 import { NamedError } from '#util/named-error.ts';
 
 const DEMONSTRATION: ConfiguredStream = {
@@ -34,6 +34,7 @@ export interface ConfiguredStream {
   readonly detect: readonly {
     readonly algorithm: string;
     readonly parameters: Readonly<Record<string, unknown>>;
+    readonly frames?: FrameSettings | undefined;
     readonly burnIn?: BurnIn | undefined;
   }[];
   /** Where it is published too. */
@@ -58,7 +59,7 @@ export interface PatternStreams {
 export function configuredStreams(config: Config): ConfiguredStream[] {
   const named = Object.entries(config.streams).filter(([key]) => !isStreamPattern(key));
   const streams = named.map(([name, entry]) => {
-    const stream = parseStreamName(name);
+    const stream = parsePublishedName(name);
     const { detect, forward } = entry;
     const source = sourceOf(stream, entry, limitsOf(entry, config));
     return { stream, source, detect, forwards: forward.map((one) => forwardOf(stream, one, config)) };
@@ -116,6 +117,8 @@ function limitsOf(
 
 /** What the first pattern that fits says about a stream that the configuration does not name. */
 export function byPattern(patterns: readonly PatternStreams[], name: string): ConfiguredStream | undefined {
+  // Patterns are about what others bring.
+  if (isJobStream(name)) return undefined;
   for (const { of } of patterns) {
     const found = of(name);
     if (found) return found;
@@ -200,14 +203,14 @@ export function checkDetection(
 }
 
 function checkViewName(name: string, streams: ReturnType<typeof detectionOf>): void {
-  parseStreamName(name);
+  parsePublishedName(name);
   if (!streams.some(({ stream }) => stream === name)) return;
   const sentence = `"burnIn" makes a stream "${name}", and "streams" has another one of that name. Give that another name.`;
   throw new NamedError('CONFIG_INVALID', sentence, 400);
 }
 
 /** What is held to it may lead nowhere but where `sources` of the configuration lets the API lead. */
-type Limit = Config['sources'] | undefined;
+export type Limit = Config['sources'] | undefined;
 type Limits = Readonly<Record<LeadingKey, Limit>>;
 
 function sourceOf(stream: string, entry: StreamEntry, limits: Limits): SourceSettings | undefined {
@@ -218,7 +221,8 @@ function sourceOf(stream: string, entry: StreamEntry, limits: Limits): SourceSet
   const onDemand =
     entry.onDemand ?? (kind === 'rtsp' || kind === 'rtmp' || kind === 'whep' || kind === 'network');
   return {
-    ...mediaOf(stream, source, { loop, transport, trust: { fingerprint, insecure }, limit: limits.source }),
+    ...mediaOf(source, { loop, transport, trust: { fingerprint, insecure }, limit: limits.source }),
+    stream,
     onDemand: onDemand
       ? { startMs: onDemandStartSeconds * 1000, closeMs: onDemandCloseSeconds * 1000 }
       : undefined,
@@ -226,12 +230,15 @@ function sourceOf(stream: string, entry: StreamEntry, limits: Limits): SourceSet
     fill:
       fill === undefined
         ? undefined
-        : mediaOf(stream, fill, {
-            loop,
-            transport: 'auto',
-            trust: { fingerprint: undefined, insecure },
-            limit: limits.fill,
-          }),
+        : {
+            ...mediaOf(fill, {
+              loop,
+              transport: 'auto',
+              trust: { fingerprint: undefined, insecure },
+              limit: limits.fill,
+            }),
+            stream,
+          },
     standby:
       standby === undefined
         ? undefined
@@ -244,17 +251,16 @@ function sourceOf(stream: string, entry: StreamEntry, limits: Limits): SourceSet
 }
 
 /** What an address of the configuration leads to, by itself. */
-function mediaOf(
-  stream: string,
+export function mediaOf(
   address: string,
   how: Required<Pick<RtspSettings, 'transport' | 'trust'>> & {
     readonly loop: boolean;
     readonly limit: Limit;
   },
-): SourceSettings {
+): NamelessSource {
   const { transport, trust, loop, limit } = how;
   const kind = sourceKind(address);
-  const common = { stream, onDemand: undefined, ...(limit ? ({ restricted: true } as const) : {}) };
+  const common = { onDemand: undefined, ...(limit ? ({ restricted: true } as const) : {}) };
   switch (kind) {
     case 'rtsp':
       return { ...common, kind, url: address, transport, trust };
@@ -282,7 +288,7 @@ function forwardOf(
 
 function isStreamName(text: string): boolean {
   try {
-    return parseStreamName(text) === text;
+    return parsePublishedName(text) === text;
   } catch {
     return false;
   }

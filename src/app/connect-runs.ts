@@ -1,5 +1,6 @@
 import type { Result, RunStatistics } from '#algorithms/contract.ts';
 import type { Bus } from '#bus/bus.ts';
+import type { RunTopics } from '#cameras/frames.ts';
 import type { RunManager } from '#cameras/runs.ts';
 import type { Hub } from '#hub/hub.ts';
 import type { Stream } from '#hub/stream.ts';
@@ -8,16 +9,11 @@ import type { WorkerRoom } from './worker-room.ts';
 
 const ON_STANDBY = 'The source is gone and its stand-by is shown: algorithms do not look at that.';
 
-/** What travels on the bus: `results/<stream>`. */
-export interface BusTopics {
-  results: Result;
-}
-
 /** Ties runs to what they live on: streams that come and go, and what workers find. */
 export function connectRuns(options: {
   hub: Hub;
   runs: RunManager;
-  bus: Bus<BusTopics>;
+  bus: Bus<RunTopics>;
   workers: WorkerRoom;
   log: Logger;
 }): void {
@@ -34,7 +30,9 @@ export function connectRuns(options: {
     if (workers.pool.accepts(worker, task, epoch)) runs.result(task, epoch, result as Result);
   });
   workers.link.events.on('picture', (worker, { task, epoch, byAlgorithm, ...picture }) => {
-    if (byAlgorithm && workers.pool.accepts(worker, task, epoch)) runs.picture(task, epoch, picture);
+    if (!workers.pool.accepts(worker, task, epoch)) return;
+    if (byAlgorithm) runs.picture(task, epoch, picture);
+    else runs.frame(task, epoch, picture);
   });
   workers.link.events.on('statistics', (worker, task, epoch, statistics) => {
     if (workers.pool.accepts(worker, task, epoch)) runs.statistics(task, epoch, statistics as RunStatistics);

@@ -7,6 +7,7 @@ import type { Config } from '#config/schema.ts';
 import type { Part } from '#config/settings.ts';
 import type { Hooks } from '#hooks/hooks.ts';
 import type { Hub } from '#hub/hub.ts';
+import type { Jobs } from '#jobs/jobs.ts';
 import type { HlsServer } from '#servers/hls/server.ts';
 import type { RtmpServer } from '#servers/rtmp/server.ts';
 import type { PreparedMedia, RtspServer } from '#servers/rtsp/server.ts';
@@ -17,6 +18,7 @@ import { NamedError } from '#util/named-error.ts';
 import { listensOn, type TcpAddress, TcpPort } from '#util/tcp-port.ts';
 import type { PreparedTls, TlsDoor } from '#util/tls-door.ts';
 import type { CertificateWatch } from './certificate-watch.ts';
+import { configuredJobs } from './configured-jobs.ts';
 import {
   type ConfiguredStream,
   checkDetection,
@@ -28,6 +30,7 @@ import {
   patternSources,
   patternStreams,
 } from './configured-streams.ts';
+import type { FramesRoom } from './frames-room.ts';
 import type { Log } from './logger.ts';
 import { rtspMedia } from './rtsp-media.ts';
 import {
@@ -58,7 +61,9 @@ export interface RoomParts {
   readonly webrtc: WebRtcServer;
   readonly sources: ConfiguredSources;
   readonly forwards: Forwards;
+  readonly jobs: Jobs;
   readonly hooks: Hooks;
+  readonly frames: Pick<FramesRoom, 'configure'>;
   readonly certificates: CertificateWatch;
   readonly log: Log;
 }
@@ -105,6 +110,7 @@ export class Rooms {
       this.#parts.sources.apply(named, patternSources(patterns, config));
     },
     forwards: (_, { streams, patterns }) => this.#forward(streams, patterns),
+    jobs: (config) => this.#parts.jobs.apply(configuredJobs(config)),
     // Both are checked and taken up together, in `apply`.
     detection: () => {},
     algorithms: () => {},
@@ -112,6 +118,7 @@ export class Rooms {
     workers: (config) => this.#parts.workers.configure(workerLimits(config)),
     readers: (config) => this.#parts.hub.configure(hubSettings(config)),
     publishers: (config) => this.#parts.hub.configure(hubSettings(config)),
+    redis: ({ redis }) => this.#parts.frames.configure(redis),
     hooks: ({ hooks }) => this.#parts.hooks.configure(hooks),
     access: (config) => this.#parts.access.configure(config),
     // Asked for anew at each request.

@@ -3,18 +3,21 @@ import { TLSSocket } from 'node:tls';
 import { parameterSchema } from '#algorithms/parameters.ts';
 import type { Place } from '#api/dependencies.ts';
 import { EventsSocket } from '#api/events-socket.ts';
+import { FramesSocket } from '#api/frames-socket.ts';
 import { requestRefusal } from '#api/request-guard.ts';
 import { ResultsSocket } from '#api/results-socket.ts';
 import { ResultsViewers } from '#api/results-viewers.ts';
 import { createApi } from '#api/server.ts';
 import { AccessControl } from '#auth/access-control.ts';
 import { MemoryBus } from '#bus/memory-bus.ts';
+import type { RunTopics } from '#cameras/frames.ts';
 import { RunManager } from '#cameras/runs.ts';
 import type { Config } from '#config/schema.ts';
 import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import { Hooks } from '#hooks/hooks.ts';
 import { credentialsOf } from '#hub/http-credentials.ts';
 import { Hub } from '#hub/hub.ts';
+import type { Jobs } from '#jobs/jobs.ts';
 import { FlvServer } from '#servers/flv/server.ts';
 import { HlsServer } from '#servers/hls/server.ts';
 import { MseServer } from '#servers/mse/server.ts';
@@ -40,10 +43,12 @@ import {
   patternStreams,
 } from './configured-streams.ts';
 import { connectHooks } from './connect-hooks.ts';
-import { type BusTopics, connectRuns } from './connect-runs.ts';
+import { connectRuns } from './connect-runs.ts';
 import { forwardOpeners } from './forward-openers.ts';
+import { createFramesRoom } from './frames-room.ts';
 import { routeDoors } from './http-doors.ts';
 import { httpsDoor } from './https-door.ts';
+import { JobEntries } from './job-entries.ts';
 import { createLog, type Logger } from './logger.ts';
 import { Rooms } from './rooms.ts';
 import { rtspMedia } from './rtsp-media.ts';
@@ -57,6 +62,7 @@ import {
   rtspTls,
   workerLimits,
 } from './settings.ts';
+import { beginJobs } from './start-jobs.ts';
 import { picturesStarter } from './start-pictures.ts';
 import { renditionStarter } from './start-rendition.ts';
 import { sourceStarter } from './start-source.ts';
@@ -66,6 +72,9 @@ import { letTunnelsIn } from './tunnel-door.ts';
 import { routeUpgrades } from './upgrades.ts';
 import { version } from './version.ts';
 import { createWorkerRoom } from './worker-room.ts';
+
+/** The head start of jobs when the server stops. */
+const JOBS_MS = 1500;
 
 export interface SluiceServer extends AsyncDisposable {
   /** As they are now: a change of the configuration may move them. */
@@ -141,13 +150,14 @@ export async function createServer(
   });
   const hooks = new Hooks({ settings: config.hooks, log: (level, message) => log[level](message) });
   const sourceEvents = connectHooks(hub, hooks);
-  const bus = new MemoryBus<BusTopics>();
+  const bus = new MemoryBus<RunTopics>();
   connectRuns({ hub, runs, bus, workers, log });
   runs.configure(
     algorithms,
     new Map(streams.map(({ stream, detect }) => [stream, detect])),
     detectOn(streams, patterns),
   );
+  const framesRoom = createFramesRoom({ hub, runs, bus, settings: config.redis, log });
   const burnedIn = createBurnedIn({ hub, runs, log });
   burnedIn.configure(detectOn(streams, patterns));
 
@@ -164,6 +174,9 @@ export async function createServer(
     workers: () => workers.pool.list(),
     hooks: () => hooks.list(),
     forwards: () => forwards?.list() ?? [],
+    jobs: new JobEntries({ jobs: () => jobs, file: () => file, config: () => rooms?.config ?? config }),
+    redis: () => framesRoom.redis,
+    frames: { newest: (run) => framesRoom.frames.newest(run), channelOf: framesRoom.channelOf },
     configuration: () => file?.state,
     entries: new StreamEntries({ file: () => file, config: () => rooms?.config ?? config }),
     access,
@@ -201,6 +214,7 @@ export async function createServer(
   });
   const results = new ResultsSocket(viewers);
   const events = new EventsSocket({ hub, runs });
+  const frames = new FramesSocket(framesRoom.frames);
   routeUpgrades(api.server, {
     refusal: (headers) => requestRefusal(headers, place, true),
     admit: async ({ headers, socket, url }, door, stream) => {
@@ -221,6 +235,7 @@ export async function createServer(
       mse: (request, socket, head, stream) => mse.handleUpgrade(request, socket, head, stream),
       'live.flv': (request, socket, head, stream) => flv.handleUpgrade(request, socket, head, stream),
       results: (request, socket, head, stream) => results.handleUpgrade(request, socket, head, stream),
+      frames: (request, socket, head, stream) => frames.handleUpgrade(request, socket, head, stream),
     },
   });
 
@@ -250,6 +265,7 @@ export async function createServer(
   const https = httpsDoor(api.server, log);
   const sourceLog = new TroubleLog(log, 'source');
   const forwardLog = new TroubleLog(log, 'forward');
+  const jobLog = new TroubleLog(log, 'job');
   const certificates = new CertificateWatch({
     log,
     signals: options.source?.signals,
@@ -261,6 +277,7 @@ export async function createServer(
   });
   let sources: ConfiguredSources | undefined;
   let forwards: Forwards | undefined;
+  let jobs: Jobs | undefined;
   let file: ConfigurationFile | undefined;
   let closing: Promise<void> | undefined;
   const close = (reason = 'The server stops.'): Promise<void> => {
@@ -268,8 +285,19 @@ export async function createServer(
       await file?.[Symbol.asyncDispose]();
       burnedIn.close();
       certificates[Symbol.dispose]();
+      // What they write is completed while all that it needs is there; one that hangs does not hold the rest up.
+      const jobsEnd = jobs?.[Symbol.asyncDispose]();
+      const late = Promise.withResolvers<void>();
+      const cancel = systemClock.after(JOBS_MS, late.resolve);
+      await Promise.race([jobsEnd, late.promise]);
+      cancel();
       // All at a time: each has its own patience with what hangs, and together they have less than five seconds.
-      const tasks = [sources?.[Symbol.asyncDispose](), forwards?.[Symbol.asyncDispose](), runs.close(reason)];
+      const tasks = [
+        framesRoom[Symbol.asyncDispose](),
+        sources?.[Symbol.asyncDispose](),
+        forwards?.[Symbol.asyncDispose](),
+        runs.close(reason),
+      ];
       hub.close(reason);
       mse.close();
       pictures.close();
@@ -282,8 +310,9 @@ export async function createServer(
         webrtc.close(reason),
         results.close(),
         events.close(),
+        frames.close(),
       ];
-      await Promise.all([...tasks, ...doors, hooks.close(), workers[Symbol.asyncDispose]()]);
+      await Promise.all([jobsEnd, ...tasks, ...doors, hooks.close(), workers[Symbol.asyncDispose]()]);
       closeUnknown();
       await api.close();
       await https.close();
@@ -299,11 +328,13 @@ export async function createServer(
     rtmp.tls.take(await rtmp.tls.prepare(rtmpTls(config)));
     webrtc.setMedia(await webrtc.prepareMedia(config.webrtc, config.host));
     (await TcpPort.take(httpAddress(config))).giveTo(api.server);
+    const startSource = sourceStarter({ hub, workers });
+    const openForward = forwardOpeners({ hub, sequences, workers });
     https.take(await https.prepare(httpTls(config)));
     sources = new ConfiguredSources({
       settings: streams.flatMap(({ source }) => source ?? []),
       patterns: patternSources(patterns, config),
-      start: sourceStarter({ hub, workers }),
+      start: startSource,
       standby: {
         hub,
         start: (settings, onState) =>
@@ -330,10 +361,15 @@ export async function createServer(
       streams.flatMap((one) => one.forwards),
       {
         hub,
-        opener: forwardOpeners({ hub, sequences, workers }),
+        opener: openForward,
         onState: (status) => forwardLog.state(status),
       },
     );
+    jobs = beginJobs(config, {
+      ...{ hub, workers, startSource, openForward },
+      log: jobLog,
+      onChange: events.jobsChanged,
+    });
     certificates.watch(config.tls);
     const parts = {
       access,
@@ -342,6 +378,7 @@ export async function createServer(
       runs,
       burnedIn,
       hooks,
+      frames: framesRoom,
       http: api.server,
       https,
       rtsp,
@@ -350,6 +387,7 @@ export async function createServer(
       webrtc,
       sources,
       forwards,
+      jobs,
       certificates,
       log: logs,
     };
@@ -361,7 +399,9 @@ export async function createServer(
         onApplied: () => {
           sourceLog.forget();
           forwardLog.forget();
+          jobLog.forget();
           events.streamsChanged();
+          events.jobsChanged();
         },
       });
     }

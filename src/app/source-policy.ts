@@ -1,9 +1,12 @@
 import type { LookupFunction } from 'node:net';
 import { lookup } from '#clients/lookup.ts';
 import { type ForwardKind, forwardKind } from '#config/forward-schema.ts';
+import { pathOfOutput, streamOfAddress } from '#config/job-address.ts';
+import type { newAddresses } from '#config/job-change.ts';
 import type { Config } from '#config/schema.ts';
 import { type SourceKind, sourceKind } from '#config/source.ts';
 import { LEADING_KEYS, type StreamEntry } from '#config/stream-schema.ts';
+import { confineFile } from '#sinks/file/forward.ts';
 import { systemClock } from '#util/clock.ts';
 import { confinedPath } from '#util/confined-path.ts';
 import { ForbiddenAddress, OTHER_STREAM, outerAddress } from '#util/guarded-lookup.ts';
@@ -64,6 +67,27 @@ export async function checkRestricted(
     ...media.map((one) => checkMedia(one, sources.folders, find)),
     ...forwards.map(({ url }) => checkForward(url, find)),
   ]);
+}
+
+/**
+ * The same for addresses of jobs that are given over the API.
+ * @throws NamedError SOURCE_FORBIDDEN
+ */
+export async function checkJobAddresses(
+  addresses: ReturnType<typeof newAddresses>,
+  { sources, outputs }: Pick<Config, 'sources' | 'outputs'>,
+  find: LookupFunction = lookup,
+): Promise<void> {
+  if (sources.allowLocal) return;
+  await Promise.all(
+    addresses.map(async ({ side, address: { url } }) => {
+      // Of streams of this server it is asked who may read and publish them.
+      if (streamOfAddress(url) !== undefined) return;
+      if (side === 'input') return checkMedia(url, sources.folders, find);
+      if (pathOfOutput(url) === undefined) return checkForward(url, find);
+      await confineFile(url, outputs.folders);
+    }),
+  );
 }
 
 async function checkMedia(source: string, folders: readonly string[], find: LookupFunction): Promise<void> {

@@ -1,4 +1,4 @@
-import type { JpegPicture } from '#link/picture.ts';
+import type { JpegPicture } from '#media/jpeg-picture.ts';
 import type { PicturesStarter } from '#servers/pictures/contract.ts';
 import type { WorkerRoom } from './worker-room.ts';
 

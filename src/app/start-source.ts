@@ -1,5 +1,6 @@
 import type { Hub } from '#hub/hub.ts';
 import type { StartSource } from '#sources/configured.ts';
+import type { SourceTask } from '#sources/contract.ts';
 import { RtmpSource } from '#sources/rtmp/source.ts';
 import { RtspSource } from '#sources/rtsp/source.ts';
 import { WorkingTransports } from '#sources/rtsp/working-transports.ts';
@@ -10,9 +11,10 @@ import type { WorkerRoom } from './worker-room.ts';
 /** Begins sources: by our own protocol code, or in a worker. */
 export function sourceStarter(options: {
   readonly hub: Hub;
-  readonly workers: Pick<WorkerRoom, 'pool'>;
+  readonly workers: Pick<WorkerRoom, 'pool' | 'link'>;
 }): StartSource {
   const { hub, workers } = options;
+  const startTask = taskStarter(workers);
   const working = { main: new WorkingTransports(), fill: new WorkingTransports() };
   return (settings, onState, part) => {
     const where = part === 'fill' ? hub.fills : hub;
@@ -24,12 +26,40 @@ export function sourceStarter(options: {
       case 'whep':
         return new WhepSource({ ...settings, hub: where, onState });
       default:
-        return workers.pool.start({
-          role: 'source',
-          affinity: settings.stream,
-          spec: sourceTask(settings, part),
-          onState,
-        });
+        return startTask(settings, onState, part);
     }
+  };
+}
+
+/** Sources in workers, which say how long a file is. */
+function taskStarter({ pool, link }: Pick<WorkerRoom, 'pool' | 'link'>) {
+  const durations = new Map<string, number>();
+  link.events.on('statistics', (worker, id, epoch, statistics) => {
+    const { durationMs } = statistics as { readonly durationMs?: unknown };
+    if (typeof durationMs === 'number' && pool.accepts(worker, id, epoch)) durations.set(id, durationMs);
+  });
+  return (
+    settings: Parameters<typeof sourceTask>[0],
+    onState: (status: SourceTask['status']) => void,
+    part: 'fill' | undefined,
+  ): SourceTask => {
+    const task = pool.start({
+      role: 'source',
+      affinity: settings.stream,
+      spec: sourceTask(settings, part),
+      onState,
+    });
+    return {
+      get status() {
+        return task.status;
+      },
+      get durationMs() {
+        return durations.get(task.id);
+      },
+      async stop() {
+        durations.delete(task.id);
+        await task.stop();
+      },
+    };
   };
 }

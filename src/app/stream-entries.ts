@@ -1,23 +1,19 @@
 import { dirname, resolve } from 'node:path';
-import { editStream } from '#config/edit-streams.ts';
+import { editEntry } from '#config/edit-entries.ts';
 import { type EntryWish, wishedEntry } from '#config/entry-change.ts';
 import { entryVersion } from '#config/entry-version.ts';
 import type { Config } from '#config/schema.ts';
 import { sourceKind } from '#config/source.ts';
 import { isStreamPattern, patternTrouble } from '#config/stream-pattern.ts';
 import { LEADING_KEYS, type StreamEntry } from '#config/stream-schema.ts';
-import { parseStreamName } from '#hub/name.ts';
+import { streamEntries } from '#config/stream-text.ts';
+import { parsePublishedName } from '#hub/name.ts';
 import { NamedError } from '#util/named-error.ts';
-import type { ConfigurationFile } from './configuration-file.ts';
+import { type EntryFile, editFile } from './edit-file.ts';
 import { checkRestricted } from './source-policy.ts';
 
-/** What a file begins with that is made because a stream was added. */
-const NEW_FILE =
-  '# Made by Sluice when a stream was added over the API. docs/configuration.md lists all keys.\n';
-
 export interface StreamEntriesOptions {
-  /** Undefined where the configuration comes from no file. */
-  readonly file: () => Pick<ConfigurationFile, 'edit' | 'state'> | undefined;
+  readonly file: EntryFile;
   /** The configuration at work. */
   readonly config: () => Config;
   readonly check?: typeof checkRestricted;
@@ -55,7 +51,7 @@ export class StreamEntries {
   ): Promise<boolean> {
     const name = checkedKey(key);
     let created = false;
-    await this.#edit(async (text, config, file) => {
+    await editFile(this.#options.file, async (text, config, file) => {
       const before = entryOf(config, name);
       created = before === undefined;
       if (before && wish.fresh) throw configured(name);
@@ -66,7 +62,7 @@ export class StreamEntries {
       if (trouble !== undefined) throw new NamedError('REQUEST_INVALID', trouble);
       const { check = checkRestricted } = this.#options;
       await check(after, before, config);
-      return editStream(text === '' ? NEW_FILE : text, name, before, after);
+      return editEntry(streamEntries, text, name, before, after);
     });
     return created;
   }
@@ -76,24 +72,12 @@ export class StreamEntries {
    * @throws NamedError STREAM_NOT_CONFIGURED, STREAM_CHANGED (412), and what `ConfigurationFile.edit` throws
    */
   async remove(key: string, match?: readonly string[]): Promise<void> {
-    await this.#edit((text, config) => {
+    await editFile(this.#options.file, (text, config) => {
       const before = entryOf(config, key);
       if (!before) throw notConfigured(key);
       checkUnchanged(key, before, match);
-      return editStream(text, key, before, undefined);
+      return editEntry(streamEntries, text, key, before, undefined);
     });
-  }
-
-  async #edit(
-    change: (text: string, config: Config, file: string) => string | Promise<string>,
-  ): Promise<void> {
-    const file = this.#options.file();
-    if (!file) {
-      const sentence =
-        'This server was started without a configuration file, so nothing can be saved. Start it by "sluice serve", with --config or in a folder for its sluice.yml.';
-      throw new NamedError('CONFIG_NO_FILE', sentence, 409);
-    }
-    await file.edit((text, config) => change(text, config, file.state.file));
   }
 }
 
@@ -117,7 +101,7 @@ function checkedKey(key: string): string {
     if (key.length <= 255) return key;
     throw new NamedError('STREAM_NAME_INVALID', 'A pattern of stream names has 255 characters at most.');
   }
-  const name = parseStreamName(key);
+  const name = parsePublishedName(key);
   // Of all names this one is none in a map of JavaScript.
   if (name !== '__proto__') return name;
   throw new NamedError('STREAM_NAME_INVALID', 'No stream of the configuration can be named "__proto__".');

@@ -9,9 +9,10 @@ const MOST = 4096;
 
 const PARTS = { fill: 'second source', standby: 'stand-by' } as const;
 
-/** How a source or a forward stands. */
-interface LoggedStatus {
-  readonly stream: string;
+/** How a source, a forward or a job stands. */
+type LoggedStatus = LoggedState & ({ readonly stream: string } | { readonly job: string });
+
+interface LoggedState {
   /** Where a forward goes; a stream may have several. */
   readonly url?: string;
   /** What goes with a source. */
@@ -31,27 +32,28 @@ interface Trouble {
 }
 
 /**
- * Writes the states of sources, or of forwards, to the log. A camera that is off is tried again every few seconds, for
+ * Writes the states of sources, of forwards, or of jobs to the log. A camera that is off is tried again every few seconds, for
  * days: its trouble is written once, and then every ten minutes with a count. Another trouble, or the end of it, is
  * written at once.
  */
 export class TroubleLog {
   readonly #log: Logger;
-  readonly #what: 'source' | 'forward';
+  readonly #what: 'source' | 'forward' | 'job';
   readonly #clock: Clock;
   readonly #troubles = new Map<string, Trouble>();
 
-  constructor(log: Logger, what: 'source' | 'forward', clock: Clock = systemClock) {
+  constructor(log: Logger, what: 'source' | 'forward' | 'job', clock: Clock = systemClock) {
     this.#log = log;
     this.#what = what;
     this.#clock = clock;
   }
 
   /** One of them has another state. */
-  state({ stream, url, part, state, reason, trouble = '' }: LoggedStatus): void {
-    const who = url === undefined ? { stream } : { stream, url };
+  state({ url, part, state, reason, trouble = '', ...named }: LoggedStatus): void {
+    const name = 'job' in named ? { job: named.job } : { stream: named.stream };
+    const who = url === undefined ? name : { ...name, url };
     const what = part ? PARTS[part] : this.#what;
-    const key = `${stream} ${url ?? part ?? ''}`;
+    const key = `${Object.values(name).join()} ${url ?? part ?? ''}`;
     if (state === 'failed' || state === 'waiting') {
       const count = this.#met(key, trouble);
       if (count === undefined) return;

@@ -40,6 +40,7 @@ export function createWorkerRoom(options: {
     const attached = pool.attach(worker, {
       start: (task) => connection.send({ type: 'task.start', task }),
       stop: (task) => connection.send({ type: 'task.stop', task }),
+      amend: (task, spec) => connection.send({ type: 'task.amend', task, spec }),
       tell: (task, epoch, input) => {
         const told = input as TaskInput;
         if (told.kind === 'picture') connection.sendPicture({ ...told.picture, task, epoch });

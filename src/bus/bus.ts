@@ -1,7 +1,6 @@
 /**
- * Events between the parts of a server, by topic. The memory bus serves one process; a bus over a broker can take
- * its place, which is why nothing here promises an answer or an order across topics: within one topic, messages of
- * one publisher arrive in the order they were published.
+ * Events between the parts of a server, by topic. Nothing here promises an answer or an order across topics: within one
+ * topic, messages of one publisher arrive in the order they were published.
  *
  * `Topics` maps what a topic begins with to the type of its messages: `{ results: Result }` gives messages on
  * `results/<stream>` the type Result.
@@ -16,6 +15,11 @@ export interface Bus<Topics extends object> extends AsyncDisposable {
   ): () => void;
   /** Listeners of a topic: what is costly to make (a JPEG) is made only when somebody wants it. */
   subscribers(topic: Topic<keyof Topics & string>): number;
+  /**
+   * Tells whether somebody listens to a topic, whenever that changes; nothing is told of how it is now. The returned
+   * function ends it.
+   */
+  watch(topic: Topic<keyof Topics & string>, watcher: (wanted: boolean) => void): () => void;
 }
 
 /** A kind of message and what it is about: `results/yard/gate-1`. */

@@ -34,6 +34,23 @@ describe('MemoryBus', () => {
     expect(bus.subscribers('alarms/a')).toBe(0);
   });
 
+  it('tells when the first listener of a topic comes and the last one leaves', () => {
+    const bus = new MemoryBus<Topics>();
+    const told: boolean[] = [];
+    const forget = bus.watch('alarms/a', (wanted) => told.push(wanted));
+    const first = bus.subscribe('alarms/a', () => {});
+    const second = bus.subscribe('alarms/a', () => {});
+    bus.subscribe('alarms/b', () => {});
+    first();
+    expect(told).toEqual([true]);
+    second();
+    second();
+    expect(told).toEqual([true, false]);
+    forget();
+    bus.subscribe('alarms/a', () => {});
+    expect(told).toEqual([true, false]);
+  });
+
   it('keeps a failing listener from stopping the others and the publisher', () => {
     const faults: unknown[] = [];
     setListenerErrorHandler((error) => faults.push(error));

@@ -1,8 +1,9 @@
 import type { Manifest, Parameters, RunStatistics } from '#algorithms/contract.ts';
+import type { JpegPicture } from '#media/jpeg-picture.ts';
 
 /** Who asks for a run. `id` tells askers apart, over all kinds; `reason` is for people. */
 export interface Holder {
-  readonly kind: 'viewer' | 'view' | 'api' | 'config';
+  readonly kind: 'viewer' | 'view' | 'api' | 'config' | 'subscriber';
   readonly id: string;
   readonly reason: string;
 }
@@ -15,8 +16,36 @@ export interface Lease {
   readonly holder: Holder;
   /** Its holder named parameters, which therefore nobody changes under it. */
   insists: boolean;
+  /** The same of how frames are given out. */
+  insistsOnFrames: boolean;
   /** ms since 1970 */
   readonly since: number;
+}
+
+/** How the pictures that a run looked at are given out as JPEG. */
+export interface FrameSettings {
+  /** 1 to 100, as libjpeg counts. */
+  readonly quality: number;
+  /** Pixels; absent: as wide as the video. */
+  readonly width?: number | undefined;
+  /** At most so many a second of the stream; absent: each picture that was looked at. */
+  readonly fps?: number | undefined;
+  /** What was found is drawn on them. */
+  readonly boxes: boolean;
+  /** Template of the channel's name on the broker; absent: that of the configuration. */
+  readonly channel?: string | undefined;
+  /** The newest is kept on the broker for so many seconds too. */
+  readonly keepSeconds?: number | undefined;
+}
+
+/** What the frames of a run are like that did not ask for any, when somebody wants to see one. */
+export const plainFrames: FrameSettings = { quality: 85, boxes: true };
+
+/** A picture that an algorithm looked at, as JPEG. */
+export interface RunFrame extends JpegPicture {
+  readonly run: string;
+  readonly stream: string;
+  readonly algorithm: string;
 }
 
 export type RunState = 'starting' | 'running' | 'waiting' | 'failed';
@@ -29,6 +58,8 @@ export interface RunInfo {
   /** The algorithm's, by language. */
   readonly title: Manifest['title'];
   readonly parameters: Parameters;
+  /** Where its frames are given out. */
+  readonly frames?: FrameSettings;
   readonly state: RunState;
   /** Why it is not running, in a sentence. */
   readonly reason?: string;
@@ -64,6 +95,7 @@ export interface BurnIn {
 export interface DefaultWish {
   readonly algorithm: string;
   readonly parameters?: Parameters | undefined;
+  readonly frames?: FrameSettings | undefined;
   /** There is a stream `<stream>/<algorithm>` as well, with the results drawn into its pictures. */
   readonly burnIn?: BurnIn | undefined;
 }
@@ -88,6 +120,8 @@ export interface RunSpec {
   /** Path of the manifest file. */
   readonly manifest: string;
   readonly parameters: Parameters;
+  /** The pictures that were looked at are wanted as JPEG. */
+  readonly frames?: Pick<FrameSettings, 'quality' | 'width' | 'fps' | 'boxes'>;
 }
 
 /** A run's task, as its executor keeps it. */
@@ -97,6 +131,8 @@ export interface RunTask {
   readonly epoch: number;
   /** Resolves when nothing of the task is left. */
   stop(): Promise<void>;
+  /** Goes on with another spec, without a new attempt. */
+  amend(spec: RunSpec): void;
 }
 
 /** Who gets the work done: the worker pool. It retries what fails, and never calls `onState` before it returns. */

@@ -10,6 +10,7 @@ export const noStatistics: RunStatistics = {
   resultAgeMs: { p50: 0, p95: 0 },
   inferMs: { p50: 0, p95: 0 },
   decoded: 0,
+  frames: { made: 0, skipped: 0 },
 };
 
 /** Counters of both; what is no counter of the run (delays, the decoder's own count) is that of the later one. */
@@ -21,5 +22,9 @@ export function sumStatistics(earlier: RunStatistics, later: RunStatistics): Run
     skipped: earlier.skipped + later.skipped,
     expired: earlier.expired + later.expired,
     failed: earlier.failed + later.failed,
+    frames: {
+      made: earlier.frames.made + later.frames.made,
+      skipped: earlier.frames.skipped + later.frames.skipped,
+    },
   };
 }

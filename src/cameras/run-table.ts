@@ -1,9 +1,8 @@
-import type { Parameters, Result } from '#algorithms/contract.ts';
-import type { FoundManifest } from '#algorithms/manifest.ts';
+import type { Result } from '#algorithms/contract.ts';
 import type { Clock } from '#util/clock.ts';
 import type { Emitter } from '#util/emitter.ts';
-import type { Executor, GivenPicture, Lease, RunInfo } from './contract.ts';
-import { Run } from './run.ts';
+import type { Executor, GivenPicture, Lease, RunFrame, RunInfo } from './contract.ts';
+import { Run, type RunOptions } from './run.ts';
 
 export interface RunEvents {
   runStarted(run: RunInfo): void;
@@ -13,6 +12,10 @@ export interface RunEvents {
   /** A lease is over, whoever ended it. */
   leaseEnded(lease: Lease, reason: string): void;
   result(result: Result): void;
+  /** A picture that an algorithm looked at. */
+  frame(frame: RunFrame): void;
+  /** The algorithms that are configured for streams are others now. */
+  defaultsChanged(): void;
   /** The algorithm of a run gave a picture back for the one of that time. */
   picture(run: string, picture: GivenPicture): void;
 }
@@ -55,13 +58,16 @@ export class RunTable {
   }
 
   /** Begins a run that there is not yet; nobody is told of it, since it has no lease. */
-  create(id: string, stream: string, algorithm: FoundManifest, parameters: Parameters, is: Presence): Run {
+  create(
+    id: string,
+    what: Pick<RunOptions, 'stream' | 'algorithm' | 'parameters' | 'frames'>,
+    is: Presence,
+  ): Run {
+    const { stream } = what;
     const { executor, clock, events, claim } = this.#options;
     const run: Run = new Run({
       id,
-      stream,
-      algorithm,
-      parameters,
+      ...what,
       executor,
       clock,
       after: this.#ending.get(id),

@@ -3,7 +3,17 @@ import type { FoundManifest } from '#algorithms/manifest.ts';
 import { Backoff } from '#util/backoff.ts';
 import type { Clock } from '#util/clock.ts';
 import { SlidingMean } from '#util/sliding-mean.ts';
-import type { Executor, Holder, Lease, RunInfo, RunState, RunTask } from './contract.ts';
+import {
+  type Executor,
+  type FrameSettings,
+  type Holder,
+  type Lease,
+  plainFrames,
+  type RunInfo,
+  type RunSpec,
+  type RunState,
+  type RunTask,
+} from './contract.ts';
 import { noStatistics, sumStatistics } from './run-statistics.ts';
 
 export interface RunOptions {
@@ -11,6 +21,7 @@ export interface RunOptions {
   readonly stream: string;
   readonly algorithm: FoundManifest;
   readonly parameters: Parameters;
+  readonly frames: FrameSettings | undefined;
   readonly executor: Executor;
   readonly clock: Clock;
   /** The end of a run of the same id that is still under way: two of one id never work at a time. */
@@ -29,6 +40,9 @@ export class Run {
   readonly #objects: SlidingMean;
   readonly #backoff = new Backoff();
   #parameters: Parameters;
+  #frames: FrameSettings | undefined;
+  /** Somebody wants to see its frames now. */
+  #framesWanted = false;
   #state: RunState = 'starting';
   #reason: string | undefined;
   #code: string | undefined;
@@ -47,6 +61,7 @@ export class Run {
   constructor(options: RunOptions) {
     this.#options = options;
     this.#parameters = options.parameters;
+    this.#frames = options.frames;
     this.since = options.clock.now();
     this.#objects = new SlidingMean(AVERAGE_MS, options.clock);
     if (options.after) this.#finish(options.after);
@@ -64,6 +79,11 @@ export class Run {
     return this.#parameters;
   }
 
+  /** How its frames are given out; undefined where they are not. */
+  get frames(): FrameSettings | undefined {
+    return this.#frames;
+  }
+
   get info(): RunInfo {
     const { id, stream, algorithm } = this.#options;
     const averageObjects = this.#objects.mean;
@@ -74,6 +94,7 @@ export class Run {
       algorithm: algorithm.manifest.id,
       title: algorithm.manifest.title,
       parameters: this.#parameters,
+      ...(this.#frames ? { frames: this.#frames } : {}),
       state: this.#state,
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
       ...(this.#code === undefined ? {} : { code: this.#code }),
@@ -128,6 +149,20 @@ export class Run {
     this.resume();
   }
 
+  /** Gives its frames out in another way, or not; it goes on. */
+  giveFrames(frames: FrameSettings | undefined): void {
+    this.#frames = frames;
+    if (this.#framesWanted) this.#task?.amend(this.#spec);
+    this.#options.onChange();
+  }
+
+  /** Somebody wants its frames, however they are given out, or nobody does any more. */
+  wantFrames(wanted: boolean): void {
+    if (wanted === this.#framesWanted) return;
+    this.#framesWanted = wanted;
+    this.#task?.amend(this.#spec);
+  }
+
   /** Ends the run; resolves when its task is gone. */
   async end(): Promise<void> {
     this.#end();
@@ -148,20 +183,12 @@ export class Run {
   }
 
   #begin(): void {
-    const { id: run, stream, executor } = this.#options;
-    const { manifest, path } = this.#options.algorithm;
+    const { stream, executor } = this.#options;
     const generation = ++this.#generation;
     this.#task = executor.start({
       role: 'pipeline',
       affinity: stream,
-      spec: {
-        kind: 'run',
-        run,
-        stream,
-        algorithm: manifest.id,
-        manifest: path,
-        parameters: this.#parameters,
-      },
+      spec: this.#spec,
       onState: ({ state, reason, code }) => {
         if (generation !== this.#generation) return;
         if (state === 'done' || state === 'stopped') this.#over(reason ?? 'The stream ended.');
@@ -169,6 +196,21 @@ export class Run {
       },
     });
     this.#change('starting');
+  }
+
+  get #spec(): RunSpec {
+    const { id: run, stream } = this.#options;
+    const { manifest, path } = this.#options.algorithm;
+    const { quality, width, fps, boxes } = this.#frames ?? plainFrames;
+    return {
+      kind: 'run',
+      run,
+      stream,
+      algorithm: manifest.id,
+      manifest: path,
+      parameters: this.#parameters,
+      ...(this.#framesWanted ? { frames: { quality, width, fps, boxes } } : {}),
+    };
   }
 
   /** The task ended by itself, as when the stream did. The stream may be back already, so it is tried again. */

@@ -44,6 +44,7 @@ class Ledger {
         return {
           id: `task-${id}`,
           epoch: 1,
+          amend: () => {},
           stop: async () => {
             this.working.delete(id);
             await new Promise((resolve) => setImmediate(resolve));

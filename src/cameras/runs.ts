@@ -1,11 +1,20 @@
 import type { Parameters, Result, RunStatistics } from '#algorithms/contract.ts';
 import { resolveParameters } from '#algorithms/parameters.ts';
+import type { JpegPicture } from '#media/jpeg-picture.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { Emitter } from '#util/emitter.ts';
 import { NamedError } from '#util/named-error.ts';
-import { adjust, agree } from './agreement.ts';
+import { adjust, agree, agreeOnFrames } from './agreement.ts';
 import { type Catalogue, checkDefault, findAlgorithm } from './catalogue.ts';
-import type { DefaultWish, Executor, GivenPicture, Holder, Lease, RunInfo } from './contract.ts';
+import type {
+  DefaultWish,
+  Executor,
+  FrameSettings,
+  GivenPicture,
+  Holder,
+  Lease,
+  RunInfo,
+} from './contract.ts';
 import type { Run } from './run.ts';
 import { type Presence, type RunEvents, RunTable } from './run-table.ts';
 import { Viewers } from './viewers.ts';
@@ -16,6 +25,8 @@ export interface RunWish {
   readonly algorithm: string;
   /** Only those the asker cares about; the rest takes the algorithm's defaults, or what the run has already. */
   readonly parameters?: Parameters | undefined;
+  /** How its frames are to be given out; without it nothing is changed about that. */
+  readonly frames?: FrameSettings | undefined;
 }
 
 export interface RunManagerOptions {
@@ -76,26 +87,29 @@ export class RunManager implements AsyncDisposable {
   }
 
   /**
-   * Takes a lease on the run of an algorithm on a stream, and starts it if need be. A holder of kind `config` or `view` may
-   * ask before the stream is there.
+   * Takes a lease on the run of an algorithm on a stream, and starts it if need be. A holder of kind `config`, `view` or
+   * `subscriber` may ask before the stream is there.
    * @throws NamedError ALGORITHM_UNKNOWN, STREAM_UNKNOWN, PARAMETERS_INVALID, RUN_CONFLICT
    */
   acquire(wish: RunWish & { readonly holder: Holder }): { run: RunInfo; lease: Lease } {
     const insists = Object.keys(wish.parameters ?? {}).length > 0;
-    const taken = this.#acquire({ ...wish, insists });
+    const taken = this.#acquire({ ...wish, insists, insistsOnFrames: wish.frames !== undefined });
     this.#viewers.asked(wish.stream, wish.holder.id, wish.algorithm);
     return taken;
   }
 
-  #acquire(wish: RunWish & Pick<Lease, 'holder' | 'insists'>): { run: RunInfo; lease: Lease } {
-    const { stream, algorithm, holder, insists } = wish;
+  #acquire(wish: RunWish & Pick<Lease, 'holder' | 'insists' | 'insistsOnFrames'>): {
+    run: RunInfo;
+    lease: Lease;
+  } {
+    const { stream, algorithm, holder, frames, insists, insistsOnFrames } = wish;
     const named = wish.parameters ?? {};
     const found = findAlgorithm(this.#algorithms, algorithm);
     const parameters = resolveParameters(found.manifest, named);
     const presence = this.#presence(stream);
     const id = runId(stream, algorithm);
     const existing = this.#runs.get(id);
-    const mayWait = holder.kind === 'config' || holder.kind === 'view';
+    const mayWait = holder.kind === 'config' || holder.kind === 'view' || holder.kind === 'subscriber';
     if (presence === 'unknown' && !existing && !mayWait) {
       throw new NamedError(
         'STREAM_UNKNOWN',
@@ -103,16 +117,27 @@ export class RunManager implements AsyncDisposable {
         404,
       );
     }
-    if (existing) agree(existing, named, parameters, holder);
-    const run = existing ?? this.#runs.create(id, stream, found, parameters, presence);
+    if (existing) {
+      if (insistsOnFrames || !existing.frames) agreeOnFrames(existing, frames, holder);
+      agree(existing, named, parameters, holder);
+    }
+    const run = existing ?? this.#runs.create(id, { stream, algorithm: found, parameters, frames }, presence);
     this.#runs.keep(run);
     const own = run.leaseOf(holder);
     if (own) {
       own.insists ||= insists;
+      own.insistsOnFrames ||= insistsOnFrames;
       return { run: run.info, lease: own };
     }
     const since = this.#clock.now();
-    const lease: Lease = { id: `lease-${this.#nextLease++}`, run: id, holder, insists, since };
+    const lease: Lease = {
+      id: `lease-${this.#nextLease++}`,
+      run: id,
+      holder,
+      insists,
+      insistsOnFrames,
+      since,
+    };
     run.leases.set(lease.id, lease);
     this.events.emit(existing ? 'runChanged' : 'runStarted', run.info);
     return { run: run.info, lease };
@@ -123,10 +148,13 @@ export class RunManager implements AsyncDisposable {
    * parameters. Gives the id of the lease.
    * @throws NamedError ALGORITHM_UNKNOWN, STREAM_UNKNOWN, PARAMETERS_INVALID
    */
-  shareDefault(stream: string, { algorithm, parameters }: DefaultWish, holder: Holder): string {
+  shareDefault(stream: string, { algorithm, parameters, frames }: DefaultWish, holder: Holder): string {
     const shared = this.#runs.get(runId(stream, algorithm))?.leases.size;
     const named = shared ? {} : { parameters };
-    return this.#acquire({ stream, algorithm, holder, insists: false, ...named }).lease.id;
+    return this.#acquire({
+      ...{ stream, algorithm, holder, frames, insists: false, insistsOnFrames: false },
+      ...named,
+    }).lease.id;
   }
 
   /** Gives a lease back; the last one ends the run at once. False when there is no such lease (any more). */
@@ -187,6 +215,7 @@ export class RunManager implements AsyncDisposable {
   setDefaults(stream: string, wishes: readonly DefaultWish[]): void {
     for (const wish of wishes) checkDefault(this.#algorithms, wish);
     this.#viewers.setDefaults(stream, wishes);
+    this.events.emit('defaultsChanged');
   }
 
   /**
@@ -203,6 +232,17 @@ export class RunManager implements AsyncDisposable {
     for (const wish of [...defaults.values()].flat()) checkDefault(algorithms, wish);
     this.#algorithms = algorithms;
     this.#viewers.configure(defaults, ofOthers);
+    this.events.emit('defaultsChanged');
+  }
+
+  /** The algorithms that are configured for a stream. */
+  defaultsOf(stream: string): readonly DefaultWish[] {
+    return this.#viewers.defaultsOf(stream);
+  }
+
+  /** Streams that have such by their own name. */
+  get streamsWithDefaults(): readonly string[] {
+    return this.#viewers.named;
   }
 
   /** Somebody watches the results of a stream: takes the leases of its defaults, now or when the stream comes. */
@@ -239,6 +279,19 @@ export class RunManager implements AsyncDisposable {
     this.events.emit('result', result);
   }
 
+  /** A worker made a picture of what a run looked at; ignored when its task or attempt is over. */
+  frame(taskId: string, epoch: number, picture: JpegPicture): void {
+    const run = this.#byTask(taskId, epoch);
+    if (!run) return;
+    const { id, stream, algorithm } = run.info;
+    this.events.emit('frame', { ...picture, run: id, stream, algorithm });
+  }
+
+  /** Somebody wants to see the frames of a run, or nobody does any more; ignored when there is no such run. */
+  wantFrames(id: string, wanted: boolean): void {
+    this.#runs.get(id)?.wantFrames(wanted);
+  }
+
   /** An algorithm gave a picture back; ignored when its task or attempt is over. */
   picture(taskId: string, epoch: number, picture: GivenPicture): void {
     const run = this.#byTask(taskId, epoch);
@@ -265,11 +318,11 @@ export class RunManager implements AsyncDisposable {
     return this.#options.onDemand?.has(stream) ? 'coming' : 'unknown';
   }
 
-  #adjust(stream: string, { algorithm, parameters }: DefaultWish): void {
+  #adjust(stream: string, { algorithm, parameters, frames }: DefaultWish): void {
     const run = this.#runs.get(runId(stream, algorithm));
     if (!run) return;
     const { manifest } = findAlgorithm(this.#algorithms, algorithm);
-    adjust(run, resolveParameters(manifest, parameters ?? {}));
+    adjust(run, resolveParameters(manifest, parameters ?? {}), frames);
   }
 
   #byTask(taskId: string, epoch: number): Run | undefined {

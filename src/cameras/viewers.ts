@@ -36,7 +36,7 @@ export class Viewers {
    * they asked for it themselves. What a viewer gave back stays given back.
    */
   setDefaults(stream: string, wishes: readonly DefaultWish[]): void {
-    const before = this.#of(stream);
+    const before = this.defaultsOf(stream);
     this.#defaults.set(stream, wishes);
     this.#changed(stream, before, wishes);
   }
@@ -48,16 +48,25 @@ export class Viewers {
   ): void {
     const watched = this.#viewers.values().flatMap((streams) => streams.keys());
     const before = new Map(
-      [...this.#defaults.keys(), ...defaults.keys(), ...watched].map((stream) => [stream, this.#of(stream)]),
+      [...this.#defaults.keys(), ...defaults.keys(), ...watched].map((stream) => [
+        stream,
+        this.defaultsOf(stream),
+      ]),
     );
     this.#defaults.clear();
     for (const [stream, wishes] of defaults) this.#defaults.set(stream, wishes);
     this.#ofOthers = ofOthers;
-    for (const [stream, had] of before) this.#changed(stream, had, this.#of(stream));
+    for (const [stream, had] of before) this.#changed(stream, had, this.defaultsOf(stream));
   }
 
-  #of(stream: string): readonly DefaultWish[] {
+  /** What runs on a stream while somebody watches it. */
+  defaultsOf(stream: string): readonly DefaultWish[] {
     return this.#defaults.get(stream) ?? this.#ofOthers(stream);
+  }
+
+  /** Streams that have such wishes by their own name. */
+  get named(): string[] {
+    return [...this.#defaults.keys()];
   }
 
   #changed(stream: string, before: readonly DefaultWish[], wishes: readonly DefaultWish[]): void {
@@ -65,7 +74,10 @@ export class Viewers {
     const has = new Set(wishes.map(({ algorithm }) => algorithm));
     for (const wish of wishes) {
       const old = had.get(wish.algorithm);
-      if (old && !isDeepStrictEqual(old.parameters ?? {}, wish.parameters ?? {})) {
+      const same =
+        isDeepStrictEqual(old?.parameters ?? {}, wish.parameters ?? {}) &&
+        isDeepStrictEqual(old?.frames, wish.frames);
+      if (old && !same) {
         this.#options.adjust(stream, wish);
       }
     }
@@ -115,7 +127,7 @@ export class Viewers {
   #serve(stream: string, viewerId: string, watch: Watch): void {
     if (watch.served || !this.#options.streamExists(stream)) return;
     watch.served = true;
-    for (const wish of this.#of(stream)) this.#give(stream, viewerId, watch, wish);
+    for (const wish of this.defaultsOf(stream)) this.#give(stream, viewerId, watch, wish);
   }
 
   #give(stream: string, viewerId: string, watch: Watch, wish: DefaultWish): void {

@@ -2,7 +2,7 @@
 
 import { text } from 'node:stream/consumers';
 import { loadConfig } from '#config/load.ts';
-import { parseStreamName } from '#hub/name.ts';
+import { parsePublishedName } from '#hub/name.ts';
 import { runCli } from './cli.ts';
 
 const code = await runCli(process.argv.slice(2), {
@@ -11,7 +11,7 @@ const code = await runCli(process.argv.slice(2), {
   signals: process,
   inTerminal: process.platform === 'win32' || process.stdin.isTTY || process.stdout.isTTY,
   exit: (status) => process.exit(status),
-  loadConfig: (path) => loadConfig(path, { streamName: parseStreamName }),
+  loadConfig: (path) => loadConfig(path, { streamName: parsePublishedName }),
   // Loaded only when wanted: --help and mistakes are answered at once.
   createServer: async (config, source) => (await import('#app/server.ts')).createServer(config, { source }),
   readInput: () => text(process.stdin),

@@ -218,6 +218,40 @@ describe('the configuration', () => {
     );
   });
 
+  it('takes frames of an algorithm as true or a map, and says what is wrong with a channel', () => {
+    const detect = (frames: string) =>
+      parseConfig(`streams: { a: { detect: [{ algorithm: b, frames: ${frames} }] } }`, '/s.yml').streams['a']
+        ?.detect[0]?.frames;
+    expect(detect('true')).toEqual({ quality: 85, boxes: true });
+    expect(detect('false')).toBeUndefined();
+    expect(detect('{ quality: 95, width: 640, fps: 0.5, boxes: false, channel: "x:{stream}" }')).toEqual({
+      ...{ quality: 95, width: 640, fps: 0.5, boxes: false, channel: 'x:{stream}' },
+    });
+    const wrong = (frames: string) =>
+      refusal(`streams: { a: { detect: [{ algorithm: b, frames: ${frames} }] } }`).message;
+    expect(wrong('{ channel: "{camera}" }')).toContain('{stream} and {algorithm} stand for');
+    expect(wrong('{ channel: "a\\nb" }')).toContain('must be the name of a channel');
+  });
+
+  it('takes one address of Redis or several of a cluster, and no others', () => {
+    const urls = (url: string) => parseConfig(`redis: { url: ${url} }`, '/s.yml').redis.url;
+    expect(urls('"redis://:p%40ss@10.0.0.1:6379/2"')).toEqual(['redis://:p%40ss@10.0.0.1:6379/2']);
+    expect(urls('[redis://a, "redis://b:7000"]')).toHaveLength(2);
+    for (const url of [
+      'http://a',
+      'redis://',
+      'redis://a/b',
+      'redis://a/1?x=y',
+      '"redis://:%zz@a"',
+      '[redis://a, rediss://b]',
+      '[redis://a/1, redis://b]',
+    ]) {
+      const { message } = refusal(`redis: { url: ${url} }`);
+      expect(message).toContain('must be an address such as redis://');
+      expect(message).not.toContain('zz');
+    }
+  });
+
   it('takes an algorithm by its id or with parameters, and paths relative to the file', () => {
     const text =
       'streams: { a: { source: v/x.mp4, detect: [nanodet, { algorithm: b, parameters: { fps: 2 } }] } }';
@@ -280,7 +314,7 @@ describe('what is written about the configuration', () => {
   });
 
   it('the example has every key', () => {
-    const written = paths(parse(inUse)).map((path) => path.replace(/^streams\.[^.]+\./, 'streams.<name>.'));
+    const written = paths(parse(inUse)).map((path) => path.replace(/^(streams|jobs)\.[^.]+\./, '$1.<name>.'));
     expect(new Set(configKeys().map((key) => key.path)).difference(new Set(written))).toEqual(new Set());
   });
 

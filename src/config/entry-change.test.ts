@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type EntryWish, restrictedParts, wishedEntry } from './entry-change.ts';
-import { streamSchema } from './stream-schema.ts';
+import { type StreamEntry, streamSchema } from './stream-schema.ts';
 
 const written = streamSchema.parse({
   source: 'rtsp://anna:secret@127.0.0.1/live',
@@ -64,6 +64,22 @@ describe('an entry that is changed over the API', () => {
     const again = { forward: ['srt://127.0.0.1:9000'], fill: hand.fill, standby: hand.standby };
     expect(restrictedParts(change(again, without))).toEqual(['fill', 'standby', 'forward[0]']);
     expect(restrictedParts(change({ loop: false }, change(again, without)))).toHaveLength(3);
+  });
+
+  it('cannot name a channel of Redis, and keeps the one that was written by hand', () => {
+    const entry = (detect: unknown) => streamSchema.parse({ detect });
+    const written = entry([{ algorithm: 'people', frames: { channel: 'gate', keepSeconds: 5 } }]);
+    const wish = (detect: unknown[], before?: StreamEntry) => wishedEntry('gate', before, { detect }, true);
+    const named = { algorithm: 'people', frames: { channel: 'session:admin', keepSeconds: 5 } };
+    expect(() => wish([named])).toThrow('"streams.gate.detect.0.frames.channel" can only be written in the');
+    expect(() => wish([named], written)).toThrow('can only be written in the configuration file');
+    expect(() => wish([{ ...named, algorithm: 'other', frames: { channel: 'gate' } }], written)).toThrow();
+    const kept = wish([{ algorithm: 'people', frames: { channel: 'gate', quality: 50 } }], written);
+    expect(kept.detect[0]?.frames).toMatchObject({ channel: 'gate', quality: 50 });
+    expect(wish([{ algorithm: 'people', frames: true }]).detect[0]?.frames).toEqual({
+      quality: 85,
+      boxes: true,
+    });
   });
 
   it('loses by PUT whatever is left out', () => {

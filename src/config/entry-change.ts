@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { NamedError } from '#util/named-error.ts';
+import { channelOfFile } from './frames-schema.ts';
 import { meantAddress, meantAddresses } from './shown-address.ts';
 import { sourceKind } from './source.ts';
 import { LEADING_KEYS, type StreamEntry, streamSchema } from './stream-schema.ts';
@@ -59,6 +60,14 @@ export function wishedEntry(
   const present = Object.entries(merged).filter(([, value]) => value !== null && value !== undefined);
   const parsed = streamSchema.safeParse(Object.fromEntries(present));
   if (!parsed.success) throw invalid(name, parsed.error.issues);
+  for (const [index, { algorithm, frames: wanted }] of parsed.data.detect.entries()) {
+    const channels = before?.detect
+      .filter((one) => one.algorithm === algorithm)
+      .map((one) => one.frames?.channel);
+    if (wanted?.channel === undefined || channels?.includes(wanted.channel)) continue;
+    const path = ['detect', index, 'frames', 'channel'];
+    throw invalid(name, [{ code: 'custom', path, message: channelOfFile, input: wanted.channel }]);
+  }
   return marked(parsed.data, before);
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { nearest } from './nearest.ts';
 
 /** The kinds of values that the configuration has; each rule is worded so that it can follow the key in an error. */
 
@@ -25,5 +26,18 @@ export function fingerprint() {
 }
 
 export function section<Shape extends z.ZodRawShape>(shape: Shape) {
-  return z.strictObject(shape, { error: 'must be a map of keys and values' });
+  const known = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code !== 'unrecognized_keys') return 'must be a map of keys and values';
+      return (issue['keys'] as readonly string[]).map((key) => unknownKey(key, known)).join('; ');
+    },
+  });
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const near = nearest(key, known);
+  return near === undefined
+    ? `has no key "${key}"; the keys are: ${known.join(', ')}`
+    : `has no key "${key}"; did you mean "${near}"`;
 }

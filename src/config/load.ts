@@ -7,6 +7,16 @@ import { accessKeys } from './access-schema.ts';
 import { forwardKeys } from './forward-schema.ts';
 import { hookKeys } from './hook-schema.ts';
 import { iceServerKeys } from './ice-server-schema.ts';
+import { jobInputKeys, jobOutputKeys, streamOfAddress } from './job-address.ts';
+import {
+  absoluteJob,
+  addressesOf,
+  type JobEntry,
+  jobKeys,
+  jobNameTrouble,
+  jobTypes,
+  sideOf,
+} from './job-schema.ts';
 import { isLoopback } from './loopback.ts';
 import { nearest } from './nearest.ts';
 import { findCollision } from './ports.ts';
@@ -99,7 +109,31 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
     const where = place(keyOffset(document, ['streams'], name));
     throw new NamedError('CONFIG_INVALID', `${where}: ${trouble}`, 500);
   }
+  for (const [name, job] of Object.entries(config.jobs)) {
+    const trouble = jobTrouble(name, job, options);
+    if (trouble === undefined) continue;
+    const where = place(keyOffset(document, ['jobs'], name));
+    throw new NamedError('CONFIG_INVALID', `${where}: ${trouble}`, 500);
+  }
   return withAbsolutePaths(config, dirname(resolve(file)));
+}
+
+/** What is wrong with a job that the rules of its keys do not show, in a sentence; undefined when nothing is. */
+export function jobTrouble(name: string, job: JobEntry, options: LoadOptions): string | undefined {
+  const rule = jobNameTrouble(name);
+  if (rule !== undefined) return `"jobs.${name}" ${rule}.`;
+  const own = addressesOf(job).flatMap(({ side, address }) =>
+    side === 'output' ? (streamOfAddress(address.url) ?? []) : [],
+  );
+  for (const { key, side, address } of addressesOf(job)) {
+    const read = side === 'input' ? streamOfAddress(address.url) : undefined;
+    if (read !== undefined && (own.includes(read) || read.split('/', 2).join('/') === `jobs/${name}`))
+      return `"jobs.${name}.${key}" is a stream that this job publishes itself.`;
+    const stream = side === 'output' ? streamOfAddress(address.url) : undefined;
+    const trouble = stream === undefined ? undefined : nameTrouble(stream, options);
+    if (trouble !== undefined) return `"jobs.${name}.${key}": ${trouble}`;
+  }
+  return undefined;
 }
 
 function nameTrouble(name: string, { streamName }: LoadOptions): string | undefined {
@@ -130,9 +164,12 @@ function withAbsolutePaths(config: Config, folder: string): Config {
       },
     ];
   });
+  const jobs = Object.entries(config.jobs).map(([name, job]) => [name, absoluteJob(job, folder)]);
   return {
     ...config,
     streams: Object.fromEntries(streams) as Config['streams'],
+    jobs: Object.fromEntries(jobs) as Config['jobs'],
+    outputs: { ...config.outputs, folders: config.outputs.folders.map((path) => resolve(folder, path)) },
     sources: { ...config.sources, folders: config.sources.folders.map((path) => resolve(folder, path)) },
     tls: {
       cert: config.tls.cert && resolve(folder, config.tls.cert),
@@ -168,10 +205,11 @@ function problem(
       const subject = path.length > 0 ? `"${path.join('.')}"` : 'The file';
       return [{ code: 'CONFIG_INVALID', offset, sentence: `${subject} ${issue.message}.` }];
     }
+    const known = knownKeys(path, document);
     return issue.keys.map((key) => ({
       code: 'CONFIG_UNKNOWN_KEY',
       offset: keyOffset(document, path, key),
-      sentence: `there is no key "${[...path, key].join('.')}". ${suggestion(path, key)}`,
+      sentence: `there is no key "${[...path, key].join('.')}". ${suggestion(path, key, known)}`,
     }));
   });
   // A misspelt key explains the missing one of the same map, so it comes first.
@@ -202,8 +240,7 @@ function flatten(issue: z.core.$ZodIssue): Located[] {
   return [{ issue, path: issue.path }];
 }
 
-function suggestion(path: readonly PropertyKey[], key: string): string {
-  const known = knownKeys(path);
+function suggestion(path: readonly PropertyKey[], key: string, known: readonly string[]): string {
   const near = nearest(key, known);
   if (near !== undefined) return `Did you mean "${[...path, near].join('.')}"?`;
   const where = path.length > 0 ? ` of "${path.join('.')}"` : '';
@@ -211,10 +248,16 @@ function suggestion(path: readonly PropertyKey[], key: string): string {
 }
 
 /** The keys that the schema knows below a path. */
-function knownKeys(path: readonly PropertyKey[]): string[] {
+function knownKeys(path: readonly PropertyKey[], document: Document): string[] {
   if (path[0] === 'streams') {
     if (path.length === 2) return [...streamKeys];
     return path[2] === 'forward' ? [...forwardKeys] : ['algorithm', 'parameters'];
+  }
+  if (path[0] === 'jobs') {
+    const type = document.getIn(['jobs', path[1], 'type']);
+    const known = jobTypes.find((one) => one === type);
+    if (path.length === 2 || !known) return [...jobKeys(type)];
+    return [...(sideOf(known, String(path[2])) === 'input' ? jobInputKeys : jobOutputKeys)];
   }
   if (path[0] === 'hooks') return [...hookKeys];
   if (path[1] === 'iceServers') return [...iceServerKeys];

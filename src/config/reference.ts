@@ -12,6 +12,7 @@ interface Field {
   readonly additionalProperties?: Field | boolean;
   readonly items?: Field;
   readonly anyOf?: readonly Field[];
+  readonly oneOf?: readonly Field[];
   readonly enum?: readonly unknown[];
   readonly const?: string;
   readonly minimum?: number;
@@ -23,6 +24,8 @@ export interface Key {
   /** Joined by dots; `<name>` stands for a key that the user chooses, `[]` for each item of a list. */
   readonly path: string;
   readonly field: Field;
+  /** Types of entries that have the key in this meaning, where others have it in another or not at all. */
+  readonly types?: readonly string[];
 }
 
 /** Every key that has a value of its own, in the order of the schema. */
@@ -38,6 +41,9 @@ function keysOf(field: Field, path: string): Key[] {
   if (typeof field.additionalProperties === 'object' && field.additionalProperties.properties) {
     return keysOf(field.additionalProperties, below('<name>'));
   }
+  if (typeof field.additionalProperties === 'object' && field.additionalProperties.oneOf) {
+    return keysOfTypes(field.additionalProperties.oneOf, below('<name>'));
+  }
   const items = (field.items?.anyOf ?? (field.items ? [field.items] : [])).filter((one) => one.properties);
   // A map in place of a plain value.
   const maps = (field.anyOf ?? []).filter((one) => one.properties);
@@ -48,11 +54,35 @@ function keysOf(field: Field, path: string): Key[] {
   ];
 }
 
+/** Keys of entries whose `type` says which they have: each once for each meaning. */
+function keysOfTypes(variants: readonly Field[], path: string): Key[] {
+  const found = new Map<string, { readonly key: Key; readonly types: string[] }>();
+  for (const variant of variants) {
+    const type = variant.properties?.['type']?.const ?? '';
+    // What may be said of an address is the same for all of them, and listed with those of a list.
+    const keys = keysOf(variant, path).filter(
+      (key) => !/\./.test(key.path.slice(path.length + 1).replace(/\[\].*/, '')),
+    );
+    for (const key of keys) {
+      const { const: _, ...field } = key.field;
+      const meaning = `${key.path} ${JSON.stringify(field)}`;
+      const known = found.get(meaning);
+      if (known) known.types.push(type);
+      else found.set(meaning, { key: { ...key, field }, types: [type] });
+    }
+  }
+  return [...found.values()].map(({ key, types }) => {
+    if (key.path === `${path}.type`) return { ...key, field: { ...key.field, enum: types } };
+    return types.length === variants.length ? key : { ...key, types };
+  });
+}
+
 /** docs/configuration.md, made from the schema. */
 export function configReference(): string {
-  const rows = configKeys().map(({ path, field }) => {
+  const rows = configKeys().map(({ path, field, types }) => {
     const standard = field.default === undefined ? 'none' : `\`${JSON.stringify(field.default)}\``;
-    const text = `**${field.title}.** ${field.description}`.replaceAll('|', '\\|');
+    const title = types ? `**${field.title}** (${types.join(', ')}).` : `**${field.title}.**`;
+    const text = `${title} ${field.description}`.replaceAll('|', '\\|');
     const effect = effectOf(path.replace(/\[\].*$/, '')) ?? '';
     return `| \`${path}\` | ${values(field).replaceAll('|', '\\|')} | ${standard} | ${text} | ${effect} |`;
   });

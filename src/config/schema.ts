@@ -3,6 +3,8 @@ import { accessShape } from './access-schema.ts';
 import { oneOf, section, wholeNumber, yesOrNo } from './fields.ts';
 import { hookSchema } from './hook-schema.ts';
 import { iceServerSchema } from './ice-server-schema.ts';
+import { jobSchema } from './job-schema.ts';
+import { redisSchema } from './redis-schema.ts';
 import { streamSchema } from './stream-schema.ts';
 
 /**
@@ -261,7 +263,7 @@ export const configSchema = section({
     allowLocal: yesOrNo().default(false).meta({
       title: 'Local sources over the API',
       description:
-        'What is given over the API (sources, second sources, stand-bys, forwards) may lead anywhere: to any file, to this machine, its cable and the metadata service of its cloud. When false, it may not, after a restart neither (see `restricted` of a stream); what stands in this file by your own hand always may.',
+        'What is given over the API (sources, second sources, stand-bys, forwards, addresses of jobs) may lead anywhere: to any file, to this machine, its cable and the metadata service of its cloud. When false, it may not, after a restart neither (see `restricted` of a stream); what stands in this file by your own hand always may.',
     }),
     folders: z
       .array(z.string({ error: 'must be a path' }).min(1, { error: 'must be a path' }), {
@@ -281,6 +283,26 @@ export const configSchema = section({
   })
     .prefault({})
     .meta({ title: 'Sources', description: 'What sources may do.' }),
+  jobs: z.record(z.string(), jobSchema, { error: 'must be a map of names and jobs' }).default({}).meta({
+    title: 'Jobs',
+    description:
+      'Tasks of transport by name: what is pushed, split, merged, relayed or transcoded from where to where (docs/jobs.md).',
+  }),
+  outputs: section({
+    folders: z
+      .array(z.string({ error: 'must be a path' }).min(1, { error: 'must be a path' }), {
+        error: 'must be a list of folders',
+      })
+      .default([])
+      .meta({
+        title: 'Folders for outputs over the API',
+        description:
+          'Folders, relative to the configuration file, into which jobs that come over the API may write files, with all that is below them; one that is there is never written over. Empty: none.',
+      }),
+  })
+    .prefault({})
+    .meta({ title: 'Outputs', description: 'What outputs may do.' }),
+  redis: redisSchema,
   hooks: z.array(hookSchema, { error: 'must be a list of hooks' }).default([]).meta({
     title: 'Hooks',
     description: 'Who is told what happens to streams; `/api/hooks` says how it went.',

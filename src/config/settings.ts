@@ -29,10 +29,13 @@ export const parts = {
   sources:
     'Only this source ends or begins; with another source its readers wait and go on. The stream of a source that is taken out ends.',
   forwards: 'Only this forward ends or begins; one that stays the same does not notice.',
+  jobs: 'Only this job ends, or begins anew; one that stays the same does not notice.',
   detection:
     'Goes at once, also for those who watch already. Parameters that somebody asked for by name stay until that run ends.',
   hooks:
     'Goes for what happens from then on; a command with `while` begins at once where its reason is there. A hook that stays the same keeps what it has to deliver and its commands; one that is taken out has 1.5 s for what waits.',
+  redis:
+    'Goes at once: another connection takes the place of the one that there is, channels of other names that of theirs.',
   algorithms:
     'The folders are read anew, as at every reload. New algorithms can be used at once; runs of one that is gone go on until they end.',
   'algorithm.hosts': 'Goes for worker processes that start from then on.',
@@ -56,9 +59,15 @@ type PathsBelow<T, Prefix extends string> = T extends unknown
     }[keyof T & string]
   : never;
 
-type PathsTo<T, Path extends string> = T extends string | number | boolean | readonly unknown[]
+type PathsTo<T, Path extends string> = T extends string | number | boolean | readonly unknown[] | Address
   ? Path
   : PathsBelow<T, `${Path}.`>;
+
+/** What may be written as text too is one value, with what is said about it. */
+interface Address {
+  readonly url: string;
+  readonly restricted: boolean;
+}
 
 /** Setting → the parts that take it up. */
 export const settings: Readonly<Record<Setting, readonly Part[]>> = {
@@ -115,10 +124,31 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'streams.<name>.loop': ['sources'],
   'streams.<name>.detect': ['detection'],
   'streams.<name>.restricted': ['sources'],
-  'sources.allowLocal': ['sources', 'forwards'],
-  'sources.folders': ['sources'],
+  'sources.allowLocal': ['sources', 'forwards', 'jobs'],
+  'sources.folders': ['sources', 'jobs'],
   'sources.patternStreams': ['sources'],
   'streams.<name>.forward': ['forwards'],
+  'jobs.<name>.type': ['jobs'],
+  'jobs.<name>.input': ['jobs'],
+  'jobs.<name>.output': ['jobs'],
+  'jobs.<name>.video': ['jobs'],
+  'jobs.<name>.audio': ['jobs'],
+  'jobs.<name>.outputs': ['jobs'],
+  'jobs.<name>.offset': ['jobs'],
+  'jobs.<name>.noVideo': ['jobs'],
+  'jobs.<name>.noAudio': ['jobs'],
+  'jobs.<name>.bitrate': ['jobs'],
+  'jobs.<name>.scale': ['jobs'],
+  'jobs.<name>.fps': ['jobs'],
+  'jobs.<name>.sampleRate': ['jobs'],
+  'jobs.<name>.hardware': ['jobs'],
+  'jobs.<name>.loop': ['jobs'],
+  'jobs.<name>.enabled': ['jobs'],
+  'outputs.folders': ['jobs'],
+  'redis.url': ['redis'],
+  'redis.channel': ['redis'],
+  'redis.sharded': ['redis'],
+  'redis.insecure': ['redis'],
   hooks: ['hooks'],
   'algorithms.folders': ['algorithms'],
   'algorithms.memoryMb': ['algorithm.hosts'],

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fingerprint, oneOf, section, wholeNumber, yesOrNo } from './fields.ts';
 import { forwardSchema } from './forward-schema.ts';
+import { frames, shownFrames } from './frames-schema.ts';
 import { sourceKind } from './source.ts';
 
 const algorithmRule = 'must be the id of an algorithm: small letters, digits and "-"';
@@ -34,8 +35,7 @@ export const burnIn = z
   .union([yesOrNo(), burnInKeys], { error: burnInRule })
   .transform((value) => (value === true ? burnInKeys.parse({}) : value || undefined));
 
-/** An algorithm and its parameters, as they are when the entry was read. */
-export const detectWish = section({
+const detectShape = {
   algorithm: algorithmId.meta({
     title: 'Algorithm',
     description: 'Id of the algorithm, e.g. `people`.',
@@ -47,16 +47,20 @@ export const detectWish = section({
       title: 'Parameters',
       description: 'Values that differ from the defaults in the manifest of the algorithm.',
     }),
+  frames,
   burnIn: burnIn.optional().meta({
     title: 'Burned in',
     description:
       '`true`: there is a stream `<stream>/<algorithm>` as well, while somebody reads it, with the boxes drawn into the picture, each on the picture it belongs to, and the sound as it is (docs/burned-in.md). Or a map with `labels`, `clock`, `hold` and `maxDelaySeconds`.',
   }),
-});
+};
+
+/** An algorithm and its parameters, as they are when the entry was read. */
+export const detectWish = section({ ...detectShape, frames: shownFrames });
 
 const detect = z
-  .union([algorithmId, detectWish], {
-    error: 'must be the id of an algorithm, or a map with `algorithm` and `parameters`',
+  .union([algorithmId, section(detectShape)], {
+    error: 'must be the id of an algorithm, or a map with `algorithm`, `parameters` and `frames`',
   })
   .transform((value) => (typeof value === 'string' ? { algorithm: value, parameters: {} } : value));
 
@@ -151,7 +155,7 @@ export const streamShape = {
   detect: z.array(detect, { error: 'must be a list of algorithms' }).default([]).meta({
     title: 'Algorithms',
     description:
-      'Algorithms that look at the stream while somebody watches it; each an id, or a map with `algorithm` and `parameters`.',
+      'Algorithms that look at the stream while somebody watches it; each an id, or a map with `algorithm`, `parameters` and `frames`.',
   }),
   forward: forwardSchema,
   restricted: restricted.default([]).meta({

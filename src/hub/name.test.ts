@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseStreamName } from './name.ts';
+import { isJobStream, parsePublishedName, parseStreamName } from './name.ts';
 
 describe('stream names', () => {
   it('accept one to eight segments of letters, digits and . _ ~ -', () => {
@@ -23,5 +23,14 @@ describe('stream names', () => {
       expect.objectContaining({ code: 'STREAM_NAME_INVALID' }) as Error,
     );
     expect(() => parseStreamName(name)).toThrow(rule);
+  });
+
+  it('keep what is below jobs/ for the jobs of this server: others read it, and do not publish it', () => {
+    expect(parseStreamName('jobs/lobby')).toBe('jobs/lobby');
+    expect(parsePublishedName('yard/jobs')).toBe('yard/jobs');
+    expect(isJobStream('jobsite/1')).toBe(false);
+    for (const name of ['jobs', '/jobs/lobby/in']) {
+      expect(() => parsePublishedName(name)).toThrow('only jobs of this server publish');
+    }
   });
 });

@@ -2,6 +2,8 @@ import { NamedError } from '#util/named-error.ts';
 
 const SEGMENT = /^[A-Za-z0-9._~-]+$/;
 const RESERVED = new Set(['api', 'metrics', 'assets']);
+/** First segment of what jobs of this server publish. It is read like every stream. */
+const JOBS = 'jobs';
 
 /**
  * Checks a stream name: 1 to 8 segments of `[A-Za-z0-9._~-]+` joined by `/`, 255 characters at most; the first segment
@@ -30,6 +32,25 @@ export function parseStreamName(text: string): string {
   }
   if (RESERVED.has(segments[0]!)) refuse(`"${segments[0]}" is reserved as first segment`);
   return name;
+}
+
+/** Whether only a job of this server may publish a stream of that name. */
+export function isJobStream(name: string): boolean {
+  return name === JOBS || name.startsWith(`${JOBS}/`);
+}
+
+/**
+ * Checks the name of a stream that somebody wants to publish, or that the configuration brings: as {@link parseStreamName},
+ * and it is no stream of a job.
+ * @throws NamedError STREAM_NAME_INVALID
+ */
+export function parsePublishedName(text: string): string {
+  const name = parseStreamName(text);
+  if (!isJobStream(name)) return name;
+  throw new NamedError(
+    'STREAM_NAME_INVALID',
+    `The stream name "${shorten(name)}" is not allowed: below "${JOBS}" only jobs of this server publish. Choose a name such as "yard/gate-1".`,
+  );
 }
 
 function shorten(text: string): string {

@@ -3,13 +3,14 @@ import type { AccessUnit } from '#media/access-unit.ts';
 import type { Track } from '#media/track.ts';
 import { Emitter } from '#util/emitter.ts';
 import { decodeMessage, decodeUnit, encodeMessage, encodeUnit, type Passage, sameTrack } from './framing.ts';
-import type { HubToWorker, Selection, Task, TaskInput, Want, WorkerToHub } from './messages.ts';
+import type { HubToWorker, Selection, Task, TaskInput, TaskSpec, Want, WorkerToHub } from './messages.ts';
 import { decodePicture, encodePicture, type FramedPicture } from './picture.ts';
 
 export type { Passage } from './framing.ts';
 export type {
   ConversionStatistics,
   FileTarget,
+  FrameWish,
   ProbeReport,
   SinkStatistics,
   Task,
@@ -18,7 +19,6 @@ export type {
   TaskState,
   Want,
 } from './messages.ts';
-export type { JpegPicture } from './picture.ts';
 
 /** How many bytes a publication may have waiting on the socket before it should pause (see {@link LinkClient.drained}). */
 const HIGH_WATER = 4 << 20;
@@ -47,6 +47,7 @@ export interface SubscriptionHandlers {
 interface LinkClientEvents {
   start(task: Task): void;
   stop(task: string): void;
+  amend(task: string, spec: TaskSpec): void;
   /** For the attempt `epoch` of a task. */
   input(task: string, epoch: number, input: TaskInput): void;
   /** The link is gone: the worker has no reason left to live. */
@@ -196,6 +197,8 @@ export class LinkClient {
         return this.events.emit('start', message.task);
       case 'task.stop':
         return this.events.emit('stop', message.task);
+      case 'task.amend':
+        return this.events.emit('amend', message.task, message.spec);
       case 'task.result': {
         const { task, epoch, result } = message;
         return this.events.emit('input', task, epoch, { kind: 'result', result });

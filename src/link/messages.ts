@@ -1,8 +1,8 @@
+import type { JpegPicture } from '#media/jpeg-picture.ts';
 import type { FileKind } from '#media/outputs.ts';
 import type { RenditionRequest } from '#media/rendition-request.ts';
 import type { Track } from '#media/track.ts';
 import type { TrackReport } from '#media/track-report.ts';
-import type { JpegPicture } from './picture.ts';
 
 /**
  * What travels on a link, beside access units: JSON text messages. The worker connects to
@@ -19,6 +19,14 @@ import type { JpegPicture } from './picture.ts';
  * shown while that is gone; where nothing is said, all of it.
  */
 export type Part = 'fill' | 'standby';
+
+/** Pictures that an algorithm looked at are wanted as JPEG. */
+export interface FrameWish {
+  readonly quality: number;
+  readonly width?: number | undefined;
+  readonly fps?: number | undefined;
+  readonly boxes: boolean;
+}
 
 /** A file that is to be written. */
 export interface FileTarget {
@@ -99,7 +107,11 @@ export type TaskSpec =
       readonly like: readonly Track[];
       readonly part: 'standby';
     }
-  /** Run an algorithm on a stream; `manifest` is the path of the algorithm's manifest file. */
+  /**
+   * Run an algorithm on a stream; `manifest` is the path of the algorithm's manifest file. With `frames`, which may change
+   * on the way, the pictures that were looked at come as JPEG too (picture.ts): `quality` as libjpeg counts, `width` pixels
+   * wide or as they are, `fps` a second at most, with `boxes` what was found is drawn on them.
+   */
   | {
       readonly kind: 'run';
       readonly run: string;
@@ -107,6 +119,7 @@ export type TaskSpec =
       readonly algorithm: string;
       readonly manifest: string;
       readonly parameters: Readonly<Record<string, unknown>>;
+      readonly frames?: FrameWish;
     }
   /** Make track `track` of the stream what is requested, available as the track `id`. */
   | {
@@ -164,6 +177,8 @@ export type TaskInput =
 export type HubToWorker =
   | { readonly type: 'task.start'; readonly task: Task }
   | { readonly type: 'task.stop'; readonly task: string }
+  /** The task goes on with another spec, which differs in what can change on the way. */
+  | { readonly type: 'task.amend'; readonly task: string; readonly spec: TaskSpec }
   /** What a run found, for a task that draws it (`burnIn` of a rendition): a Result (opaque to the link). */
   | { readonly type: 'task.result'; readonly task: string; readonly epoch: number; readonly result: unknown }
   /** Answer to `subscribe`, again whenever a track's format changed (before its first access unit). */

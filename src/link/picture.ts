@@ -1,3 +1,5 @@
+import type { JpegPicture } from '#media/jpeg-picture.ts';
+
 /**
  * A JPEG on its way from a worker to the hub, or to a worker whose task draws it; one binary message of the link:
  *
@@ -21,18 +23,6 @@ const FLAG_BY_ALGORITHM = 1;
 /** Start and end of every JPEG (ITU-T T.81 annex B.1.1.3). */
 const START_OF_IMAGE = 0xffd8;
 const END_OF_IMAGE = 0xffd9;
-
-/** One picture of a stream as JPEG. */
-export interface JpegPicture {
-  /** Never changed: all who look at it share it. */
-  readonly jpeg: Buffer;
-  /** Of the picture, ticks of its track's clock rate. */
-  readonly pts: number;
-  /** When it was captured, ms since 1970. */
-  readonly ntp: number;
-  readonly width: number;
-  readonly height: number;
-}
 
 /** A picture as it comes from a link: whose it is, and for which attempt of its task. */
 export interface FramedPicture extends JpegPicture {

@@ -244,11 +244,19 @@ export class StreamDecoder {
     else if (fresh) this.#flush();
     const decoder = this.#decoder;
     if (!decoder) return;
-    if (unit.keyframe) this.#keyframePts = unit.pts;
+    if (unit.keyframe) {
+      this.#keyframePts = unit.pts;
+      decoder.audience = this.#presentAudience();
+    }
     this.#inside.set(unit.pts, unit);
     const pictures = await decoder.decode(unit.payload, unit.pts, unit.keyframe);
     if (pictures) this.#show(pictures);
     else this.#lose();
+  }
+
+  /** Pictures that refer to others need those as the encoder had them, so this may change at keyframes only. */
+  #presentAudience(): Audience {
+    return [...this.#readers].some(({ forPeople }) => forPeople) ? 'people' : this.#audience;
   }
 
   /** Another format: the pictures still inside come out, and a new decoder begins. */

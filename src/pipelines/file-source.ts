@@ -27,6 +27,11 @@ export async function runFileSource(spec: FileSourceSpec, context: TaskContext):
     context.log('warn', `Stream ${index} of "${spec.path}" is left out: ${codecName} (${kind}).`);
   }
 
+  if (!spec.loop && input.duration !== undefined) {
+    const { id, epoch } = context.task;
+    const statistics = { durationMs: Math.round(input.duration * 1000) };
+    context.link.send({ type: 'task.statistics', task: id, epoch, statistics });
+  }
   await publishing(context, spec.stream, reader.tracks, END, async (publication, stop) => {
     const pacer = new Pacer();
     const origin = performance.timeOrigin + performance.now() - reader.startSeconds * 1000;

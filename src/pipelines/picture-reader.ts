@@ -27,6 +27,8 @@ export const EVERY_LIMIT = 25;
  */
 export class PictureReader {
   readonly mode: ReaderMode;
+  /** People will see its pictures: they are decoded as the standard says, from the next keyframe on. */
+  forPeople = false;
   readonly #gate: RateGate;
   readonly #fps: number;
   readonly #firstIndex: number;

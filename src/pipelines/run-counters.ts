@@ -32,7 +32,11 @@ export class RunCounters {
   readonly age = new Recent();
   readonly infer = new Recent();
 
-  statistics(reader: { offered: number; skipped: number }, decoder: { decoded: number }): RunStatistics {
+  statistics(
+    reader: { offered: number; skipped: number },
+    decoder: { decoded: number },
+    frames: { made: number; skipped: number },
+  ): RunStatistics {
     return {
       offered: reader.offered,
       inferred: this.inferred,
@@ -42,6 +46,7 @@ export class RunCounters {
       resultAgeMs: this.age.percentiles,
       inferMs: this.infer.percentiles,
       decoded: decoder.decoded,
+      frames: { made: frames.made, skipped: frames.skipped },
     };
   }
 }

@@ -4,6 +4,7 @@ import { messageOf, NamedError } from '#util/named-error.ts';
 import { JpegEncoder } from './av/jpeg.ts';
 import { type Picture, Scaler } from './av/video.ts';
 import type { DecoderStatus, StreamDecoders } from './decoder.ts';
+import { FrameMaker } from './frame-maker.ts';
 import { scaledSize } from './frame-size.ts';
 import type { AlgorithmHosts, Found, HostSession, HostStatus } from './host-client.ts';
 import type { ReaderMode, Shot } from './picture-reader.ts';
@@ -47,6 +48,15 @@ export async function runAlgorithm(
   });
   const decoder = services.decoders.get(spec.stream);
   const reader = decoder.open(mode, fps);
+  const frames = new FrameMaker(context);
+  const giveFrames = ({ frames: wish }: RunSpec) => {
+    frames.wish = wish;
+    reader.forPeople = wish !== undefined;
+  };
+  giveFrames(spec);
+  const ignore = context.onAmend((amended) => {
+    if (amended.kind === 'run') giveFrames(amended);
+  });
   const forget = decoder.events.on('status', report);
   const statistics = setInterval(() => {
     const { id: task, epoch } = context.task;
@@ -54,7 +64,7 @@ export async function runAlgorithm(
       type: 'task.statistics',
       task,
       epoch,
-      statistics: counters.statistics(reader, decoder.counters),
+      statistics: counters.statistics(reader, decoder.counters, frames.counters),
     });
   }, STATISTICS_MS);
   const stop = () => {
@@ -63,7 +73,7 @@ export async function runAlgorithm(
     session.close();
   };
   context.signal.addEventListener('abort', stop, { once: true });
-  const looker = new Looker(spec, context, session, counters, maxAge);
+  const looker = new Looker(spec, context, { session, counters, frames, maxAge });
   try {
     host = session.status;
     report();
@@ -84,8 +94,10 @@ export async function runAlgorithm(
     context.signal.removeEventListener('abort', stop);
     clearInterval(statistics);
     forget();
+    ignore();
     stop();
     looker.close();
+    await frames.close();
   }
 }
 
@@ -95,6 +107,7 @@ class Looker {
   readonly #context: TaskContext;
   readonly #session: HostSession;
   readonly #counters: RunCounters;
+  readonly #frames: FrameMaker;
   readonly #maxAge: number;
   #scaler: Scaler | undefined;
   #jpegs: JpegEncoder | undefined;
@@ -103,26 +116,33 @@ class Looker {
   constructor(
     spec: RunSpec,
     context: TaskContext,
-    session: HostSession,
-    counters: RunCounters,
-    maxAge: number,
+    parts: { session: HostSession; counters: RunCounters; frames: FrameMaker; maxAge: number },
   ) {
     this.#spec = spec;
     this.#context = context;
-    this.#session = session;
-    this.#counters = counters;
-    this.#maxAge = maxAge;
+    this.#session = parts.session;
+    this.#counters = parts.counters;
+    this.#frames = parts.frames;
+    this.#maxAge = parts.maxAge;
   }
 
   async look(shot: Shot, manifest: Manifest, stopped: Promise<unknown>): Promise<void> {
-    const frame = await this.#frame(shot, manifest);
+    let kept = this.#frames.wants(shot.pts) ? shot.picture.retain() : undefined;
+    const frame = await this.#frame(shot, manifest).catch((error: unknown) => {
+      kept?.release();
+      throw error;
+    });
     const sent = performance.now();
     try {
       const found = await this.#session.detect(frame);
       this.#counters.inferred++;
       this.#counters.infer.add(found.inferMs);
       if (found.picture) this.#sendPicture(frame, found.picture);
-      this.#send(shot, frame, found, sent - shot.arrival);
+      const result = this.#send(shot, frame, found, sent - shot.arrival);
+      if (kept && result) {
+        this.#frames.show(kept, result);
+        kept = undefined;
+      }
     } catch (error) {
       if (this.#context.signal.aborted) return;
       this.#counters.failed++;
@@ -137,6 +157,8 @@ class Looker {
       }
       this.#lastComplaint = complaint;
       await Promise.race([new Promise((resolve) => setTimeout(resolve, FAILURE_PAUSE_MS)), stopped]);
+    } finally {
+      kept?.release();
     }
   }
 
@@ -186,11 +208,12 @@ class Looker {
     this.#context.link.sendPicture({ task, epoch, pts, ntp, width, height, jpeg, byAlgorithm: true });
   }
 
-  #send({ pts, ntp, arrival }: Shot, frame: Frame, found: Found, queueMs: number): void {
+  /** What is sent; undefined where it is too late for that. */
+  #send({ pts, ntp, arrival }: Shot, frame: Frame, found: Found, queueMs: number): Result | undefined {
     const age = performance.now() - arrival;
     if (age > this.#maxAge) {
       this.#counters.expired++;
-      return;
+      return undefined;
     }
     this.#counters.age.add(age);
     const { stream, algorithm, run } = this.#spec;
@@ -208,6 +231,7 @@ class Looker {
     };
     const { id: task, epoch } = this.#context.task;
     this.#context.link.send({ type: 'task.result', task, epoch, result });
+    return result;
   }
 }
 

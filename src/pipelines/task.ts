@@ -1,4 +1,4 @@
-import type { LinkClient, ProbeReport, Task, TaskInput, TaskState } from '#link/client.ts';
+import type { LinkClient, ProbeReport, Task, TaskInput, TaskSpec, TaskState } from '#link/client.ts';
 import type { Emitter } from '#util/emitter.ts';
 
 /** What every pipeline gets from the worker that runs it. */
@@ -7,6 +7,8 @@ export interface TaskContext {
   readonly task: Task;
   /** Aborted when the task is to stop; whoever runs it ends within 2 s. */
   readonly signal: AbortSignal;
+  /** Calls whenever the task is to go on with another spec; the returned function ends that. */
+  onAmend(listener: (spec: TaskSpec) => void): () => void;
   /** What the hub tells this attempt of the task while it is at work. */
   readonly inputs: Emitter<{ input(input: TaskInput): void }>;
   /** Tells the hub how the task stands; `reason` is due for `waiting`. */

@@ -22,11 +22,15 @@ import { runTestSource } from './test-source.ts';
 
 type FileSourceSpec = Extract<TaskSpec, { kind: 'file-source' }>;
 
+type Amended = Emitter<{ amend(spec: TaskSpec): void }>;
+
 interface Running {
-  readonly task: Task;
+  /** As it was asked for the last time. */
+  task: Task;
   readonly abort: AbortController;
+  readonly amended: Amended;
   readonly inputs: TaskContext['inputs'];
-  readonly done: Promise<void>;
+  done: Promise<void>;
 }
 
 /**
@@ -52,6 +56,7 @@ export class WorkerTasks {
     };
     link.events.on('start', (task) => void this.#start(task));
     link.events.on('stop', (id) => this.#running.get(id)?.abort.abort());
+    link.events.on('amend', (id, spec) => this.#amend(id, spec));
     link.events.on('input', (id, epoch, input: TaskInput) => {
       const running = this.#running.get(id);
       if (running?.task.epoch === epoch) running.inputs.emit('input', input);
@@ -71,24 +76,33 @@ export class WorkerTasks {
     this.#services.hosts.kill();
   }
 
+  #amend(id: string, spec: TaskSpec): void {
+    const running = this.#running.get(id);
+    if (!running) return;
+    running.task = { ...running.task, spec };
+    running.amended.emit('amend', spec);
+  }
+
   async #start(task: Task): Promise<void> {
     const before = this.#running.get(task.id);
     if (before && before.task.epoch >= task.epoch) return;
     before?.abort.abort();
     const abort = new AbortController();
+    const amended: Amended = new Emitter();
     const inputs: TaskContext['inputs'] = new Emitter();
+    const running: Running = { task, abort, amended, inputs, done: Promise.resolve() };
     const done = (async () => {
       // A new epoch takes over only when the old one has let go of what they share.
       await before?.done;
-      if (!this.#closed && !abort.signal.aborted) await this.#run(task, abort.signal, inputs);
+      if (!this.#closed && !abort.signal.aborted) await this.#run(running, abort.signal);
     })();
-    const running = { task, abort, inputs, done };
+    running.done = done;
     this.#running.set(task.id, running);
     await done;
     if (this.#running.get(task.id) === running) this.#running.delete(task.id);
   }
 
-  async #run(task: Task, signal: AbortSignal, inputs: TaskContext['inputs']): Promise<void> {
+  async #run({ task, amended, inputs }: Running, signal: AbortSignal): Promise<void> {
     let last = '';
     const tell = (
       state: TaskState,
@@ -105,6 +119,7 @@ export class WorkerTasks {
       link: this.#link,
       task,
       signal,
+      onAmend: (listener) => amended.on('amend', listener),
       inputs,
       state: (state, reason) => tell(state, reason === undefined ? {} : { reason }),
       log: (level, message) => this.#link.send({ type: 'log', level, message }),

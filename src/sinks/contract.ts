@@ -1,3 +1,4 @@
+import type { Reader } from '#hub/reader.ts';
 import type { Stream } from '#hub/stream.ts';
 import type { Clock } from '#util/clock.ts';
 
@@ -30,6 +31,8 @@ export interface ForwardEvents {
 export interface ForwardConnection {
   /** Bytes that were sent so far. */
   readonly bytesSent: number;
+  /** What it reads the stream by, once media flow; absent where that is in another process. */
+  readonly reader?: Reader | undefined;
   /** Pictures that were left out because the other side was too slow, where that is not to be seen in the hub. */
   readonly dropped?: number;
   /** Resolves when nothing of it is left. Idempotent. */

@@ -4,7 +4,7 @@ import { Backoff } from '#util/backoff.ts';
 import type { Clock } from '#util/clock.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
-import type { ForwardConnection, ForwardEvents, OpenForward } from './contract.ts';
+import type { ForwardConnection, ForwardEvents, ForwardTarget, OpenForward } from './contract.ts';
 
 /** After so many milliseconds with the other server an attempt counts as a success. */
 const HEALTHY_MS = 30_000;
@@ -18,6 +18,10 @@ export interface ForwardSettings {
   readonly trust: { readonly fingerprint: string | undefined; readonly insecure: boolean };
   /** Somebody gave it who may not lead us everywhere (the API): as in `ForwardTarget`. */
   readonly restricted?: true;
+  /** Where it is restricted, and a file: the folders that it has to be in, links followed. */
+  readonly within?: readonly string[];
+  /** Of a file: as in `ForwardTarget`. */
+  readonly existing?: ForwardTarget['existing'];
 }
 
 export interface ForwardStatus {
@@ -38,7 +42,14 @@ export interface ForwardStatus {
   readonly since: number;
   /** In all attempts together. */
   readonly bytesSent: number;
+  /** Access units that were left out because the other side was too slow, in all attempts together. */
+  readonly dropped: number;
+  /** Bytes that wait for the other side now. */
+  readonly queuedBytes: number;
 }
+
+/** What is counted; the rest says how it stands. */
+type Counted = 'bytesSent' | 'dropped' | 'queuedBytes';
 
 export interface ForwardOptions {
   readonly hub: Hub;
@@ -61,12 +72,13 @@ export class Forward {
   readonly #shown: string;
   readonly #backoff: Backoff;
   readonly #release: () => void;
-  #status: Omit<ForwardStatus, 'stream' | 'url' | 'bytesSent'>;
+  #status: Omit<ForwardStatus, 'stream' | 'url' | Counted>;
   #connection: ForwardConnection | undefined;
   /** Connections that are not gone yet; two never publish at a time. */
   #ending = 0;
-  /** Bytes of connections that are over. */
+  /** Of connections that are over. */
   #bytes = 0;
+  #dropped = 0;
   /** What an older attempt still says is passed over. */
   #attempt = 0;
   #cancelRetry: (() => void) | undefined;
@@ -85,11 +97,20 @@ export class Forward {
 
   get status(): ForwardStatus {
     const { stream } = this.settings;
-    const bytesSent = this.#bytes + (this.#connection?.bytesSent ?? 0);
-    const status = { stream, url: this.#shown, ...this.#status, bytesSent };
+    const status = { stream, url: this.#shown, ...this.#status, ...this.#counted };
     if (status.state !== 'idle') return status;
     const trouble = this.#options.hub.onDemand.trouble(stream);
     return { ...status, reason: trouble ?? `Nobody publishes "${stream}" now.` };
+  }
+
+  get #counted(): Pick<ForwardStatus, Counted> {
+    const { bytesSent = 0, dropped = 0, reader } = this.#connection ?? {};
+    const { droppedVideo = 0, droppedAudio = 0 } = reader?.counters ?? {};
+    return {
+      bytesSent: this.#bytes + bytesSent,
+      dropped: this.#dropped + dropped + droppedVideo + droppedAudio,
+      queuedBytes: reader?.queuedBytes ?? 0,
+    };
   }
 
   /** The stream came, went, or has another publisher. */
@@ -118,7 +139,7 @@ export class Forward {
 
   #begin(stream: Stream): void {
     const { clock, open } = this.#options;
-    const { url, trust, restricted } = this.settings;
+    const { stream: _, ...settings } = this.settings;
     const attempt = ++this.#attempt;
     const current = () => attempt === this.#attempt && !this.#closing;
     const events: ForwardEvents = {
@@ -134,7 +155,7 @@ export class Forward {
     const before = trouble === undefined ? {} : { reason: trouble, trouble };
     this.#change({ state: 'starting', ...before, ...(code === undefined ? {} : { code }) });
     try {
-      this.#connection = open({ stream, url, trust, restricted, clock }, events);
+      this.#connection = open({ ...settings, stream, clock }, events);
     } catch (error) {
       if (!(error instanceof NamedError)) throw error;
       this.#failed({ reason: error.message, code: error.code, final: true });
@@ -172,9 +193,11 @@ export class Forward {
     this.#cancelRetry = undefined;
     this.#cancelHealth();
     const connection = this.#connection;
-    this.#connection = undefined;
     if (!connection) return;
-    this.#bytes += connection.bytesSent;
+    const { bytesSent, dropped } = this.#counted;
+    this.#connection = undefined;
+    this.#bytes = bytesSent;
+    this.#dropped = dropped;
     this.#ending++;
     await connection.close(reason);
     this.#ending--;
@@ -182,7 +205,7 @@ export class Forward {
     this.look();
   }
 
-  #change(status: Omit<ForwardStatus, 'stream' | 'url' | 'bytesSent' | 'since'>): void {
+  #change(status: Omit<ForwardStatus, 'stream' | 'url' | 'since' | Counted>): void {
     const before = this.#status;
     if (status.state === 'idle' && before.state === 'idle') return;
     this.#status = { ...status, since: this.#options.clock.now() };

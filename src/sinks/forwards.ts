@@ -53,11 +53,16 @@ export class Forwards implements AsyncDisposable {
     for (const key of this.#wanted.keys()) this.#add(key);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Ends all; resolves when nothing of them is left. Idempotent. */
+  async close(reason: string): Promise<void> {
     this.#closed = true;
     for (const off of this.#listeners) off();
-    for (const [key, forward] of this.#forwards) this.#remove(key, forward, 'The server stops.');
+    for (const [key, forward] of this.#forwards) this.#remove(key, forward, reason);
     await Promise.all(this.#ending.values());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close('The server stops.');
   }
 
   #add(key: string): void {

@@ -12,6 +12,13 @@ export type SourceSettings =
   | RtmpSettings
   | WhepSettings;
 
+/** A source that has no stream yet. */
+export type NamelessSource = SourceSettings extends infer One
+  ? One extends unknown
+    ? Omit<One, 'stream'>
+    : never
+  : never;
+
 interface CommonSettings {
   readonly stream: string;
   /** The source is there while somebody wants the stream, within these limits; undefined: always. */

@@ -12,6 +12,8 @@ export interface SourceTask {
     /** When the state began, ms since 1970. */
     readonly since: number;
   };
+  /** How long the media are, where they have an end that is known, ms. */
+  readonly durationMs?: number | undefined;
   /** Resolves when nothing of it is left. */
   stop(reason?: string): Promise<void>;
 }

@@ -34,6 +34,8 @@ class FakeWorker implements WorkerLink<string> {
     });
   }
 
+  amend(): void {}
+
   start({ id, epoch }: { id: string; epoch: number }): void {
     this.tasks.set(id, epoch);
   }

@@ -68,7 +68,7 @@ export class WorkerPool<Spec> implements AsyncDisposable {
   }
 
   /** Gives a task to a worker; it is kept alive until it is done or stopped. */
-  start(request: TaskRequest<Spec>): TaskHandle {
+  start(request: TaskRequest<Spec>): TaskHandle<Spec> {
     const slot = this.#closed ? undefined : this.#slotFor(request);
     const home = slot ?? { workerId: undefined, link: undefined, remove: () => {} };
     const task = new PoolTask(`task-${this.#nextTask++}`, request, home, this.#clock);

@@ -46,7 +46,7 @@ export interface TaskRequest<Spec> {
 }
 
 /** What the owner of a task holds. */
-export interface TaskHandle {
+export interface TaskHandle<Spec = unknown> {
   readonly id: string;
   readonly status: TaskStatus;
   readonly state: TaskState;
@@ -55,6 +55,8 @@ export interface TaskHandle {
   readonly epoch: number;
   /** Ends the task; resolves when its worker has confirmed it or is gone, after 2 s in any case. May be called again. */
   stop(): Promise<void>;
+  /** Goes on with another spec: its worker is told, and a later attempt begins with it. */
+  amend(spec: Spec): void;
   /** True when what `workerId` sends under `epoch` is this task's own. */
   accepts(workerId: string, epoch: number): boolean;
   /** Tells the task something, which the pool does not look into; lost while it is with no worker. */
@@ -65,6 +67,7 @@ export interface TaskHandle {
 export interface WorkerLink<Spec> {
   start(task: { readonly id: string; readonly epoch: number; readonly spec: Spec }): void;
   stop(task: string): void;
+  amend(task: string, spec: Spec): void;
   /** Something for the attempt `epoch` of a task. */
   tell(task: string, epoch: number, input: unknown): void;
 }
@@ -83,11 +86,12 @@ const STOP_MS = 2000;
 const HEALTHY_MS = 30_000;
 
 /** One task of a pool: its state, its attempts, and the back-off between them. */
-export class PoolTask<Spec> implements TaskHandle {
+export class PoolTask<Spec> implements TaskHandle<Spec> {
   readonly id: string;
   readonly request: TaskRequest<Spec>;
   readonly #clock: Clock;
   #home: TaskHome<Spec>;
+  #spec: Spec;
   readonly #backoff = new Backoff();
   #status: TaskStatus;
   #epoch = 0;
@@ -98,6 +102,7 @@ export class PoolTask<Spec> implements TaskHandle {
     this.id = id;
     this.request = request;
     this.#home = home;
+    this.#spec = request.spec;
     this.#clock = clock;
     this.#status = { state: 'starting', since: clock.now() };
   }
@@ -129,17 +134,23 @@ export class PoolTask<Spec> implements TaskHandle {
   stop(): Promise<void> {
     if (this.#stopping) return this.#stopping.promise;
     const stopping = (this.#stopping = Promise.withResolvers<void>());
-    const over = this.#over;
+    const { atWork } = this;
     this.#cancelTimer();
-    if (!over) this.#status = { state: 'stopped', since: this.#clock.now() };
+    if (!this.#over) this.#status = { state: 'stopped', since: this.#clock.now() };
     const { link } = this.#home;
-    if (over || !link || this.#epoch === 0) {
+    if (!link || !atWork) {
       this.#leave();
     } else {
       this.#cancelTimer = this.#clock.after(STOP_MS, () => this.#leave());
       link.stop(this.id);
     }
     return stopping.promise;
+  }
+
+  amend(spec: Spec): void {
+    this.#spec = spec;
+    // Before the first attempt there is nobody to tell; of an attempt that failed the next one will know.
+    if (this.atWork && !this.#stopping) this.#home.link?.amend(this.id, spec);
   }
 
   /** True when a crash of its worker may be its fault: it has been handed to it, and has not failed by itself. */
@@ -160,7 +171,7 @@ export class PoolTask<Spec> implements TaskHandle {
     this.#cancelTimer();
     this.#epoch++;
     if (this.state !== 'starting') this.#change({ state: 'starting' });
-    link.start({ id: this.id, epoch: this.#epoch, spec: this.request.spec });
+    link.start({ id: this.id, epoch: this.#epoch, spec: this.#spec });
   }
 
   /** Takes in what its worker says about it. */

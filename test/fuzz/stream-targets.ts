@@ -2,10 +2,11 @@ import { isDeepStrictEqual } from 'node:util';
 import { createApi } from '#api/server.ts';
 import { StreamEntries } from '#app/stream-entries.ts';
 import { AccessControl } from '#auth/access-control.ts';
-import { editStream } from '#config/edit-streams.ts';
+import { editEntry } from '#config/edit-entries.ts';
 import { parseConfig } from '#config/load.ts';
 import { compileStreamPattern, isStreamPattern, patternTrouble } from '#config/stream-pattern.ts';
 import { LEADING_KEYS, streamSchema } from '#config/stream-schema.ts';
+import { streamEntries } from '#config/stream-text.ts';
 import { parseStreamName } from '#hub/name.ts';
 import { innerPlace } from '#util/inner-address.ts';
 import { hostOf } from '#util/outward-address.ts';
@@ -155,18 +156,18 @@ export const streamTargets: readonly FuzzTarget[] = [
         const before = read(text);
         const forward = ['srt://archive:9000', { url: 'rtsp://cloud/a', restricted: true }];
         const entry = streamSchema.parse({ source: 'rtsp://cam/live', restricted: true, forward });
-        const added = editStream(text, 'fuzz/new', undefined, entry);
+        const added = editEntry(streamEntries, text, 'fuzz/new', undefined, entry);
         const { streams, ...rest } = read(added);
         const { 'fuzz/new': own, ...others } = streams;
         const same = [{ ...rest, streams: others }, before.streams['fuzz/new'] ?? own];
         if (!isDeepStrictEqual(same, [before, entry])) throw new Error('Something else changed.');
         if (before.streams['fuzz/new'] === undefined) {
           const shorter = { ...entry, restricted: [], forward: entry.forward.slice(1) };
-          const changed = read(editStream(added, 'fuzz/new', entry, shorter)).streams;
+          const changed = read(editEntry(streamEntries, added, 'fuzz/new', entry, shorter)).streams;
           if (!isDeepStrictEqual(changed, { ...others, 'fuzz/new': shorter }))
             throw new Error('It is another one.');
         }
-        const removed = editStream(added, 'fuzz/new', entry, undefined);
+        const removed = editEntry(streamEntries, added, 'fuzz/new', entry, undefined);
         if (!isDeepStrictEqual(read(removed), before)) throw new Error('It is not as it was.');
       },
     }),

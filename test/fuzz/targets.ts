@@ -11,6 +11,7 @@ import { aacTrack, h264Track, picture, sound } from '../support/fmp4-units.ts';
 import { apiTargets } from './api-targets.ts';
 import { clientTarget, publishingTarget } from './client-target.ts';
 import { codecTargets } from './codec-targets.ts';
+import { jobTargets } from './job-targets.ts';
 import { linkTarget } from './link-target.ts';
 import { parameterTargets } from './parameter-targets.ts';
 import { rtmpTargets } from './rtmp-targets.ts';
@@ -135,5 +136,6 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     }),
   },
   ...apiTargets,
+  ...jobTargets,
   ...streamTargets,
 ];

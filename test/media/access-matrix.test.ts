@@ -110,6 +110,7 @@ const doors: readonly Door[] = [
   rtsp('OPTIONS', 'nothing'),
   socket(`/${STREAM}/mse`, 'read'),
   socket(`/${STREAM}/results`, 'read'),
+  socket(`/${STREAM}/frames`, 'read'),
   socket('/api/events', 'somebody'),
   rest('/api/health', 'no-lie'),
   rest('/api/streams', 'somebody'),
@@ -146,11 +147,29 @@ const doors: readonly Door[] = [
   ).map(([method, body]) =>
     rest('/api/config/streams/{name}', 'manage', method, `/api/config/streams/${STREAM}`, body),
   ),
+  rest('/api/jobs', 'somebody'),
+  ...(
+    [
+      ['PUT', '', { type: 'push', input: 'testsrc', output: 'rtsp://server.invalid/lobby', enabled: false }],
+      ['GET', '', undefined],
+      ['PATCH', '', {}],
+      ['POST', '/start', undefined],
+      ['POST', '/stop', undefined],
+      ['DELETE', '', undefined],
+    ] as const
+  ).map(([method, act, body]) =>
+    rest(`/api/jobs/{name}${act}`, 'manage', method, `/api/jobs/lobby${act}`, body),
+  ),
   rest('/', 'nothing'),
 ];
 
 /** Routes that stand in tests of their own below, or of whose answers users see their own part. */
-const ELSEWHERE = ['GET /api/runs/{id}', 'POST /api/session', 'POST /api/links'];
+const ELSEWHERE = [
+  'GET /api/runs/{id}',
+  'GET /api/runs/{id}/frame.jpg',
+  'POST /api/session',
+  'POST /api/links',
+];
 
 let server: TestSluice;
 beforeAll(async () => {

@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { delays, HASH_OUTPUT, type HashedFrame, hashFile, parseFrameHashes } from '../support/frames.ts';
+import {
+  apart,
+  delays,
+  HASH_OUTPUT,
+  type HashedFrame,
+  hashFile,
+  parseFrameHashes,
+} from '../support/frames.ts';
 import { barcodeClip } from '../support/media.ts';
 import { type RunningProgram, run, start } from '../support/process.ts';
 import { eventually, sluice, type TestSluice } from '../support/sluice.ts';
@@ -48,13 +55,6 @@ function publish(output: readonly string[]): RunningProgram {
   return start('ffmpeg', [...input, ...output], 100_000);
 }
 
-/** Distance of two delays, ms; whole passes of the looped clip do not count. */
-function apart(delay: number, reference: number): number {
-  const loop = SECONDS * 1000;
-  const rest = (((delay - reference) % loop) + loop) % loop;
-  return Math.min(rest, loop - rest);
-}
-
 interface Cell {
   readonly pictures: number;
   readonly sounds: number;
@@ -80,7 +80,9 @@ async function read(input: readonly string[]): Promise<Cell> {
   return {
     pictures: pictures.length,
     sounds: sounds.length,
-    skew: Math.max(...[...pictures, ...sounds].map((delay) => apart(delay, reference))),
+    skew: Math.max(
+      ...[...pictures, ...sounds].map((delay) => Math.abs(apart(delay, reference, SECONDS * 1000))),
+    ),
     backward: stepsBack('video') + stepsBack('audio'),
     complaints: stderr,
   };

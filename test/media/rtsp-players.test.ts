@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ClipName, clip, clipPath } from '../support/clips.ts';
-import { delays, HASH_OUTPUT, type HashedFrame, hashFile, parseFrameHashes } from '../support/frames.ts';
+import {
+  apart,
+  delays,
+  HASH_OUTPUT,
+  type HashedFrame,
+  hashFile,
+  parseFrameHashes,
+} from '../support/frames.ts';
 import { run, start } from '../support/process.ts';
 import { publish, published, startRtsp } from '../support/rtsp.ts';
 
@@ -85,11 +92,18 @@ function timesOf(frames: readonly HashedFrame[], kind: 'video' | 'audio'): numbe
 }
 
 /** The largest difference between the delays of sound and picture, in ms; printed, for it is a figure people ask for. */
-function worstSkew(what: string, pictures: readonly number[], sounds: readonly number[]): number {
+function worstSkew(
+  what: string,
+  pictures: readonly number[],
+  sounds: readonly number[],
+  passMs = Number.POSITIVE_INFINITY,
+): number {
   expect(pictures.length).toBeGreaterThan(0);
   expect(sounds.length).toBeGreaterThan(0);
   const reference = pictures[0] ?? Number.NaN;
-  const skews = [...sounds, ...pictures].map((delay) => delay - reference);
+  const skews = [...sounds, ...pictures].map((delay) =>
+    passMs < Number.POSITIVE_INFINITY ? apart(delay, reference, passMs) : delay - reference,
+  );
   const worst = skews.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a), 0);
   console.log(`${what}: largest skew of sound against picture ${worst.toFixed(3)} ms`);
   return Math.abs(worst);
@@ -210,11 +224,15 @@ test('a reader that comes in the middle gets sound and picture in step', async (
     }, 20);
   });
   const source = await hashFile(path);
+  // Passes are as long as the sound: frames of 1024 samples.
+  const passMs = (timesOf(source, 'audio').length * 1024 * 1000) / 48_000;
   for (const [name, received] of [
     ['early reader', await first],
     ['late reader', await readHashes(server.url('live'))],
   ] as const) {
-    const skew = worstSkew(name, delays(source, received, 'video'), delays(source, received, 'audio'));
+    const [pictures, sounds] = [delays(source, received, 'video'), delays(source, received, 'audio')];
+    // Who comes at the seam of two passes has pictures of the one and sound of the other.
+    const skew = worstSkew(name, pictures, sounds, passMs);
     expect(skew).toBeLessThanOrEqual(10);
   }
   await publisher.stop();

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { delays, HASH_OUTPUT, hashFile, parseFrameHashes } from '../support/frames.ts';
+import { apart, delays, HASH_OUTPUT, hashFile, parseFrameHashes } from '../support/frames.ts';
 import { barcodeClip } from '../support/media.ts';
 import { run } from '../support/process.ts';
 import { eventually, sluice } from '../support/sluice.ts';
@@ -8,12 +8,6 @@ import { eventually, sluice } from '../support/sluice.ts';
 const LOOP_SECONDS = 4;
 const LOOP_MS = LOOP_SECONDS * 1000;
 const algorithms = fileURLToPath(new URL('../support/algorithms', import.meta.url));
-
-/** Distance of two delays, ms; whole passes of the loop do not count. */
-function apart(delay: number, reference: number): number {
-  const difference = (((delay - reference) % LOOP_MS) + LOOP_MS) % LOOP_MS;
-  return difference > LOOP_MS / 2 ? difference - LOOP_MS : difference;
-}
 
 test('a file in a loop is read over RTSP in step to 10 ms, over its seams, while an algorithm takes 1 s a frame', async () => {
   const path = await barcodeClip({ seconds: LOOP_SECONDS, gop: 25 });
@@ -40,7 +34,9 @@ test('a file in a loop is read over RTSP in step to 10 ms, over its seams, while
   expect(Math.max(...pictures) - reference).toBeGreaterThan(1.9 * LOOP_MS);
   expect(pictures.length).toBeGreaterThan(200);
   expect(sounds.length).toBeGreaterThan(300);
-  const worst = Math.max(...[...pictures, ...sounds].map((delay) => Math.abs(apart(delay, reference))));
+  const worst = Math.max(
+    ...[...pictures, ...sounds].map((delay) => Math.abs(apart(delay, reference, LOOP_MS))),
+  );
   console.log(
     `loop over RTSP: ${sounds.length} sounds, ${pictures.length} pictures, largest skew ${worst.toFixed(3)} ms`,
   );

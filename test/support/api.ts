@@ -30,6 +30,7 @@ export const statistics: RunStatistics = {
   expired: 1,
   failed: 0,
   decoded: 9,
+  frames: { made: 0, skipped: 0 },
   resultAgeMs: { p50: 50, p95: 90 },
   inferMs: { p50: 20, p95: 30 },
 };
@@ -43,7 +44,7 @@ export function domain() {
   const executor: Executor = {
     start(wish) {
       started.push(wish);
-      return { id: `task-${started.length}`, epoch: 1, stop: async () => {} };
+      return { id: `task-${started.length}`, epoch: 1, stop: async () => {}, amend: () => {} };
     },
   };
   const runs = new RunManager({

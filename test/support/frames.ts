@@ -67,3 +67,9 @@ export function delays(
     return time === undefined ? [] : [(frame.time - time) * 1000];
   });
 }
+
+/** Distance of two delays of a clip that is played in a loop, ms with sign; whole passes of it do not count. */
+export function apart(delay: number, reference: number, passMs: number): number {
+  const rest = (((delay - reference) % passMs) + passMs) % passMs;
+  return rest > passMs / 2 ? rest - passMs : rest;
+}

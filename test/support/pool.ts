@@ -16,6 +16,10 @@ class FakeWorker {
     this.heard.push(`start ${id}#${epoch} ${spec}`);
   }
 
+  amend(task: string, spec: string) {
+    this.heard.push(`amend ${task} ${spec}`);
+  }
+
   stop(task: string) {
     this.heard.push(`stop ${task}`);
   }
@@ -47,7 +51,7 @@ export function setUpPool({ max = 4 } = {}) {
     }
   };
   const states: string[] = [];
-  const start = (spec: string, request: Partial<TaskRequest<string>> = {}): TaskHandle =>
+  const start = (spec: string, request: Partial<TaskRequest<string>> = {}): TaskHandle<string> =>
     pool.start({
       role: 'pipeline',
       affinity: spec,

@@ -70,7 +70,8 @@ export function run(command: string, args: readonly string[], timeoutMs = 60_000
 }
 
 /** Runs a program to its end and gives the bytes that it wrote. */
-export async function runBytes(command: string, args: readonly string[]): Promise<Buffer> {
-  const { stdout } = await promisify(execFile)(command, args, { encoding: 'buffer', maxBuffer: 64 << 20 });
-  return stdout;
+export async function runBytes(command: string, args: readonly string[], input?: Buffer): Promise<Buffer> {
+  const running = promisify(execFile)(command, args, { encoding: 'buffer', maxBuffer: 64 << 20 });
+  running.child.stdin?.on('error', () => {}).end(input);
+  return (await running).stdout;
 }

@@ -1,6 +1,6 @@
 import type { Result, RunStatistics } from '#algorithms/contract.ts';
 import type { FoundManifest } from '#algorithms/manifest.ts';
-import type { Executor, Holder, RunTask } from '#cameras/contract.ts';
+import type { Executor, Holder, RunSpec, RunTask } from '#cameras/contract.ts';
 import { noStatistics } from '#cameras/run-statistics.ts';
 import { RunManager } from '#cameras/runs.ts';
 import { VirtualClock } from '#util/clock.ts';
@@ -33,10 +33,15 @@ class FakeTask implements RunTask {
   readonly stopped = Promise.withResolvers<void>();
   epoch = 1;
   stopping = false;
+  readonly amended: RunSpec[] = [];
 
   constructor(id: string, request: Parameters<Executor['start']>[0]) {
     this.id = id;
     this.request = request;
+  }
+
+  amend(spec: RunSpec): void {
+    this.amended.push(spec);
   }
 
   stop(): Promise<void> {

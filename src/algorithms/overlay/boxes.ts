@@ -29,7 +29,7 @@ export const INTERPOLATE_TICKS = 3_000 * TICKS_PER_MS;
  */
 export function boxesFor(track: ResultTrack, pts: number, mode: PlayMode): DrawnBox[] {
   const { before, earlier, after } = track.around(pts);
-  if (before && before.pts === pts) return measured(before);
+  if (before && before.pts === pts) return measuredBoxes(before);
   if (!before) return [];
   if (mode === 'in-step' && after && after.pts - before.pts <= INTERPOLATE_TICKS) {
     return interpolated(before, after, pts);
@@ -37,7 +37,8 @@ export function boxesFor(track: ResultTrack, pts: number, mode: PlayMode): Drawn
   return pts - before.pts <= PREDICT_TICKS ? predicted(before, earlier, pts) : [];
 }
 
-function measured(result: Result): DrawnBox[] {
+/** The boxes of one result for the frame that it was made from. */
+export function measuredBoxes(result: Result): DrawnBox[] {
   return result.objects.map((object) =>
     drawn(result, object, object.box, object.observed ? 'measured' : 'predicted'),
   );

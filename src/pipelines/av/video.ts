@@ -65,6 +65,9 @@ export class Picture {
 /** Who looks at the pictures. */
 export type Audience = 'algorithms' | 'people';
 
+/** What FFmpeg's `skip_loop_filter` is: which pictures are decoded without the deblocking filter. */
+const LOOP_FILTER = { people: 'default', file: 'default', algorithms: 'all' } as const;
+
 /** True when {@link VideoDecoder} can decode it. */
 export function canDecode(codec: VideoCodec): codec is keyof typeof DECODERS {
   return codec in DECODERS;
@@ -79,8 +82,11 @@ export class VideoDecoder {
   /** Makes one buffer of an access unit, as FFmpeg wants the codec. */
   readonly #join: (payload: readonly Buffer[]) => Buffer;
 
-  private constructor(context: CodecContext, codec: keyof typeof DECODERS) {
+  #audience: Audience | 'file';
+
+  private constructor(context: CodecContext, codec: keyof typeof DECODERS, audience: Audience | 'file') {
     this.#context = context;
+    this.#audience = audience;
     this.#join = codec === 'h264' || codec === 'h265' ? joinAnnexB : (parts) => Buffer.concat(parts);
   }
 
@@ -94,7 +100,7 @@ export class VideoDecoder {
     context.allocContext3(decoder);
     const options = {
       ...(audience === 'file' ? { threads: 0 } : { threads: 1, flags: 'low_delay' }),
-      skip_loop_filter: audience === 'algorithms' ? 'all' : 'default',
+      skip_loop_filter: LOOP_FILTER[audience],
     };
     try {
       check(
@@ -105,7 +111,7 @@ export class VideoDecoder {
       context.freeContext();
       throw error;
     }
-    return new VideoDecoder(context, codec);
+    return new VideoDecoder(context, codec, audience);
   }
 
   /**
@@ -134,6 +140,13 @@ export class VideoDecoder {
     const sent = await this.#context.sendPacket(null);
     if (!isEnd(sent)) check(sent, 'ending the decoding');
     return this.#receive() ?? [];
+  }
+
+  /** Before a keyframe: who looks at the pictures from here on, see {@link VideoDecoder.open}. */
+  set audience(audience: Audience) {
+    if (audience === this.#audience) return;
+    this.#audience = audience;
+    check(this.#context.setOption('skip_loop_filter', LOOP_FILTER[audience]), 'changing the decoder');
   }
 
   /** Forgets everything: the next access unit must be a keyframe. */

@@ -1,7 +1,8 @@
 import type { Result } from '#algorithms/contract.ts';
 import { boxesFor } from '#algorithms/overlay/boxes.ts';
 import { ResultTrack } from '#algorithms/overlay/results.ts';
-import type { JpegPicture, TaskInput } from '#link/client.ts';
+import type { TaskInput } from '#link/client.ts';
+import type { JpegPicture } from '#media/jpeg-picture.ts';
 import type { BurnInRequest } from '#media/rendition-request.ts';
 import { systemClock } from '#util/clock.ts';
 import { messageOf } from '#util/named-error.ts';

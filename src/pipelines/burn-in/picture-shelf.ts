@@ -1,4 +1,4 @@
-import type { JpegPicture } from '#link/client.ts';
+import type { JpegPicture } from '#media/jpeg-picture.ts';
 
 /** So many bytes wait at most; the oldest go first. */
 const MAX_BYTES = 32 << 20;

@@ -1,14 +1,4 @@
-/** One picture of a stream as JPEG. */
-export interface JpegPicture {
-  /** Never changed: all who look at it share it. */
-  readonly jpeg: Buffer;
-  /** Of the picture, ticks of its track's clock rate. */
-  readonly pts: number;
-  /** When it was captured, ms since 1970. */
-  readonly ntp: number;
-  readonly width: number;
-  readonly height: number;
-}
+import type { JpegPicture } from '#media/jpeg-picture.ts';
 
 export interface PicturesWish {
   readonly stream: string;

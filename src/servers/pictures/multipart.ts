@@ -2,8 +2,8 @@ import type { ServerResponse } from 'node:http';
 import type { Chunk, FeedWriter } from '#hub/feed.ts';
 import type { Transport } from '#hub/transport.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
+import { type JpegPicture, timeHeaders } from '#media/jpeg-picture.ts';
 import type { Track } from '#media/track.ts';
-import type { JpegPicture } from './contract.ts';
 
 const BOUNDARY = 'sluice-picture';
 
@@ -20,14 +20,6 @@ const TRACK: Track = {
   clockRate: 90_000,
   format: { kind: 'video', codec: 'mjpeg', parameterSets: [], width: 0, height: 0, codecString: '' },
 };
-
-/**
- * Headers that say when a picture was captured: `X-Timestamp` in seconds since 1970, `X-Pts` in ticks of the track's
- * clock, the timestamp that results and every other door have as well.
- */
-export function timeHeaders({ pts, ntp }: Pick<JpegPicture, 'pts' | 'ntp'>): Record<string, string> {
-  return { 'X-Timestamp': (ntp / 1000).toFixed(6), 'X-Pts': String(pts) };
-}
 
 /** Parts of `multipart/x-mixed-replace`, made once for all viewers of a feed (R3). */
 export class MultipartWriter implements FeedWriter {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Hub } from '#hub/hub.ts';
 import { Reader } from '#hub/reader.ts';
+import type { JpegPicture } from '#media/jpeg-picture.ts';
 import { VirtualClock } from '#util/clock.ts';
 import { h264Track, picture } from '../../../test/support/fmp4-units.ts';
-import type { JpegPicture, PicturesStarter, PicturesWish } from './contract.ts';
+import type { PicturesStarter, PicturesWish } from './contract.ts';
 import { MultipartWriter, pictureUnit } from './multipart.ts';
 import { Snapshots } from './snapshots.ts';
 import { wantedFps, wantedWidth } from './wish.ts';

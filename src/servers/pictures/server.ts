@@ -5,9 +5,10 @@ import { credentialsOf, refusalHeaders } from '#hub/http-credentials.ts';
 import type { Hub } from '#hub/hub.ts';
 import { Reader } from '#hub/reader.ts';
 import type { Stream } from '#hub/stream.ts';
+import { timeHeaders } from '#media/jpeg-picture.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import type { PicturesStarter } from './contract.ts';
-import { MULTIPART_TYPE, MultipartWriter, pictureUnit, ResponseTransport, timeHeaders } from './multipart.ts';
+import { MULTIPART_TYPE, MultipartWriter, pictureUnit, ResponseTransport } from './multipart.ts';
 import { Snapshots } from './snapshots.ts';
 import { wantedFps, wantedWidth } from './wish.ts';
 

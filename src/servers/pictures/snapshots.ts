@@ -1,7 +1,8 @@
 import type { Stream } from '#hub/stream.ts';
+import type { JpegPicture } from '#media/jpeg-picture.ts';
 import type { Clock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
-import type { JpegPicture, PicturesStarter } from './contract.ts';
+import type { PicturesStarter } from './contract.ts';
 
 /** So long is a keyframe waited for: cameras with one every ten seconds are many. */
 const PATIENCE_MS = 15_000;

@@ -9,7 +9,7 @@ import type { Access, Action } from '#hub/access.ts';
 import type { Feed } from '#hub/feed.ts';
 import { credentialsOf } from '#hub/http-credentials.ts';
 import type { Hub } from '#hub/hub.ts';
-import { parseStreamName } from '#hub/name.ts';
+import { parsePublishedName, parseStreamName } from '#hub/name.ts';
 import { Reader } from '#hub/reader.ts';
 import { MESSAGE_STREAM, RtmpServerSession } from '#protocols/rtmp/server-session.ts';
 import type { StreamRequest } from '#protocols/rtmp/stream-address.ts';
@@ -112,7 +112,7 @@ export class RtmpConnection {
   async #publish(request: StreamRequest): Promise<void> {
     const { hub, id, log } = this.#options;
     try {
-      const name = parseStreamName(request.name);
+      const name = parsePublishedName(request.name);
       await this.#enter('publish', name, request);
       this.#gone.signal.throwIfAborted();
       const publisher = { id, door: 'rtmp', remote: this.#remote };

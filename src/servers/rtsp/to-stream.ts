@@ -1,5 +1,5 @@
 import type { Hub } from '#hub/hub.ts';
-import { parseStreamName } from '#hub/name.ts';
+import { parsePublishedName } from '#hub/name.ts';
 import type { Publication, PublisherInfo } from '#hub/stream.ts';
 import { StreamClock } from '#media/clock-mapping.ts';
 import type { Track } from '#media/track.ts';
@@ -54,7 +54,7 @@ export class RtspPublishing {
 
   /** @throws NamedError STREAM_NAME_INVALID, SDP_INVALID, CODEC_UNSUPPORTED */
   constructor(path: string, sdp: string, clock: Clock, options: RtspPublishingOptions = {}) {
-    this.name = parseStreamName(path);
+    this.name = parsePublishedName(path);
     this.#clock = clock;
     this.#options = options;
     const { medias } = parseSdp(sdp);

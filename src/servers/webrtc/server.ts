@@ -6,6 +6,7 @@ import { WebRtcFeedWriter } from '#feeds/webrtc/feed-writer.ts';
 import type { Access, Identity } from '#hub/access.ts';
 import type { Feed } from '#hub/feed.ts';
 import type { Hub } from '#hub/hub.ts';
+import { parsePublishedName } from '#hub/name.ts';
 import type { Stream } from '#hub/stream.ts';
 import type { Track } from '#media/track.ts';
 import { type DtlsIdentity, makeIdentity } from '#protocols/dtls/endpoint.ts';
@@ -216,6 +217,7 @@ export class WebRtcServer {
   async #publish(name: string, text: string, who: Identity, arrival: Arrival) {
     const { id, key, remote, current, identity, leave } = arrival;
     const { hub, log } = this.#options;
+    parsePublishedName(name);
     const offer = parseWebRtcOffer(text);
     const tracks = matchPublished(offer);
     hub.refuseBusy(name);

@@ -57,6 +57,10 @@ class RtmpForward implements ForwardConnection {
     return this.#reader?.counters.bytes ?? 0;
   }
 
+  get reader(): ForwardReader | undefined {
+    return this.#reader;
+  }
+
   async close(reason: string): Promise<void> {
     this.#leave(reason);
     await this.#connection.close();

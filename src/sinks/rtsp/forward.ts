@@ -78,6 +78,10 @@ class RtspForward implements ForwardConnection {
     return this.#reader?.counters.bytes ?? 0;
   }
 
+  get reader(): ForwardReader | undefined {
+    return this.#reader;
+  }
+
   async close(reason: string): Promise<void> {
     this.#leave(reason);
     this.#client.close();

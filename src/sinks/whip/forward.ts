@@ -73,6 +73,10 @@ class WhipForward implements ForwardConnection {
     return this.#reader?.counters.bytes ?? 0;
   }
 
+  get reader(): ForwardReader | undefined {
+    return this.#reader;
+  }
+
   close(reason: string): Promise<void> {
     this.#over = true;
     this.#closing ??= this.#release(reason);

@@ -71,6 +71,11 @@ export function useHealth(): UseQueryResult<Health> {
   });
 }
 
+/** What a hint says that it is worth asking for again. */
+function subject(hint: string): 'streams' | 'jobs' {
+  return (JSON.parse(hint) as { readonly type?: string }).type === 'jobs' ? 'jobs' : 'streams';
+}
+
 /** Follows the server's hints, so that what changed is asked for at once. @returns whether the server is reachable. */
 export function useServerEvents(): boolean {
   const client = useQueryClient();
@@ -82,7 +87,7 @@ export function useServerEvents(): boolean {
         setConnected(true);
         void client.invalidateQueries();
       },
-      text: () => void client.invalidateQueries({ queryKey: ['streams'] }),
+      text: (hint) => void client.invalidateQueries({ queryKey: [subject(hint)] }),
       binary: () => undefined,
       close: () => setConnected(false),
     });

@@ -19,6 +19,8 @@ export interface TrackClock {
 /** One stream as `GET /api/streams` tells it. Times are RFC 3339 text. */
 export interface StreamInfo {
   readonly name: string;
+  /** The job that publishes it. */
+  readonly job?: string;
   readonly state: string;
   readonly tracks: readonly StreamTrack[];
   /** Of a stream that the configuration gives a source; `reason` and `code` say why it does not run. */

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import { LoginNeeded, useServerEvents, useStreams } from '../api/queries.ts';
 import { Empty } from './empty.tsx';
+import { JobsPage } from './jobs-page.tsx';
 import { useKeys } from './keys.ts';
 import { Login } from './login.tsx';
 import { Rail } from './rail.tsx';
@@ -16,10 +17,14 @@ export function App(): ReactNode {
   const connected = useServerEvents();
   const streams = useStreams();
   const list = streams.data ?? [];
-  const chosen = asked ?? (list.find((stream) => stream.name === FIRST_CHOICE) ?? list[0])?.name;
+  // What jobs publish is in the list, but nobody comes for it.
+  const plain = list.filter(({ job }) => job === undefined);
+  const chosen = asked ?? (plain.find((stream) => stream.name === FIRST_CHOICE) ?? plain[0])?.name;
   useKeys(
     Object.fromEntries(
-      list.slice(0, 9).map(({ name }, i) => [String(i + 1), () => change({ stream: name, view: undefined })]),
+      plain
+        .slice(0, 9)
+        .map(({ name }, i) => [String(i + 1), () => change({ stream: name, view: undefined })]),
     ),
   );
   if (streams.error instanceof LoginNeeded) return <Login />;
@@ -31,11 +36,13 @@ export function App(): ReactNode {
         connected={connected}
         loaded={streams.isSuccess}
         onChoose={(stream) => change({ stream, view: undefined })}
-        inSetup={view === 'streams'}
-        onSetup={() => change({ view: 'streams' })}
+        view={view}
+        onView={(next) => change({ view: next })}
       />
       {view === 'streams' ? (
         <StreamsPage streams={list} />
+      ) : view === 'jobs' ? (
+        <JobsPage />
       ) : chosen === undefined ? (
         <Empty loaded={streams.isSuccess} />
       ) : (

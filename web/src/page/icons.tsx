@@ -69,3 +69,9 @@ export const Sliders = (): ReactNode => (
     <circle cx="9" cy="17" r="2" />
   </Icon>
 );
+
+export const Arrows = (): ReactNode => (
+  <Icon>
+    <path d="M4 8h13m0 0-3.5-3.5M17 8l-3.5 3.5M20 16H7m0 0 3.5-3.5M7 16l3.5 3.5" />
+  </Icon>
+);

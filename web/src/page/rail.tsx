@@ -1,15 +1,17 @@
 import { type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useConfigured } from '../api/configured.ts';
+import { useJobs } from '../api/jobs.ts';
 import { logOut, useHealth, useSession } from '../api/queries.ts';
 import type { StreamInfo } from '../api/types.ts';
 import { type Language, setLanguage } from '../language.ts';
 import { codecName } from '../player/codec-support.ts';
 import { currentTheme, setTheme, type Theme } from '../theme.ts';
-import { Gate, Moon, Sliders, Sun } from './icons.tsx';
+import { Arrows, Gate, Moon, Sliders, Sun } from './icons.tsx';
 import { KeysHelp } from './keys-help.tsx';
 import { reasonWords } from './reason.ts';
 import { toneOf } from './tone.ts';
+import type { UrlState } from './url-state.ts';
 
 interface RailProps {
   readonly streams: readonly StreamInfo[];
@@ -17,15 +19,17 @@ interface RailProps {
   readonly connected: boolean;
   readonly loaded: boolean;
   readonly onChoose: (stream: string) => void;
-  /** The streams of the configuration are shown. */
-  readonly inSetup: boolean;
-  readonly onSetup: () => void;
+  /** What is shown instead of a stream. */
+  readonly view: UrlState['view'];
+  readonly onView: (view: NonNullable<UrlState['view']>) => void;
 }
 
 /** The left rail: what can be watched, and the few settings of the page. */
 export function Rail(props: RailProps): ReactNode {
-  const { streams, chosen, connected, loaded, onChoose, inSetup, onSetup } = props;
+  const { streams: all, chosen, connected, loaded, onChoose, view, onView } = props;
   const { t } = useTranslation();
+  const streams = all.filter(({ job }) => job === undefined);
+  const ofJobs = all.filter(({ job }) => job !== undefined);
   return (
     <nav className="rail" aria-label={t('rail.label')}>
       <div className="brand">
@@ -50,7 +54,24 @@ export function Rail(props: RailProps): ReactNode {
         ))}
         {loaded && streams.length === 0 && <li className="hint">{t('rail.none')}</li>}
       </ul>
-      <SetupLink shown={inSetup} onSetup={onSetup} />
+      {ofJobs.length > 0 && (
+        <details className="job-streams" open={ofJobs.some(({ name }) => name === chosen)}>
+          <summary data-testid="job-streams">
+            {t('rail.jobStreams')} <span className="count">{ofJobs.length}</span>
+          </summary>
+          <ul className="streams">
+            {ofJobs.map((stream) => (
+              <StreamItem
+                key={stream.name}
+                stream={stream}
+                chosen={stream.name === chosen}
+                onChoose={onChoose}
+              />
+            ))}
+          </ul>
+        </details>
+      )}
+      <ViewLinks view={view} onView={onView} />
       {!connected && (
         <p className="offline" role="status" data-testid="offline">
           {t('rail.offline')}
@@ -61,33 +82,48 @@ export function Rail(props: RailProps): ReactNode {
   );
 }
 
-/** For who may change at least one stream of the configuration, or add one. */
-function SetupLink({ shown, onSetup }: { readonly shown: boolean; readonly onSetup: () => void }): ReactNode {
-  const { t } = useTranslation();
+/** For who may change at least one stream of the configuration, or a job, or add one. */
+function ViewLinks({ view, onView }: Pick<RailProps, 'view' | 'onView'>): ReactNode {
   const manages = useSession().data?.manage === true;
-  const some = (useConfigured().data ?? []).length > 0;
-  if (!manages && !some) return null;
+  const streams = (useConfigured().data ?? []).length > 0;
+  const jobs = (useJobs().data ?? []).length > 0;
+  return (
+    <>
+      {(manages || streams) && <ViewLink to="streams" label="setup" view={view} onView={onView} />}
+      {(manages || jobs) && <ViewLink to="jobs" label="jobs" view={view} onView={onView} />}
+    </>
+  );
+}
+
+interface ViewLinkProps extends Pick<RailProps, 'view' | 'onView'> {
+  readonly to: NonNullable<UrlState['view']>;
+  readonly label: 'setup' | 'jobs';
+}
+
+function ViewLink({ to, label, view, onView }: ViewLinkProps): ReactNode {
+  const { t } = useTranslation();
   return (
     <a
       className="stream setup-link"
-      href="/?view=streams"
-      aria-current={shown ? 'page' : undefined}
-      data-testid="open-setup"
+      href={`/?view=${to}`}
+      aria-current={view === to ? 'page' : undefined}
+      data-testid={`open-${label}`}
       onClick={(event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
         event.preventDefault();
-        onSetup();
+        onView(to);
       }}
     >
-      <Sliders />
-      <span className="stream-name">{t('setup.open')}</span>
+      {to === 'jobs' ? <Arrows /> : <Sliders />}
+      <span className="stream-name">{t(`${label}.open`)}</span>
     </a>
   );
 }
 
 interface StreamItemProps {
   readonly stream: StreamInfo;
-  readonly index: number;
+  /** Its place among those that have a key of their own. */
+  readonly index?: number;
   readonly chosen: boolean;
   readonly onChoose: (stream: string) => void;
 }
@@ -106,7 +142,7 @@ function StreamItem({ stream, index, chosen, onChoose }: StreamItemProps): React
         aria-current={chosen ? 'page' : undefined}
         data-testid={`stream-${stream.name}`}
         data-state={stream.state}
-        title={why ?? (index < 9 ? t('rail.key', { key: index + 1 }) : undefined)}
+        title={why ?? (index !== undefined && index < 9 ? t('rail.key', { key: index + 1 }) : undefined)}
         onClick={(event) => {
           if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
           event.preventDefault();

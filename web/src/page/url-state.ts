@@ -6,8 +6,8 @@ import { RUNGS, type Via } from '../player/ladder.ts';
 export interface UrlState {
   readonly stream: string | undefined;
   readonly mode: PlayMode;
-  /** `streams`: those of the configuration; absent: one stream is watched. */
-  readonly view?: 'streams' | undefined;
+  /** `streams`: those of the configuration; `jobs`; absent: one stream is watched. */
+  readonly view?: 'streams' | 'jobs' | undefined;
   /** The way in which the stream is to come; undefined: as this browser did it last, else the best that works. */
   readonly via: Via | undefined;
 }
@@ -16,7 +16,7 @@ export function parseUrl(search: string): UrlState {
   const parameters = new URLSearchParams(search);
   const mode = parameters.get('mode') === 'live' ? 'live' : 'in-step';
   const via = (['auto', ...RUNGS] as const).find((one) => one === parameters.get('via'));
-  const view = parameters.get('view') === 'streams' ? 'streams' : undefined;
+  const view = (['streams', 'jobs'] as const).find((one) => one === parameters.get('view'));
   return { stream: parameters.get('stream') || undefined, mode, via, view };
 }
 

@@ -2,16 +2,17 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { editStream } from './edit-streams.ts';
+import { editEntry } from './edit-entries.ts';
 import { parseConfig } from './load.ts';
 import { type StreamEntry, streamSchema } from './stream-schema.ts';
+import { streamEntries } from './stream-text.ts';
 
 const entry = (input: object): StreamEntry => streamSchema.parse(input);
 
 /** The text with another entry, as the server does it: what there was comes from the text itself. */
 function edit(text: string, name: string, after: object | undefined): string {
   const { streams } = parseConfig(text, '/etc/sluice.yml');
-  return editStream(text, name, streams[name], after && entry(after));
+  return editEntry(streamEntries, text, name, streams[name], after && entry(after));
 }
 
 const FILE = `# The yard of the north gate.
@@ -41,6 +42,19 @@ describe('an entry of streams', () => {
     const added = '  yard/gate-2:\n    source: rtsp://10.0.0.2/live\n    onDemand: false\n';
     expect(edited).toContain(added);
     expect(edited.replace(added, '')).toBe(FILE);
+  });
+
+  it('keeps that results are drawn into the picture, and how', () => {
+    const edited = edit(FILE, 'new', {
+      detect: [
+        { algorithm: 'people', burnIn: true },
+        { algorithm: 'motion', burnIn: { clock: true } },
+      ],
+    });
+    expect(parse(edited).streams.new.detect).toEqual([
+      { algorithm: 'people', burnIn: true },
+      { algorithm: 'motion', burnIn: { labels: true, clock: true, hold: false, maxDelaySeconds: 5 } },
+    ]);
   });
 
   it('is changed key by key: comments and quotes of the others stay', () => {
