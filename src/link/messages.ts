@@ -1,3 +1,4 @@
+import type { Device } from '#media/device.ts';
 import type { FileKind } from '#media/outputs.ts';
 import type { RenditionRequest } from '#media/rendition-request.ts';
 import type { Track } from '#media/track.ts';
@@ -81,6 +82,18 @@ export type TaskSpec =
       readonly url: string;
       readonly part?: Part;
       readonly guard?: { readonly insecure: boolean };
+    }
+  /**
+   * Publish what a device of this machine gives, encoded, with the times of its capture; `address` is how people name it.
+   * With `forbidden`, it is refused: whoever gave it may not lead to this machine.
+   */
+  | {
+      readonly kind: 'device-source';
+      readonly stream: string;
+      readonly device: Device;
+      readonly address: string;
+      readonly forbidden?: true;
+      readonly part?: Part;
     }
   /** Publish a moving test picture with sound. */
   | { readonly kind: 'test-source'; readonly stream: string; readonly part?: Part }

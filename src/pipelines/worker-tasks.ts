@@ -1,16 +1,17 @@
 import { stat } from 'node:fs/promises';
 import type { LinkClient, Task, TaskSpec, TaskState } from '#link/client.ts';
+import { isImage } from '#media/picture-path.ts';
 import { confinedPath } from '#util/confined-path.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { runConvert } from './convert.ts';
 import { StreamDecoders } from './decoder.ts';
+import { runDeviceSource } from './device-source.ts';
 import { runFileSource } from './file-source.ts';
 import { runFolderSource } from './folder-source.ts';
 import { AlgorithmHosts } from './host-client.ts';
 import { runImageSource } from './image-source.ts';
 import { runMuxedSink } from './muxed-sink.ts';
 import { runNetworkSource } from './network-source.ts';
-import { isImage } from './picture-loop.ts';
 import { runPictures } from './pictures.ts';
 import { runProbe } from './probe.ts';
 import { runRendition } from './rendition.ts';
@@ -122,6 +123,8 @@ export class WorkerTasks {
         return publishPath(spec, context);
       case 'network-source':
         return runNetworkSource(spec, context);
+      case 'device-source':
+        return runDeviceSource(spec, context);
       case 'test-source':
         return runTestSource(spec, context);
       case 'standby':
