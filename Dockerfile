@@ -29,7 +29,7 @@ COPY models models
 COPY src src
 COPY --from=page /build/web/dist web/dist
 USER node
-EXPOSE 8554 8322 1935 8888 8000-8001/udp 8189/udp
+EXPOSE 8554 8322 1935 1936 8888 8443 8000-8001/udp 8189/udp
 # A configuration goes to /app/sluice.yml.
 ENTRYPOINT ["node", "bin/sluice.mjs"]
 CMD ["serve"]

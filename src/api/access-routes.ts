@@ -1,7 +1,7 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { SESSION_COOKIE, sessionOf } from '#hub/http-credentials.ts';
+import { SECURE_SESSION_COOKIE, SESSION_COOKIE, sessionsOf } from '#hub/http-credentials.ts';
 import { parseStreamName } from '#hub/name.ts';
 import { systemClock } from '#util/clock.ts';
 import { type ApiAccess, addressOf, type Gate } from './gate.ts';
@@ -46,7 +46,7 @@ export function addAccessRoutes(instance: FastifyInstance, access: ApiAccess, ga
     async (request, reply) => {
       const { user, password } = request.body;
       const session = await access.login(user, password, addressOf(request));
-      reply.header('set-cookie', cookie(session, request.headers.origin));
+      reply.header('set-cookie', cookie(session, isSecure(request)));
       return reply.code(204).send();
     },
   );
@@ -58,9 +58,13 @@ export function addAccessRoutes(instance: FastifyInstance, access: ApiAccess, ga
       schema: { tags: ['access'], summary: 'Log out', response: { 204: nothing } },
     },
     async (request, reply) => {
-      const session = sessionOf(request.headers.cookie);
-      if (session !== undefined) access.logout(session);
-      reply.header('set-cookie', `${cookie('')}; Max-Age=0`);
+      for (const session of sessionsOf(request.headers.cookie)) access.logout(session);
+      // What came over HTTP before counts over HTTPS as well.
+      const names = isSecure(request) ? [true, false] : [false];
+      reply.header(
+        'set-cookie',
+        names.map((secure) => `${cookie('', secure)}; Max-Age=0`),
+      );
       return reply.code(204).send();
     },
   );
@@ -91,8 +95,12 @@ export function addAccessRoutes(instance: FastifyInstance, access: ApiAccess, ga
   );
 }
 
-/** `Secure` where the page came over HTTPS, which a proxy in front of us did. */
-function cookie(session: string, origin = ''): string {
-  const secure = origin.startsWith('https:') ? '; Secure' : '';
-  return `${SESSION_COOKIE}=${session}; Path=/; HttpOnly; SameSite=Strict${secure}`;
+/** The page came over HTTPS: ours, or that of a proxy in front of us. */
+function isSecure({ protocol, headers }: Pick<FastifyRequest, 'protocol' | 'headers'>): boolean {
+  return protocol === 'https' || headers.origin?.startsWith('https:') === true;
+}
+
+function cookie(session: string, secure: boolean): string {
+  const name = secure ? SECURE_SESSION_COOKIE : SESSION_COOKIE;
+  return `${name}=${session}; Path=/; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`;
 }

@@ -76,7 +76,7 @@ sources: { folders: [films] }
       configuredStreams(config(`demo: false\n${text}`)).map(({ source }) => source);
     expect(sources(streams)).toMatchObject([
       { restricted: true },
-      { restricted: true, insecure: true },
+      { restricted: true, trust: { insecure: true } },
       { restricted: true, within: ['/etc/films'] },
       expect.not.objectContaining({ restricted: true }),
     ]);

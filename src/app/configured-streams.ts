@@ -239,7 +239,7 @@ export function mediaOf(
     case 'whep':
       return { ...common, kind, url: address, trust };
     case 'network':
-      return { ...common, kind, url: address, ...(limit ? { insecure: trust.insecure } : {}) };
+      return { ...common, kind, url: address, ...(/^https?:/i.test(address) ? { trust } : {}) };
     case 'test':
       return { ...common, kind };
     case 'device': {

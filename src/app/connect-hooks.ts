@@ -4,7 +4,7 @@ import type { PublisherInfo } from '#hub/stream.ts';
 import type { SourceStatus } from '#sources/configured.ts';
 
 /** Doors that read for Sluice itself. */
-const OWN_DOORS: ReadonlySet<string> = new Set(['link', 'composition']);
+const OWN_DOORS: ReadonlySet<string> = new Set(['link', 'composition', 'job']);
 
 /**
  * Tells hooks what happens to streams.

@@ -15,7 +15,7 @@ import type { Forwards } from '#sinks/forwards.ts';
 import type { ConfiguredSources } from '#sources/configured-sources.ts';
 import { NamedError } from '#util/named-error.ts';
 import { listensOn, type TcpAddress, TcpPort } from '#util/tcp-port.ts';
-import type { PreparedTls } from '#util/tls-door.ts';
+import type { PreparedTls, TlsDoor } from '#util/tls-door.ts';
 import type { CertificateWatch } from './certificate-watch.ts';
 import { configuredJobs } from './configured-jobs.ts';
 import {
@@ -34,6 +34,7 @@ import { rtspMedia } from './rtsp-media.ts';
 import {
   configuredAlgorithms,
   httpAddress,
+  httpTls,
   hubSettings,
   rtmpAddress,
   rtmpTls,
@@ -50,6 +51,7 @@ export interface RoomParts {
   readonly workers: WorkerRoom;
   readonly runs: RunManager;
   readonly http: Server;
+  readonly https: TlsDoor;
   readonly rtsp: RtspServer;
   readonly hls: HlsServer;
   readonly rtmp: RtmpServer;
@@ -72,7 +74,8 @@ interface Prepared {
   readonly rtmp: TcpPort | undefined;
   /** UDP ports, as far as they change. */
   readonly media: PreparedMedia | undefined;
-  /** The ports of RTSPS and RTMPS, as far as they change. */
+  /** The ports of HTTPS, RTSPS and RTMPS, as far as they change. */
+  readonly https: PreparedTls | undefined;
   readonly rtsps: PreparedTls | undefined;
   readonly rtmps: PreparedTls | undefined;
   readonly webrtc: PreparedWebRtc | undefined;
@@ -89,6 +92,7 @@ export class Rooms {
     'rtsp.listener': (_, { rtsp }) => rtsp && this.#parts.rtsp.moveTo(rtsp),
     'rtmp.listener': (_, { rtmp }) => rtmp && this.#parts.rtmp.moveTo(rtmp),
     'rtsp.media': (_, { media }) => media && this.#parts.rtsp.setMedia(media),
+    'http.tls': (_, { https }) => https && this.#parts.https.take(https),
     'rtsp.tls': (config, { rtsps }) => {
       if (rtsps) this.#parts.rtsp.tls.take(rtsps);
       this.#parts.certificates.watch(config.tls);
@@ -177,6 +181,8 @@ export class Rooms {
       ? await this.#parts.webrtc.prepareMedia(config.webrtc, config.host)
       : undefined;
     taken.defer(() => webrtc?.release());
+    const https = affected.has('http.tls') ? await this.#parts.https.prepare(httpTls(config)) : undefined;
+    taken.defer(() => https?.release());
     const rtsps = affected.has('rtsp.tls') ? await this.#parts.rtsp.tls.prepare(rtspTls(config)) : undefined;
     taken.defer(() => rtsps?.release());
     const rtmps = affected.has('rtmp.tls') ? await this.#parts.rtmp.tls.prepare(rtmpTls(config)) : undefined;
@@ -188,8 +194,8 @@ export class Rooms {
     );
     // From here on nothing fails. Streams that end by it are looked at by what is to be.
     this.#config = config;
-    for (const part of affected)
-      this.#takeUp[part](config, { streams, patterns, http, rtsp, rtmp, media, rtsps, rtmps, webrtc });
+    const prepared = { streams, patterns, http, rtsp, rtmp, media, https, rtsps, rtmps, webrtc };
+    for (const part of affected) this.#takeUp[part](config, prepared);
     return changes;
   }
 }

@@ -1,4 +1,5 @@
 import type { AddressInfo, Server } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { parameterSchema } from '#algorithms/parameters.ts';
 import type { Place } from '#api/dependencies.ts';
 import { EventsSocket } from '#api/events-socket.ts';
@@ -14,7 +15,7 @@ import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import { Hooks } from '#hooks/hooks.ts';
 import { credentialsOf } from '#hub/http-credentials.ts';
 import { Hub } from '#hub/hub.ts';
-import { Jobs } from '#jobs/jobs.ts';
+import type { Jobs } from '#jobs/jobs.ts';
 import { FlvServer } from '#servers/flv/server.ts';
 import { HlsServer } from '#servers/hls/server.ts';
 import { MseServer } from '#servers/mse/server.ts';
@@ -30,7 +31,6 @@ import { looksHashed } from '#util/password-hash.ts';
 import { TcpPort } from '#util/tcp-port.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { ConfigurationFile, type ConfigurationSource } from './configuration-file.ts';
-import { configuredJobs } from './configured-jobs.ts';
 import {
   byPattern,
   checkDetection,
@@ -43,6 +43,7 @@ import { connectHooks } from './connect-hooks.ts';
 import { type BusTopics, connectRuns } from './connect-runs.ts';
 import { forwardOpeners } from './forward-openers.ts';
 import { routeDoors } from './http-doors.ts';
+import { httpsDoor } from './https-door.ts';
 import { JobEntries } from './job-entries.ts';
 import { createLog, type Logger } from './logger.ts';
 import { Rooms } from './rooms.ts';
@@ -50,12 +51,14 @@ import { rtspMedia } from './rtsp-media.ts';
 import {
   configuredAlgorithms,
   httpAddress,
+  httpTls,
   hubSettings,
   ROOT,
   rtmpTls,
   rtspTls,
   workerLimits,
 } from './settings.ts';
+import { beginJobs } from './start-jobs.ts';
 import { picturesStarter } from './start-pictures.ts';
 import { renditionStarter } from './start-rendition.ts';
 import { sourceStarter } from './start-source.ts';
@@ -70,9 +73,10 @@ export interface SluiceServer extends AsyncDisposable {
   /** As they are now: a change of the configuration may move them. */
   readonly addresses: {
     readonly http: string;
+    /** Where there is a certificate. */
+    readonly https?: string;
     readonly rtsp: string;
     readonly rtmp: string;
-    /** Where there is a certificate. */
     readonly rtsps?: string;
     readonly rtmps?: string;
   };
@@ -237,9 +241,10 @@ export async function createServer(
   });
   const closeUnknown = letTunnelsIn(api.server, {
     clock: systemClock,
-    accept: (socket) => rtsp.acceptTunnel(socket),
+    accept: (socket) => rtsp.acceptTunnel(socket, socket instanceof TLSSocket),
     refusal: (headers) => requestRefusal(headers, place, true),
   });
+  const https = httpsDoor(api.server, log);
   const sourceLog = new TroubleLog(log, 'source');
   const forwardLog = new TroubleLog(log, 'forward');
   const jobLog = new TroubleLog(log, 'job');
@@ -247,6 +252,7 @@ export async function createServer(
     log,
     signals: options.source?.signals,
     onChange: () => {
+      void https.reload();
       void rtsp.tls.reload();
       void rtmp.tls.reload();
     },
@@ -280,6 +286,7 @@ export async function createServer(
       await Promise.all([...tasks, ...doors, hooks.close(), workers[Symbol.asyncDispose]()]);
       closeUnknown();
       await api.close();
+      await https.close();
     })();
     return closing;
   };
@@ -294,6 +301,7 @@ export async function createServer(
     (await TcpPort.take(httpAddress(config))).giveTo(api.server);
     const startSource = sourceStarter({ hub, workers });
     const openForward = forwardOpeners({ hub, sequences, workers });
+    https.take(await https.prepare(httpTls(config)));
     sources = new ConfiguredSources({
       settings: streams.flatMap(({ source }) => source ?? []),
       patterns: patternSources(patterns, config),
@@ -318,11 +326,7 @@ export async function createServer(
         sourceEvents(status);
       },
       onDemand: hub.onDemand,
-      onRemoved: (name, reason) => {
-        const stream = hub.get(name);
-        // Somebody else may publish it meanwhile.
-        if (stream && (stream.publisher?.door ?? 'source') === 'source') stream.end(reason);
-      },
+      onRemoved: (name, reason) => hub.sourceRemoved(name, reason),
     });
     forwards = new Forwards(
       streams.flatMap((one) => one.forwards),
@@ -332,11 +336,11 @@ export async function createServer(
         onState: (status) => forwardLog.state(status),
       },
     );
-    jobs = new Jobs(configuredJobs(config), {
-      ...{ hub, startSource, openForward, clock: systemClock },
-      onState: ({ name, ...status }) => {
+    jobs = beginJobs(config, {
+      ...{ hub, workers, startSource, openForward },
+      onState: (status) => {
         events.jobsChanged();
-        jobLog.state({ ...status, job: name });
+        jobLog.state(status);
       },
     });
     certificates.watch(config.tls);
@@ -347,6 +351,7 @@ export async function createServer(
       runs,
       hooks,
       http: api.server,
+      https,
       rtsp,
       rtmp,
       hls,
@@ -375,6 +380,7 @@ export async function createServer(
       get addresses() {
         return {
           http: urlOf('http', place.host, api.server),
+          ...(https.port !== undefined && { https: urlOf('https', place.host, https.server) }),
           rtsp: urlOf('rtsp', place.host, rtsp.tcp),
           ...(rtsp.tls.port !== undefined && { rtsps: urlOf('rtsps', place.host, rtsp.tls.server) }),
           rtmp: urlOf('rtmp', place.host, rtmp.tcp),

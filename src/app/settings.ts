@@ -31,6 +31,11 @@ export function httpAddress({ host, http }: Config): TcpAddress {
   return { host, port: http.port, setting: 'http.port' };
 }
 
+/** The port of HTTPS; undefined where there is no certificate. */
+export function httpTls({ host, http, tls }: Config): TlsWish | undefined {
+  return tls.cert === '' ? undefined : { host, port: http.tlsPort, files: tls };
+}
+
 export function rtspAddress({ host, rtsp }: Config): TcpAddress {
   return { host, port: rtsp.port, setting: 'rtsp.port' };
 }

@@ -13,8 +13,9 @@ export function sourceTask(
       return { ...where, kind: 'file-source', path, loop, ...(within ? { within } : {}) };
     }
     case 'network': {
-      const { url, restricted, insecure = false } = settings;
-      return { ...where, kind: 'network-source', url, ...(restricted ? { guard: { insecure } } : {}) };
+      const { url, restricted, trust } = settings;
+      const guard = restricted ? { guard: true as const } : {};
+      return { ...where, kind: 'network-source', url, ...guard, ...(trust ? { trust } : {}) };
     }
     case 'test':
       return { ...where, kind: 'test-source' };

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { WebSocketServer } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import { requestRefusal } from '#api/request-guard.ts';
 import { openAccess } from '#hub/access.ts';
 import { socketRoom } from '../../test/support/api.ts';
@@ -74,5 +75,34 @@ describe('a WebSocket', () => {
     const { refused } = room();
     expect(await refused({}, '/yard/gate-1/nothing')).toBe(404);
     expect(await refused({}, '/%zz/mse')).toBe(400);
+  });
+
+  it('is closed with the reason when who opened it may be here no longer, and refused while it is opened', async () => {
+    const revoke: ((reason: string) => void)[] = [];
+    const webSockets = new WebSocketServer({ noServer: true });
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    routeUpgrades(server, {
+      refusal: () => undefined,
+      admit: async () => ({ user: 'anna', onRevoked: (put) => (revoke.push(put), () => {}) }),
+      onFault: () => {},
+      paths: {
+        '/api/events': (request, socket, head) => webSockets.handleUpgrade(request, socket, head, () => {}),
+      },
+      // It waits for its stream.
+      doors: { 'live.flv': () => revoke.at(-1)?.('Out.') },
+    });
+    const open = new WebSocket(`ws://127.0.0.1:${port}/api/events`);
+    await once(open, 'open');
+    const reason = 'The users of the server changed, and this is not allowed any more.';
+    revoke[0]?.(reason);
+    const [code, said] = (await once(open, 'close')) as [number, Buffer];
+    expect([code, said.toString()]).toEqual([1008, reason]);
+    const waiting = new WebSocket(`ws://127.0.0.1:${port}/cam/live.flv`);
+    const [error] = await once(waiting, 'error');
+    expect(String(error)).toContain('403');
+    webSockets.close();
+    server.close();
   });
 });

@@ -4,6 +4,12 @@ import type { Identity } from '#hub/access.ts';
 import { refusalHeaders } from '#hub/http-credentials.ts';
 import { parseStreamName } from '#hub/name.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
+import { closeFrame } from '#util/websocket-frame.ts';
+
+/** What a Close frame says to who may be here no longer (RFC 6455 §7.4.1). */
+const POLICY_VIOLATION = 1008;
+/** Until who was put out has taken what was on the way. */
+const LINGER_MS = 1000;
 
 type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 type StreamUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer, stream: string) => void;
@@ -63,7 +69,8 @@ function admit(
   ask(request, door, stream)
     .then(({ onRevoked }) => {
       if (socket.destroyed) return;
-      const leave = onRevoked?.(() => socket.destroy());
+      const written = request.socket.bytesWritten;
+      const leave = onRevoked?.((reason) => putOut(socket, reason, request.socket.bytesWritten > written));
       if (leave) socket.once('close', leave);
       enter();
     })
@@ -74,6 +81,14 @@ function admit(
       onFault(error, `WebSocket ${door}`);
       refuse(socket, 500, 'Something broke inside Sluice while it answered.');
     });
+}
+
+/** Ends a WebSocket, whichever door it went to, with the reason; one that waits for its answer gets that. */
+function putOut(socket: Duplex, reason: string, opened: boolean): void {
+  if (opened) socket.end(closeFrame(POLICY_VIOLATION, reason));
+  else refuse(socket, 403, reason);
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
 }
 
 function refuse(

@@ -109,6 +109,28 @@ describe('access', () => {
     expect(await guess()).toBe('ACCESS_UNAUTHENTICATED');
   });
 
+  it('lets others behind the same address in while a device of theirs is slowed down', async () => {
+    const { outcome, clock } = room();
+    const token = (text: string): Credentials => ({ kind: 'token', token: text });
+    for (let i = 0; i < 3; i++) {
+      expect(await outcome(password('anna', 'old'), 'read', 'yard/a')).toBe('ACCESS_UNAUTHENTICATED');
+      expect(await outcome(token('an-old-token-00000'), 'manage', '')).toBe('ACCESS_UNAUTHENTICATED');
+    }
+    expect(await outcome(password('anna', 'old'), 'read', 'yard/a')).toBe('ACCESS_THROTTLED');
+    expect(await outcome(token('an-old-token-00000'), 'manage', '')).toBe('ACCESS_THROTTLED');
+    expect(await outcome(password('root', 'rooted'), 'read', 'a')).toBe('root');
+    expect(await outcome(token(TOKEN), 'manage', '')).toBe('monitor');
+    // Also where one of them goes through names until the address waits.
+    for (let i = 0; i < 54; i++) await outcome(password(`name${i}`, 'x'), 'read', 'a');
+    expect(await outcome(password('name', 'x'), 'read', 'a')).toBe('ACCESS_THROTTLED');
+    expect(await outcome(token(`${TOKEN}x`), 'read', 'a')).toBe('ACCESS_THROTTLED');
+    expect(await outcome(password('root', 'rooted'), 'read', 'a')).toBe('root');
+    expect(await outcome(token(TOKEN), 'manage', '')).toBe('monitor');
+    expect(await outcome(password('root', 'guess'), 'read', 'a')).toBe('ACCESS_THROTTLED');
+    clock.advance(10_000);
+    expect(await outcome(password('anna', 'plain'), 'read', 'yard/a')).toBe('anna');
+  });
+
   it('slows down who guesses what is not theirs between right passwords and links of their own', async () => {
     const { access, outcome, clock } = room();
     const link = access.link('a', ['read'], clock.now() + 60_000, 'root');
@@ -211,6 +233,27 @@ describe('access', () => {
     expect(told).toEqual(['anna', 'anybody']);
     access.configure({ users: [], tokens: [] });
     expect(told).toEqual(['anna', 'anybody']);
+  });
+
+  it('tells who is let in to what all known ones may when they are known no longer', async () => {
+    const { access } = room({ users: settings.users.filter(({ name }) => name !== 'any') });
+    const told: string[] = [];
+    const enter = async (name: string, credentials: Credentials) => {
+      const { onRevoked } = await access.permissionsOf({ door: '/api/events', remote: 'x', credentials });
+      onRevoked(() => told.push(name));
+    };
+    await enter('anna', password('anna', 'plain'));
+    await enter('root', password('root', 'rooted'));
+    await enter('monitor', { kind: 'token', token: TOKEN });
+    const [anna, root] = settings.users;
+    const but = (changed: object) => ({ ...settings, users: [{ ...anna!, ...changed }, root!] });
+    // Fewer permissions: lists get shorter.
+    access.configure(but({ permissions: [] }));
+    expect(told).toEqual([]);
+    access.configure(but({ password: 'new' }));
+    expect(told).toEqual(['anna']);
+    access.configure({ ...but({ password: 'new' }), tokens: [] });
+    expect(told).toEqual(['anna', 'monitor']);
   });
 
   it('tells also who was let in before the change and only then begins', async () => {

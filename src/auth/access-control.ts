@@ -8,7 +8,7 @@ import { Links } from './links.ts';
 import { CheckerBusy, PasswordChecker } from './password-checker.ts';
 import { SecretKey } from './secrets.ts';
 import { Sessions } from './sessions.ts';
-import { Throttle } from './throttle.ts';
+import { type Attempt, Throttle } from './throttle.ts';
 import type { AccessRequest, Action, Credentials, Principal } from './words.ts';
 
 /** Argon2 of nothing, at our own cost: an unknown name takes as long as a wrong password. */
@@ -100,20 +100,21 @@ export class AccessControl {
    */
   async permissionsOf(
     request: Pick<AccessRequest, 'door' | 'remote' | 'credentials'>,
-  ): Promise<{ user: string | undefined; permits: (action: Action, stream: string) => boolean }> {
-    if (!this.enabled) return { user: undefined, permits: () => true };
+  ): Promise<Identity & { readonly permits: (action: Action, stream: string) => boolean }> {
+    const isOpen = () => !this.enabled || this.#identities.anybody !== undefined;
+    if (!this.enabled) return { ...this.#admit(undefined, isOpen), permits: () => true };
     const { anybody } = this.#identities;
     const open = (action: Action, stream: string) => anybody?.permits(action, stream) === true;
     const whole = { ...request, action: 'read', stream: '' } as const;
     if (request.credentials.kind === 'none') {
-      if (anybody) return { user: undefined, permits: open };
+      if (anybody) return { ...this.#admit(undefined, isOpen), permits: open };
       throw this.#unauthenticated(whole, 'wrong');
     }
     const known = await this.#identify(whole);
     if (typeof known === 'string') throw this.#unauthenticated(whole, known);
     const principal = known.principal();
     return {
-      user: known.user,
+      ...this.#admit(known.user, () => isOpen() || known.principal() !== undefined),
       permits: (action, stream) => principal?.permits(action, stream) === true || open(action, stream),
     };
   }
@@ -160,23 +161,41 @@ export class AccessControl {
     const { credentials, remote } = request;
     // What is hard to guess is not slowed down, nor held against anybody: cookies and links run out all the time.
     if (credentials.kind === 'session') return this.#bySession(credentials.session);
-    this.#mustNotWait(remote);
+    const attempt = { address: remote, ...this.#shownBy(credentials) };
+    this.#mustNotWait(attempt);
     let verdict: Verdict;
     try {
-      verdict = await this.#judge(request, credentials);
+      verdict = await this.#judge(request, credentials, attempt);
     } catch (error) {
       throw undecided(error);
     }
-    const who = 'user' in credentials ? credentials.user : undefined;
-    if (verdict === 'wrong') this.#throttle.failed(remote, who);
-    else if (typeof verdict !== 'string' && who !== undefined) this.#throttle.succeeded(remote, who);
+    if (verdict === 'wrong') this.#throttle.failed(attempt);
+    else if (typeof verdict !== 'string') this.#throttle.succeeded(attempt);
     return verdict;
   }
 
-  async #judge(request: AccessRequest, credentials: Credentials): Promise<Verdict> {
+  /** What is guessed at, where it is a guess, and what stands for the whole of it. */
+  #shownBy(credentials: Credentials): { who: string; shown: string } {
+    switch (credentials.kind) {
+      case 'password': {
+        const { user, password } = credentials;
+        return { who: `user ${user}`, shown: `password ${this.#key.seal(user, password)}` };
+      }
+      case 'digest':
+        // It is another one each time, so the name has to do.
+        return { who: `user ${credentials.user}`, shown: `digest ${credentials.user}` };
+      default: {
+        // Guesses are other tokens each time, which only their address has in common.
+        const token = `token ${this.#key.seal('token' in credentials ? credentials.token : '')}`;
+        return { who: token, shown: token };
+      }
+    }
+  }
+
+  async #judge(request: AccessRequest, credentials: Credentials, attempt: Attempt): Promise<Verdict> {
     switch (credentials.kind) {
       case 'password':
-        return this.#byPassword(request, credentials.user, credentials.password);
+        return this.#byPassword(request, credentials.user, credentials.password, attempt);
       case 'digest':
         return this.#byDigest(credentials, request.remote);
       case 'token':
@@ -186,13 +205,18 @@ export class AccessControl {
     }
   }
 
-  async #byPassword(request: AccessRequest, name: string, password: string): Promise<Verdict> {
+  async #byPassword(
+    request: AccessRequest,
+    name: string,
+    password: string,
+    attempt: Attempt,
+  ): Promise<Verdict> {
     const identities = this.#identities;
     const user = identities.users.get(name);
     const stored = user?.password;
     if (stored === undefined && identities.hook) return this.#byHook(request, name);
     const hashes = [...identities.users.values()].some(({ hashed }) => hashed);
-    const begin = () => this.#mustNotWait(request.remote);
+    const begin = () => this.#mustNotWait(attempt);
     const right =
       stored === undefined || user?.hashed
         ? (stored !== undefined || hashes) && (await this.#passwords.check(stored ?? NOBODY, password, begin))
@@ -260,8 +284,8 @@ export class AccessControl {
     };
   }
 
-  #mustNotWait(remote: string): void {
-    const seconds = Math.ceil(this.#throttle.waitMs(remote) / 1000);
+  #mustNotWait(attempt: Attempt): void {
+    const seconds = Math.ceil(this.#throttle.waitMs(attempt) / 1000);
     if (seconds === 0) return;
     throw new AccessRefusal(
       'ACCESS_THROTTLED',

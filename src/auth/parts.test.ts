@@ -85,33 +85,69 @@ describe('a digest', () => {
 });
 
 describe('the throttle', () => {
+  const by = (address: string, who = 'anna', shown = `guess of ${who}`) => ({ address, who, shown });
+
   it('doubles from one second to sixty, and forgets after ten minutes', () => {
     const clock = new VirtualClock();
     const throttle = new Throttle(clock);
     const waits = Array.from({ length: 12 }, () => {
-      throttle.failed('a');
-      return throttle.waitMs('a') / 1000;
+      throttle.failed(by('a'));
+      return throttle.waitMs(by('a')) / 1000;
     });
     expect(waits).toEqual([0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
     clock.advance(601_000);
-    throttle.failed('a');
-    expect(throttle.waitMs('a')).toBe(0);
+    throttle.failed(by('a'));
+    expect(throttle.waitMs(by('a'))).toBe(0);
+  });
+
+  it('lets the others behind an address go on while six devices there try old passwords for ever', () => {
+    const clock = new VirtualClock();
+    const throttle = new Throttle(clock);
+    const devices = Array.from({ length: 6 }, (_, i) => by('a', `device ${i}`));
+    for (let second = 0; second < 3600; second++) {
+      for (const device of devices) if (throttle.waitMs(device) === 0) throttle.failed(device);
+      expect(throttle.waitMs(by('a', 'ben'))).toBe(0);
+      clock.advance(1000);
+    }
+  });
+
+  it('makes an address wait that tries many names, but not those who were right there before', () => {
+    const clock = new VirtualClock();
+    const throttle = new Throttle(clock);
+    throttle.succeeded(by('a', 'ben', 'right'));
+    for (let i = 0; i < 60; i++) {
+      expect(throttle.waitMs(by('a', `name ${i}`))).toBe(0);
+      throttle.failed(by('a', `name ${i}`));
+    }
+    expect(throttle.waitMs(by('a', 'carl'))).toBe(10_000);
+    expect(throttle.waitMs(by('a', 'ben', 'another'))).toBe(10_000);
+    expect(throttle.waitMs(by('b', 'carl'))).toBe(0);
+    expect(throttle.waitMs(by('a', 'ben', 'right'))).toBe(0);
+    throttle.failed(by('a', 'ben', 'right'));
+    expect(throttle.waitMs(by('a', 'ben', 'right'))).toBe(20_000);
+    clock.advance(20_000);
+    expect(throttle.waitMs(by('a', 'carl'))).toBe(0);
   });
 
   it('takes a network of IPv6 for one address, and IPv4 for itself however it is written', () => {
     const throttle = new Throttle(new VirtualClock());
-    for (const host of ['::1', '::2', '::3']) throttle.failed(`2001:db8:0:7${host}`);
-    expect(throttle.waitMs('2001:db8:0:7:aaaa:bbbb:cccc:dddd')).toBe(1000);
-    expect(throttle.waitMs('2001:db8:0:8::1')).toBe(0);
-    for (let i = 0; i < 3; i++) throttle.failed('::ffff:10.0.0.1');
-    expect(throttle.waitMs('10.0.0.1')).toBe(1000);
-    expect(throttle.waitMs('::ffff:10.0.0.2')).toBe(0);
+    for (const host of ['::1', '::2', '::3']) throttle.failed(by(`2001:db8:0:7${host}`));
+    expect(throttle.waitMs(by('2001:db8:0:7:aaaa:bbbb:cccc:dddd'))).toBe(1000);
+    expect(throttle.waitMs(by('2001:db8:0:8::1'))).toBe(0);
+    for (let i = 0; i < 3; i++) throttle.failed(by('::ffff:10.0.0.1'));
+    expect(throttle.waitMs(by('10.0.0.1'))).toBe(1000);
+    expect(throttle.waitMs(by('::ffff:10.0.0.2'))).toBe(0);
   });
 
-  it('remembers a bounded number of addresses', () => {
-    const throttle = new Throttle(new VirtualClock());
-    for (let i = 0; i < 10_500; i++) throttle.failed(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`);
-    expect(throttle.size).toBe(10_000);
+  it('remembers a bounded number of addresses, users and proofs', () => {
+    const throttle = new Throttle(new VirtualClock(), 100);
+    for (let i = 0; i < 150; i++) {
+      throttle.failed(by(`10.0.0.${i}`));
+      throttle.failed(by('10.0.1.1', `name ${i}`));
+      throttle.succeeded(by(`10.0.2.${i}`));
+    }
+    expect(throttle.size).toBe(100);
+    expect(throttle.waitMs(by('10.0.1.1', 'other'))).toBeGreaterThan(0);
   });
 });
 

@@ -1,82 +1,108 @@
-import { isIPv6 } from 'node:net';
+import { clientNetwork } from '#util/client-network.ts';
 import type { Clock } from '#util/clock.ts';
 
-/** Mistakes that anybody may make without waiting. */
+/** Mistakes with one name that anybody may make without waiting. */
 const FREE = 3;
 const FIRST_MS = 1000;
 const LONGEST_MS = 60_000;
 /** Mistakes so long ago are forgotten. */
 const FORGET_MS = 600_000;
-const MAX_ADDRESSES = 10_000;
+/**
+ * Mistakes with whatever names that may come from one address in a row, and the time in which one of them is forgotten.
+ * A device with an old password makes nine in its first minute and one in each that follows: six such never get there.
+ */
+const FREE_OF_ADDRESS = 60;
+const LEAK_MS = 10_000;
+/** Entries of each table. */
+const MAX_ENTRIES = 10_000;
 
-interface Failures {
-  readonly count: number;
-  readonly last: number;
-  /** The user that all of them were about; undefined where that is not one. */
-  readonly who: string | undefined;
+/** Who comes, and what they show. */
+export interface Attempt {
+  /** IP address. */
+  readonly address: string;
+  /** What is guessed at: the name of a user, or of a token what stands for it. */
+  readonly who: string;
+  /** Stands for all that is shown, and is no secret. */
+  readonly shown: string;
 }
 
 /**
- * Slows down who guesses: after three wrong credentials an address waits one second, then two, four, up to sixty. Right
- * ones of the same user make it good; not those of another one, or whoever has some of their own could guess others'
- * between them. Bounded: where too many addresses guess, those that were quiet for longest are forgotten.
+ * Slows down who guesses. After three wrong passwords for one user an address waits with this user: one second, then two,
+ * four, up to sixty; the right one makes it good. Others behind the same address (NAT) go on, until 60 wrong ones for
+ * whatever users came from there: then it waits as a whole. What was right from there before never waits: who knows it
+ * need not guess. Bounded: where too many guess, those who were quiet for longest are forgotten.
  */
 export class Throttle {
   readonly #clock: Clock;
-  /** By address, in the order of their last mistake. */
-  readonly #failures = new Map<string, Failures>();
+  /** By address and user. */
+  readonly #failures: Recent<{ readonly count: number; readonly last: number }>;
+  /** By address: when the last of its mistakes will be forgotten, were there no more. */
+  readonly #emptyAt: Recent<number>;
+  /** What was right, by the address where it came from. */
+  readonly #proved: Recent<true>;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, maxEntries = MAX_ENTRIES) {
     this.#clock = clock;
+    this.#failures = new Recent(maxEntries);
+    this.#emptyAt = new Recent(maxEntries);
+    this.#proved = new Recent(maxEntries);
   }
 
-  /** Addresses with mistakes. */
+  /** Entries of the largest table. */
   get size(): number {
-    return this.#failures.size;
+    return Math.max(this.#failures.size, this.#emptyAt.size, this.#proved.size);
   }
 
-  /** How long nothing from there is looked at, in ms; 0: it may try. */
-  waitMs(address: string): number {
-    const failures = this.#failures.get(network(address));
-    if (!failures || failures.count < FREE) return 0;
-    const wait = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures.count - FREE, 10));
-    return Math.max(0, failures.last + wait - this.#clock.now());
-  }
-
-  /** Something from there was wrong; `who`: the user whom it was to prove, where it names one. */
-  failed(address: string, who?: string): void {
-    const key = network(address);
+  /** How long such an attempt is not looked at, in ms; 0: now. */
+  waitMs({ address, who, shown }: Attempt): number {
+    const from = clientNetwork(address);
+    if (this.#proved.has(key(from, shown))) return 0;
     const now = this.#clock.now();
-    const before = this.#failures.get(key);
-    const goesOn = before !== undefined && now - before.last < FORGET_MS;
-    this.#failures.delete(key);
-    this.#failures.set(key, {
-      count: goesOn ? before.count + 1 : 1,
-      last: now,
-      who: goesOn && before.who !== who ? undefined : who,
-    });
-    for (const [oldest, { last }] of this.#failures) {
-      if (this.#failures.size <= MAX_ADDRESSES && now - last < FORGET_MS) break;
-      this.#failures.delete(oldest);
-    }
+    const ofAddress = (this.#emptyAt.get(from) ?? 0) - (FREE_OF_ADDRESS - 1) * LEAK_MS - now;
+    const failures = this.#failures.get(key(from, who));
+    if (!failures || failures.count < FREE) return Math.max(0, ofAddress);
+    const wait = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures.count - FREE, 10));
+    return Math.max(0, ofAddress, failures.last + wait - now);
   }
 
-  /** That user was proved from there. */
-  succeeded(address: string, who: string): void {
-    const key = network(address);
-    if (this.#failures.get(key)?.who === who) this.#failures.delete(key);
+  /** It was wrong. */
+  failed({ address, who, shown }: Attempt): void {
+    const from = clientNetwork(address);
+    const now = this.#clock.now();
+    const before = this.#failures.get(key(from, who));
+    const goesOn = before !== undefined && now - before.last < FORGET_MS;
+    this.#failures.set(key(from, who), { count: goesOn ? before.count + 1 : 1, last: now });
+    this.#emptyAt.set(from, Math.max(this.#emptyAt.get(from) ?? 0, now) + LEAK_MS);
+    this.#proved.delete(key(from, shown));
+  }
+
+  /** It was right. */
+  succeeded({ address, who, shown }: Attempt): void {
+    const from = clientNetwork(address);
+    this.#failures.delete(key(from, who));
+    this.#proved.set(key(from, shown), true);
   }
 }
 
-/** Who has one address of IPv6 mostly has all 2^64 of its network. */
-function network(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!isIPv6(address)) return address;
-  const [head = '', tail] = (address.split('%', 1)[0] ?? '').toLowerCase().split('::');
-  const front = head.split(':').filter(Boolean);
-  const back = tail?.split(':').filter(Boolean) ?? [];
-  const middle = tail === undefined ? [] : Array.from({ length: 8 - front.length - back.length }, () => '0');
-  const groups = [...front, ...middle, ...back].map((group) => group.replace(/^0+(?=.)/, ''));
-  return `${groups.slice(0, 4).join(':')}::/64`;
+/** A map that forgets what was not set for longest when it is full. */
+class Recent<Value> extends Map<string, Value> {
+  readonly #max: number;
+
+  constructor(max: number) {
+    super();
+    this.#max = max;
+  }
+
+  override set(name: string, value: Value): this {
+    this.delete(name);
+    super.set(name, value);
+    const [oldest] = this.keys();
+    if (this.size > this.#max && oldest !== undefined) this.delete(oldest);
+    return this;
+  }
+}
+
+/** Names come from outside, and may be long. */
+function key(from: string, name: string): string {
+  return `${from} ${name.slice(0, 128)}`;
 }

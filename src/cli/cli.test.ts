@@ -130,14 +130,16 @@ describe('sluice serve', () => {
         return defaultConfig();
       },
       createServer: async () => ({
-        addresses: { http: 'http://h:1', rtsp: 'rtsp://h:2', rtmp: 'rtmp://h:3' },
+        addresses: {
+          ...{ http: 'http://h:1', https: 'https://h:4', rtsp: 'rtsp://h:2', rtmp: 'rtmp://h:3' },
+        },
         close,
       }),
     });
     const ended = run('serve', '--config', 'my.yml');
     await once(signals, 'printed');
     expect(paths).toEqual(['my.yml']);
-    for (const text of ['http://h:1/', 'rtsp://h:2/live', 'rtsp://h:2/demo', 'Ctrl+C']) {
+    for (const text of ['http://h:1/', 'https://h:4/', 'rtsp://h:2/live', 'rtsp://h:2/demo', 'Ctrl+C']) {
       expect(printed[0]).toContain(text);
     }
     signals.emit('SIGTERM');

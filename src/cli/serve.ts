@@ -36,13 +36,16 @@ export function serveCommand(environment: CliEnvironment): CommandDef {
   });
 }
 
-function whereToLook(config: Config, { http, rtsp }: { http: string; rtsp: string }): string {
+function whereToLook(
+  config: Config,
+  { http, https, rtsp }: { http: string; https?: string; rtsp: string },
+): string {
   // A stream of this name in the configuration takes the place of the demonstration.
   const demo = config.demo && !Object.hasOwn(config.streams, 'demo');
   const named = Object.keys(config.streams).filter((key) => !isStreamPattern(key));
   const [first = 'live'] = demo ? ['demo'] : named;
   const lines = [
-    ['Watch', `${http}/`],
+    ['Watch', https === undefined ? `${http}/` : `${https}/ or ${http}/`],
     ['Publish', `ffmpeg -re -stream_loop -1 -i video.mp4 -c copy -f rtsp ${rtsp}/live`],
     ['Read', `ffplay -rtsp_transport tcp ${rtsp}/${first}`],
     ...(demo

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
-import { openSocket, type ServerTarget, type ServerTrust } from './socket.ts';
+import type { ServerTrust } from '#util/server-trust.ts';
+import { openSocket, type ServerTarget } from './socket.ts';
 
 const CONNECT_MS = 5000;
 /** How long a connection that is being closed may take to hand over what was sent before. */

@@ -1,6 +1,7 @@
 import { isIP, connect as plainConnect, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import { forbidInner, guardLookup } from '#util/guarded-lookup.ts';
+import { distrust, type ServerTrust } from '#util/server-trust.ts';
 import { lookup } from './lookup.ts';
 
 /** Where an address leads. */
@@ -9,14 +10,6 @@ export interface ServerTarget {
   readonly port: number;
   /** Over TLS. */
   readonly secure: boolean;
-}
-
-/** How the certificate of a server is judged. */
-export interface ServerTrust {
-  /** SHA-256 of the one certificate that is taken, whoever signed it; hexadecimal, with or without colons. */
-  readonly fingerprint?: string | undefined;
-  /** Any certificate is taken. */
-  readonly insecure?: boolean | undefined;
 }
 
 export interface ConnectOptions {
@@ -64,21 +57,4 @@ export function openSocket(options: ConnectOptions): Socket {
     else options.refused(why);
   });
   return socket;
-}
-
-/** Why a certificate is not taken; undefined when it is. */
-export function distrust(
-  { fingerprint, insecure = false }: ServerTrust,
-  shown: string | undefined,
-  authorizationError: Error | string | undefined,
-): string | undefined {
-  if (insecure) return undefined;
-  const plain = (text: string) => text.replaceAll(':', '').toLowerCase();
-  if (fingerprint !== undefined) {
-    if (shown !== undefined && plain(shown) === plain(fingerprint)) return undefined;
-    return `shows a certificate with the fingerprint ${shown ?? '(none)'}, and "fingerprint" of the stream is another one. If it was renewed, write the new one there.`;
-  }
-  if (authorizationError === undefined) return undefined;
-  const reason = authorizationError instanceof Error ? authorizationError.message : authorizationError;
-  return `shows a certificate that is not trusted (${reason}). If it is the right one, set fingerprint: "${shown ?? ''}" for the stream.`;
 }

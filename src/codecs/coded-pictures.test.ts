@@ -149,7 +149,7 @@ describe('MPEG-4 part 2', () => {
     const [front, picture] = described.push([mpeg4Keyframe], 0)!.payload;
     expect([front, picture]).toEqual([mpeg4Headers, mpeg4Keyframe]);
     expect(described.push([mpeg4Inter], 3600)).toMatchObject({ keyframe: false, payload: [mpeg4Inter] });
-    const plain = new VideoIngest({ ...mpeg4Track, format: mpeg4Format(Buffer.alloc(0)) } as VideoTrack);
+    const plain = new VideoIngest({ ...mpeg4Track, format: mpeg4Format(Buffer.alloc(0)) });
     // Nobody can begin at a picture of unknown size.
     expect(plain.push([mpeg4Keyframe], 0)).toMatchObject({ keyframe: false });
     const whole = Buffer.concat([mpeg4Headers, mpeg4Keyframe]);

@@ -100,16 +100,46 @@ describe('the configuration', () => {
     }
   });
 
-  it('refuses one port for two servers, also where one of them is a default', () => {
-    const sentence = (line: number, port: number) =>
-      `sluice.yml, line ${line}: "http.port" and "rtsp.port" are both ${port}, and each needs a port of its own. Change one of them.`;
-    expect(refusal('demo: false\nhttp: { port: 8554 }')).toEqual({
-      code: 'CONFIG_INVALID',
-      message: sentence(2, 8554),
-    });
-    expect(refusal('rtsp:\n  port: 8888\n').message).toBe(sentence(2, 8888));
-    expect(refusal('rtsp: { port: 1234 }\nhttp:\n  port: 1234\n').message).toBe(sentence(3, 1234));
-    expect(parseConfig('rtsp: { port: 0 }\nhttp: { port: 0 }', 'sluice.yml').http.port).toBe(0);
+  it.each([
+    ['demo: false\nhttp: { port: 8554 }', 2, '"rtsp.port" (8554) and "http.port" (8554)', 'TCP'],
+    ['rtsp:\n  port: 8888\n', 2, '"rtsp.port" (8888) and "http.port" (8888)', 'TCP'],
+    ['rtsp: { port: 1234 }\nhttp:\n  port: 1234\n', 3, '"rtsp.port" (1234) and "http.port" (1234)', 'TCP'],
+    ['http: { port: 1935 }', 1, '"rtmp.port" (1935) and "http.port" (1935)', 'TCP'],
+    ['http: { port: 8189 }', 1, '"http.port" (8189) and "webrtc.port" (8189)', 'TCP'],
+    [
+      'tls: { cert: a, key: b }\nhttp: { tlsPort: 8322 }',
+      2,
+      '"rtsp.tlsPort" (8322) and "http.tlsPort" (8322)',
+      'TCP',
+    ],
+    [
+      'webrtc: { port: 8001 }\nrtsp:\n  udpPort: 8000\n',
+      3,
+      '"rtsp.udpPort" (8000 and 8001) and "webrtc.port" (8001)',
+      'UDP',
+    ],
+  ])(
+    'refuses one port for two doors, also where one of them is a default: %s',
+    (text, line, keys, protocol) => {
+      expect(refusal(text)).toEqual({
+        code: 'CONFIG_INVALID',
+        message: `sluice.yml, line ${line}: ${keys} are one ${protocol} port, and each needs its own. Change one of them.`,
+      });
+    },
+  );
+
+  it.each([
+    'rtsp: { port: 0 }\nhttp: { port: 0 }',
+    // Without a certificate these are closed.
+    'http: { tlsPort: 8554 }\nrtmp: { tlsPort: 8554 }',
+    // TCP and UDP have ports of their own.
+    'webrtc: { port: 8888, transports: [udp] }',
+    'webrtc: { port: 8000, transports: [tcp] }\nrtsp: { udpPort: 8000 }',
+    'webrtc: { port: 8001 }\nrtsp: { udpPort: 8000, transports: [tcp] }',
+    // This one goes elsewhere, with a warning.
+    'webrtc: { port: 8000 }',
+  ])("takes ports that are nobody else's: %s", (text) => {
+    expect(() => parseConfig(text, 'sluice.yml')).not.toThrow();
   });
 
   it('takes rtsps:// sources with a fingerprint, and none of them over UDP', () => {

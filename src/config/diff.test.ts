@@ -27,6 +27,7 @@ describe('what changed in a configuration', () => {
       'host',
       [
         'http.listener',
+        'http.tls',
         'rtsp.listener',
         'rtsp.media',
         'rtsp.tls',
@@ -40,6 +41,7 @@ describe('what changed in a configuration', () => {
     ['webrtc: { port: 9000 }', 'webrtc.port', ['webrtc.media']],
     ['webrtc: { addresses: [192.0.2.1] }', 'webrtc.addresses', ['webrtc.media']],
     ['http: { port: 9000 }', 'http.port', ['http.listener']],
+    ['http: { tlsPort: 9000 }', 'http.tlsPort', ['http.tls']],
     ['rtsp: { port: 9000 }', 'rtsp.port', ['rtsp.listener']],
     ['rtsp: { sessionTimeout: 9 }', 'rtsp.sessionTimeout', ['rtsp.sessions']],
     ['rtsp: { transports: [tcp] }', 'rtsp.transports', ['rtsp.media']],

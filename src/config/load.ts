@@ -19,6 +19,7 @@ import {
 } from './job-schema.ts';
 import { isLoopback } from './loopback.ts';
 import { nearest } from './nearest.ts';
+import { findCollision } from './ports.ts';
 import { type Config, configSchema, defaultConfig } from './schema.ts';
 import { sourceKind } from './source.ts';
 import { isStreamPattern, patternTrouble } from './stream-pattern.ts';
@@ -91,14 +92,16 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
       500,
     );
   }
-  const { http, rtsp } = config;
-  if (http.port === rtsp.port && http.port !== 0) {
-    const where = place(offsetOf(document, ['http', 'port']) ?? offsetOf(document, ['rtsp', 'port']));
-    throw new NamedError(
-      'CONFIG_INVALID',
-      `${where}: "http.port" and "rtsp.port" are both ${http.port}, and each needs a port of its own. Change one of them.`,
-      500,
+  const collision = findCollision(config);
+  if (collision) {
+    const { keys, sentence } = collision;
+    const offsets = keys.map((key) => keyOffset(document, key.slice(0, -1), key.at(-1) ?? ''));
+    // Where it was written, rather than where the other has its default; the lower one where both were.
+    const offset = offsets.reduce(
+      (a, b) => (b === undefined || (a !== undefined && a > b) ? a : b),
+      undefined,
     );
+    throw new NamedError('CONFIG_INVALID', `${place(offset)}: ${sentence}`, 500);
   }
   for (const [name, stream] of Object.entries(config.streams)) {
     const trouble = isStreamPattern(name) ? patternTrouble(name, stream) : nameTrouble(name, options);

@@ -127,6 +127,11 @@ export const configSchema = section({
       title: 'HTTP port',
       description: 'TCP port of the page, the API, the player and the metrics; 0 takes any free one.',
     }),
+    tlsPort: port().default(8443).meta({
+      title: 'HTTPS port',
+      description:
+        'TCP port of all this over TLS, open where `tls.cert` and `tls.key` are given; 0 takes any free one.',
+    }),
     allowedHosts: z
       .array(z.string({ error: hostRule }).regex(/^[\w.-]+$/, { error: hostRule }), {
         error: 'must be a list of names',
@@ -235,6 +240,11 @@ export const configSchema = section({
       description:
         'STUN and TURN servers that WHIP and WHEP clients are told of (`Link` headers), each a map with `urls` and, for TURN, `username` and `credential`. Sluice itself needs none.',
     }),
+    sessionsPerClient: wholeNumber(1, 2000).default(500).meta({
+      title: 'Most sessions of a client',
+      description:
+        'So many WebRTC sessions one user may have behind one address at a time, publishing and watching, of the 2000 that there are; one more is refused (429).',
+    }),
   })
     .prefault({})
     .meta({ title: 'WebRTC', description: 'The WebRTC door; it is asked for over HTTP.' }),
@@ -252,7 +262,7 @@ export const configSchema = section({
     allowLocal: yesOrNo().default(false).meta({
       title: 'Local sources over the API',
       description:
-        'What is given over the API (sources, second sources, stand-bys, forwards) may lead anywhere: to any file, to this machine, its cable and the metadata service of its cloud. When false, it may not, after a restart neither (see `restricted` of a stream); what stands in this file by your own hand always may.',
+        'What is given over the API (sources, second sources, stand-bys, forwards, addresses of jobs) may lead anywhere: to any file, to this machine, its cable and the metadata service of its cloud. When false, it may not, after a restart neither (see `restricted` of a stream); what stands in this file by your own hand always may.',
     }),
     folders: z
       .array(z.string({ error: 'must be a path' }).min(1, { error: 'must be a path' }), {

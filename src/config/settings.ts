@@ -10,6 +10,8 @@ import type { Config } from './schema.ts';
 export const parts = {
   'http.listener':
     'The HTTP port moves. Who is connected stays; new connections come over the new port. When it is busy, the old one stays open.',
+  'http.tls':
+    'The HTTPS port opens, moves or closes. Who is connected stays. When it is busy, or the certificate cannot be used, everything stays as it was.',
   'rtsp.listener':
     'The RTSP port moves. Sessions go on; new ones come over the new port. When it is busy, the old one stays open.',
   'rtsp.tls':
@@ -69,6 +71,7 @@ interface Address {
 export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   host: [
     'http.listener',
+    'http.tls',
     'rtsp.listener',
     'rtsp.media',
     'rtsp.tls',
@@ -88,8 +91,9 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'rtmp.port': ['rtmp.listener'],
   'rtmp.tlsPort': ['rtmp.tls'],
   'http.port': ['http.listener'],
-  'tls.cert': ['rtsp.tls', 'rtmp.tls'],
-  'tls.key': ['rtsp.tls', 'rtmp.tls'],
+  'http.tlsPort': ['http.tls'],
+  'tls.cert': ['http.tls', 'rtsp.tls', 'rtmp.tls'],
+  'tls.key': ['http.tls', 'rtsp.tls', 'rtmp.tls'],
   'http.allowedHosts': ['http.names'],
   'http.allowedOrigins': ['http.names'],
   'hls.lowLatency': ['hls'],
@@ -103,6 +107,7 @@ export const settings: Readonly<Record<Setting, readonly Part[]>> = {
   'webrtc.transports': ['webrtc.media'],
   'webrtc.addresses': ['webrtc.media'],
   'webrtc.iceServers': ['webrtc.media'],
+  'webrtc.sessionsPerClient': ['webrtc.media'],
   demo: ['sources', 'detection'],
   'streams.<name>.source': ['sources'],
   'streams.<name>.fill': ['sources'],

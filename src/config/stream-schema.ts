@@ -109,12 +109,12 @@ export const streamShape = {
   fingerprint: fingerprint().optional().meta({
     title: 'Fingerprint',
     description:
-      'SHA-256 of the certificate that an `rtsps://` or `rtmps://` source, or one of WHEP over HTTPS, has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
+      'SHA-256 of the certificate that an `rtsps://`, `rtmps://` or `https://` source has to show, whoever signed it. Without this key it has to be signed by an authority that this machine trusts.',
   }),
   insecure: yesOrNo().default(false).meta({
     title: 'Any certificate',
     description:
-      'Takes every certificate of an `rtsps://` or `rtmps://` source, or of one of WHEP over HTTPS. Whoever stands between can then read and change everything; `fingerprint` is better.',
+      'Takes every certificate of an `rtsps://`, `rtmps://` or `https://` source. Whoever stands between can then read and change everything; `fingerprint` is better.',
   }),
   loop: yesOrNo()
     .default(true)

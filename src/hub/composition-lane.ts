@@ -89,7 +89,7 @@ export class CompositionLane {
     const { clocks } = this.#options;
     const byArrival = this.#clock && clocks.alignmentOf(this.#clock) === 'arrival';
     return this.#renamed(this.reader.clocks)?.map((state) => {
-      const { name, ...unnamed } = state;
+      const { name: _, ...unnamed } = state;
       if (byArrival) return { ...unnamed, source: 'arrival' };
       return clocks.isMoved ? unnamed : state;
     });

@@ -45,8 +45,8 @@ export class PartReader {
   readonly #listeners: (() => void)[] = [];
   #stream: Stream | undefined;
   #streamListeners: readonly (() => void)[] = [];
-  /** Of the stream, those that are copied. */
-  #copied: readonly Track[] = [];
+  /** Ids of the stream's tracks that are copied. */
+  #copied: ReadonlySet<number> = new Set();
   #made: readonly Made[] = [];
   #failure: string | undefined;
   #trouble: string | undefined;
@@ -77,12 +77,13 @@ export class PartReader {
 
   /** Its tracks, by the ids that its units have. */
   get tracks(): readonly Track[] {
-    return [...this.#copied, ...this.#made.flatMap(({ track }) => track ?? [])];
+    return [...this.#ofStream, ...this.#made.flatMap(({ track }) => track ?? [])];
   }
 
   /** All that it has to bring is there; that may be nothing, where the stream has no such media. */
   get isReady(): boolean {
-    return this.#stream !== undefined && this.#made.every(({ track }) => track);
+    const isThere = this.#stream !== undefined && this.#ofStream.length === this.#copied.size;
+    return isThere && this.#made.every(({ track }) => track);
   }
 
   get hasVideo(): boolean {
@@ -91,7 +92,7 @@ export class PartReader {
 
   /** It reads pictures as the stream has them, which keeps those since the last keyframe. */
   get copiesVideo(): boolean {
-    return this.#copied.some(isVideo);
+    return this.#ofStream.some(isVideo);
   }
 
   /** Why one of its renditions will not come. */
@@ -124,9 +125,8 @@ export class PartReader {
   get clocks(): readonly TrackClockState[] | undefined {
     return this.#stream?.clocks?.flatMap((state) => {
       const made = this.#made.filter(({ of }) => of === state.track);
-      const isCopied = this.#copied.some(({ id }) => id === state.track);
       return [
-        ...(isCopied ? [state] : []),
+        ...(this.#copied.has(state.track) ? [state] : []),
         ...made.map(({ rendition: { id } }) => ({ ...state, track: id })),
       ];
     });
@@ -134,7 +134,7 @@ export class PartReader {
 
   /** What was lost on the way of those that are copied. */
   get reception(): readonly TrackReception[] | undefined {
-    return this.#stream?.reception?.filter(({ track }) => this.#copied.some(({ id }) => id === track));
+    return this.#stream?.reception?.filter(({ track }) => this.#copied.has(track));
   }
 
   /** True where its picture's source can be asked for a keyframe. */
@@ -160,6 +160,11 @@ export class PartReader {
     for (const off of this.#listeners) off();
     this.#detach(reason);
     this.#release();
+  }
+
+  /** Those that are copied, as they are now. */
+  get #ofStream(): readonly Track[] {
+    return this.#stream?.tracks.filter(({ id }) => this.#copied.has(id)) ?? [];
   }
 
   #look(): void {
@@ -203,7 +208,7 @@ export class PartReader {
       const request = requestOf(track);
       return request !== undefined && !isAlready(track, request);
     };
-    this.#copied = wanted.filter((track) => !isMade(track));
+    this.#copied = new Set(wanted.filter((track) => !isMade(track)).map(({ id }) => id));
     this.#made = wanted.filter(isMade).map((track) => ({
       of: track.id,
       rendition: stream.acquireRendition(track.id, requestOf(track)!),
@@ -273,7 +278,7 @@ export class PartReader {
   }
 
   #ids(): number[] {
-    return [...this.#copied.map(({ id }) => id), ...this.#made.map(({ rendition }) => rendition.id)];
+    return [...this.#copied, ...this.#made.map(({ rendition }) => rendition.id)];
   }
 
   /** Reads nothing, and holds nothing. */
@@ -281,7 +286,7 @@ export class PartReader {
     this.#leave(reason);
     const made = this.#made;
     this.#made = [];
-    this.#copied = [];
+    this.#copied = new Set();
     this.#failure = undefined;
     this.#trouble = undefined;
     for (const { rendition } of made) rendition.release();

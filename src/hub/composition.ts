@@ -58,19 +58,20 @@ export class Composition implements AsyncDisposable {
   #firstAt: number | undefined;
   /** Why its name is not to be had. */
   #refusal: { readonly reason: string; readonly code?: string; readonly final: boolean } | undefined;
-  #status: State & Pick<CompositionStatus, 'since'>;
+  /** As it was told last. */
+  #told: State & Pick<CompositionStatus, 'since'>;
   #cancelBegin = () => {};
   #cancelFlow = () => {};
   #flowAt: number | undefined;
   #closed = false;
 
-  /** @throws NamedError STREAM_LOOP, STREAM_NAME_INVALID */
+  /** @throws NamedError STREAM_LOOP */
   constructor(spec: CompositionSpec, options: CompositionOptions) {
     this.spec = spec;
     this.#options = options;
     const { hub, clock } = options;
     const { holdMs = HOLD_MS, holdBytes = HOLD_BYTES, name, parts } = spec;
-    this.#status = { state: 'waiting', since: clock.now() };
+    this.#told = { state: 'waiting', since: clock.now() };
     this.#forgetLoop = hub.derivations.add(
       name,
       parts.map(({ stream }) => stream),
@@ -100,7 +101,8 @@ export class Composition implements AsyncDisposable {
   get status(): CompositionStatus {
     return {
       name: this.spec.name,
-      ...this.#status,
+      ...this.#state,
+      since: this.#told.since,
       parts: this.#lanes.map((lane) => lane.status),
       waiting: this.#order.waiting(this.#options.clock.now()),
     };
@@ -124,36 +126,38 @@ export class Composition implements AsyncDisposable {
   #look(): void {
     if (this.#closed) return;
     const readers = this.#lanes.map(({ reader }) => reader);
-    const failure = readers.find((reader) => reader.failure !== undefined)?.failure;
-    if (failure !== undefined) {
-      this.#stop(failure);
-      return this.#tell({ state: 'failed', reason: failure, code: 'RENDITION_FAILED' });
-    }
-    if (readers.every(({ stream }) => !stream)) this.#stop(this.#missing() ?? 'Its parts are gone.');
+    if (this.#failure !== undefined) this.#stop(this.#failure);
+    else if (readers.every(({ stream }) => !stream)) this.#stop(this.#missing ?? 'Its parts are gone.');
     else if (this.#publication) this.#follow();
     else this.#begin();
-    this.#tellState();
+    this.#tell();
     this.#flow();
   }
 
-  #tellState(): void {
-    const reason = this.#refusal?.reason ?? this.#missing();
-    const code = this.#refusal?.code;
+  get #state(): State {
+    const failure = this.#failure;
+    if (failure !== undefined) return { state: 'failed', reason: failure, code: 'RENDITION_FAILED' };
+    const { reason = this.#missing, code, final } = this.#refusal ?? {};
     const why = { ...(reason !== undefined && { reason }), ...(code !== undefined && { code }) };
-    if (this.#publication) this.#tell({ state: 'running', ...why });
-    else this.#tell({ state: this.#refusal?.final ? 'failed' : 'waiting', ...why });
+    if (this.#publication) return { state: 'running', ...why };
+    return { state: final ? 'failed' : 'waiting', ...why };
   }
 
-  #tell(status: State): void {
-    const { since, ...before } = this.#status;
-    const { state, reason, code } = before;
-    if (state === status.state && reason === status.reason && code === status.code) return;
-    this.#status = { ...status, since: state === status.state ? since : this.#options.clock.now() };
+  #tell(): void {
+    const { since, state, reason, code } = this.#told;
+    const now = this.#state;
+    if (state === now.state && reason === now.reason && code === now.code) return;
+    this.#told = { ...now, since: state === now.state ? since : this.#options.clock.now() };
     this.#options.onState(this.status);
   }
 
+  /** Why one of its renditions will not come. */
+  get #failure(): string | undefined {
+    return this.#lanes.find(({ reader }) => reader.failure !== undefined)?.reader.failure;
+  }
+
   /** What is not there, in sentences. */
-  #missing(): string | undefined {
+  get #missing(): string | undefined {
     const reasons = this.#lanes.flatMap(({ reader }) => reader.status.reason ?? []);
     return reasons.length > 0 ? [...new Set(reasons)].join(' ') : undefined;
   }
@@ -161,6 +165,7 @@ export class Composition implements AsyncDisposable {
   #begin(): void {
     const { clock, hub } = this.#options;
     const { beginMs, name } = this.spec;
+    this.#refusal = undefined;
     const there = this.#lanes.filter(({ reader }) => reader.isReady && reader.tracks.length > 0);
     if (there.length === 0) {
       this.#firstAt = undefined;
@@ -173,7 +178,7 @@ export class Composition implements AsyncDisposable {
       if (now - this.#firstAt < beginMs) return this.#lookIn(this.#firstAt + beginMs - now);
     }
     const taken = hub.get(name);
-    if (taken?.isTaken) {
+    if (taken?.taker) {
       this.#refusal = { reason: `Somebody else publishes "${name}" now.`, code: 'STREAM_BUSY', final: false };
       return this.#lookIn(RETRY_MS);
     }
@@ -239,7 +244,7 @@ export class Composition implements AsyncDisposable {
     this.#stop(reason);
     this.#refusal = { reason, final: false };
     this.#lookIn(RETRY_MS);
-    this.#tellState();
+    this.#tell();
   }
 
   /** Nothing is published any more; it may begin anew. */

@@ -89,7 +89,7 @@ export class PublisherTimes {
    * The unit with the stream's timestamps and the stream's track, or undefined when it does not go forward.
    * @param now arrival, wall clock in ms
    * @param ntpShift what is added to its `ntp`, where that is known by other means: then its place is known as well, and
-   *   what was captured before the last unit of its kind is not used
+   *   what was captured before the last unit of the track is not used
    */
   place(unit: AccessUnit, track: Track, now: number, ntpShift?: number): AccessUnit | undefined {
     const past = this.#past;
@@ -121,8 +121,8 @@ export class PublisherTimes {
 
   /** It was there already, or hangs on pictures that were; of a track that begins at a known place. */
   #isOld({ ntp, keyframe }: AccessUnit, track: Track, ntpShift: number): boolean {
-    const same = this.#past.lastOfKind.get(track.format.kind);
-    const behind = same ? same.ntp - (ntp + ntpShift) : -1;
+    const last = this.#past.last.get(track.id);
+    const behind = last ? last.ntp - (ntp + ntpShift) : -1;
     const isKept = !this.#first && behind >= 0 && behind < KEPT_MS;
     if (!isVideo(track)) return isKept;
     if (isKept) this.#needsKeyframe.add(track.id);

@@ -14,6 +14,8 @@ describe('credentials over HTTP', () => {
     expect(of({}, 'token=abc')).toEqual({ kind: 'token', token: 'abc' });
     expect(of({}, 'user=anna&pass=secret')).toEqual(anna);
     expect(of({ cookie: 'theme=dark; sluice_session=xyz' })).toEqual({ kind: 'session', session: 'xyz' });
+    const both = 'sluice_session=plain; __Host-sluice_session=secure';
+    expect(of({ cookie: both })).toEqual({ kind: 'session', session: 'secure' });
     expect(of({})).toEqual({ kind: 'none' });
   });
 

@@ -3,8 +3,13 @@ import { AccessRefusal } from '#util/access-refusal.ts';
 import { parseAuthorization } from '#util/authorization.ts';
 import type { Credentials } from './access.ts';
 
-/** The cookie of the page; what it holds means something to this server alone. */
+/**
+ * The cookie of the page; what it holds means something to this server alone. Browsers keep cookies by host without the
+ * port, and let none that came over HTTP take the place of one that came over HTTPS: so it has another name there.
+ */
 export const SESSION_COOKIE = 'sluice_session';
+/** Over HTTPS. The prefix has browsers take it from this very host alone (RFC 6265bis section 4.1.3.2). */
+export const SECURE_SESSION_COOKIE = '__Host-sluice_session';
 
 /** Longest value of `?token=`, `?user=`, `?pass=` and of the cookie that is looked at. */
 const MAX_LENGTH = 8192;
@@ -30,17 +35,18 @@ export function credentialsOf(
   if (token) return { kind: 'token', token };
   const user = bounded(query.get('user'));
   if (user) return { kind: 'password', user, password: bounded(query.get('pass')) ?? '' };
-  const session = sessionOf(headers.cookie);
+  const [session] = sessionsOf(headers.cookie);
   return session ? { kind: 'session', session } : { kind: 'none' };
 }
 
-/** The value of the page's cookie. */
-export function sessionOf(cookie: string | undefined): string | undefined {
+/** The values of the page's cookies; that of HTTPS, which nobody on the way could set, comes first. */
+export function sessionsOf(cookie: string | undefined): string[] {
+  const found = new Map<string, string>();
   for (const pair of (cookie ?? '').slice(0, MAX_LENGTH).split(';')) {
-    const [name, value] = pair.split('=', 2);
-    if (name?.trim() === SESSION_COOKIE) return value?.trim() || undefined;
+    const [name = '', value = ''] = pair.split('=', 2).map((part) => part.trim());
+    if (!found.has(name)) found.set(name, value);
   }
-  return undefined;
+  return [SECURE_SESSION_COOKIE, SESSION_COOKIE].flatMap((name) => found.get(name) || []);
 }
 
 /**

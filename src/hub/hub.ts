@@ -114,7 +114,7 @@ export class Hub implements Publishing {
    * @throws NamedError STREAM_BUSY
    */
   refuseBusy(name: string): void {
-    if (!this.#streams.get(name)?.isTaken || this.options.takeover) return;
+    if (!this.#streams.get(name)?.taker || this.options.takeover) return;
     throw new NamedError(
       'STREAM_BUSY',
       `Somebody is already publishing "${name}". Choose another name, or let publishers take over (publisher.takeover).`,
@@ -129,6 +129,15 @@ export class Hub implements Publishing {
   configure(settings: HubSettings): void {
     this.#options = { ...this.#options, ...settings };
     for (const stream of this.streams) stream.setHold(settings.holdMs);
+  }
+
+  /**
+   * The source of a stream was taken out: the stream ends, unless somebody else publishes it, and be it somebody who waits
+   * behind what stands in for the source.
+   */
+  sourceRemoved(name: string, reason: string): void {
+    const stream = this.#streams.get(name);
+    if ((stream?.taker?.door ?? 'source') === 'source') stream?.end(reason);
   }
 
   /** Ends every stream; publishers and readers learn the reason. */

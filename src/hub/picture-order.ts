@@ -11,7 +11,7 @@ export interface KnownOrder {
   readonly settled: boolean;
 }
 
-export const UNKNOWN_ORDER: KnownOrder = { reordered: false, settled: false };
+const UNKNOWN: KnownOrder = { reordered: false, settled: false };
 
 /**
  * Watches whether the pictures of a track are shown in the order in which they come. What parameter sets say is only
@@ -37,5 +37,33 @@ export class PictureOrder implements KnownOrder {
     }
     this.#latest = pts;
     return this.settled !== before;
+  }
+}
+
+/** The same for each video track of a stream, with the parameters that it has now. */
+export class PictureOrders {
+  /** By the id of the track. */
+  readonly #orders = new Map<number, PictureOrder>();
+
+  of(track: number): KnownOrder {
+    return this.#orders.get(track) ?? UNKNOWN;
+  }
+
+  /** Takes the next picture of a track; true when more is known of that than before. */
+  note(picture: AccessUnit): boolean {
+    const { id } = picture.track;
+    let order = this.#orders.get(id);
+    if (!order) this.#orders.set(id, (order = new PictureOrder()));
+    return order.note(picture);
+  }
+
+  /** The track has other parameters. */
+  forget(track: number): void {
+    this.#orders.delete(track);
+  }
+
+  /** There are other tracks. */
+  clear(): void {
+    this.#orders.clear();
   }
 }

@@ -176,4 +176,45 @@ describe('what stands in for a publisher that is gone', () => {
     second.write(picture(100));
     expect(hub.get('yard')!.filled).toEqual([1]);
   });
+
+  it('leaves the stream to a foreign publisher who waits behind it when the source is taken out', () => {
+    for (const isWatched of [true, false]) {
+      const { clock, hub, publish, standIn, read } = setUp();
+      const first = publish();
+      const reader = read();
+      first.write(picture(0));
+      first.close('The camera is off.');
+      const standby = standIn();
+      if (!isWatched) reader.reader.close('It left.');
+      const ends: string[] = [];
+      const foreign = hub.publish('yard', { id: 'obs', door: 'rtmp', remote: 'x' }, [video, audio], {
+        onClose: (reason) => ends.push(reason),
+      });
+      foreign.write(picture(101));
+      const states: string[] = [];
+      hub.events.on('streamChanged', ({ state }) => states.push(state));
+      hub.sourceRemoved('yard', 'The source was taken out of the configuration.');
+      standby.close('The source was taken out of the configuration.');
+      // Who watches is held for its first keyframe, for as long as anybody is held.
+      expect(hub.get('yard')!.state).toBe(isWatched ? 'held' : 'live');
+      if (isWatched) clock.advance(60_000);
+      expect(hub.get('yard')).toMatchObject({ state: 'live', publisher: { id: 'obs' } });
+      foreign.write(picture(125));
+      expect(ends).toEqual([]);
+      expect(reader.seen()).toHaveLength(isWatched ? 2 : 1);
+      // The source's own end comes later, and is nobody's any more.
+      hub.sourceRemoved('yard', 'Once more.');
+      expect(ends).toEqual([]);
+    }
+  });
+
+  it('ends with its source where nobody else publishes', () => {
+    const { hub, said, publish, standIn } = setUp();
+    publish().close('The camera is off.');
+    standIn();
+    publish();
+    hub.sourceRemoved('yard', 'Taken out.');
+    expect(hub.get('yard')).toBeUndefined();
+    expect(said).toEqual(['Taken out.']);
+  });
 });

@@ -11,7 +11,7 @@ import { FeedSet } from './feed-set.ts';
 import { type Fill, isThisMachine, knownClock } from './fill.ts';
 import { FillTracks } from './fill-tracks.ts';
 import { Hold } from './hold.ts';
-import { type KnownOrder, PictureOrder, UNKNOWN_ORDER } from './picture-order.ts';
+import { type KnownOrder, PictureOrders } from './picture-order.ts';
 import {
   type ClockOrigin,
   Publication as PublicationOf,
@@ -73,8 +73,7 @@ export class Stream implements ClockOrigin {
   readonly #feeds = new FeedSet();
   readonly #continuity = new Continuity();
   readonly #recent: RecentUnits;
-  /** By the id of a video track; of the parameters it has now. */
-  readonly #orders = new Map<number, PictureOrder>();
+  readonly #orders = new PictureOrders();
   #main: Seat | undefined;
   /** Has come while the stand-in is shown, and takes over with its first keyframe. */
   #coming: Seat | undefined;
@@ -92,7 +91,7 @@ export class Stream implements ClockOrigin {
     this.name = name;
     this.#options = options;
     this.since = options.clock.now();
-    this.#hold = new Hold(options.clock, options.holdMs, (reason) => this.end(reason));
+    this.#hold = new Hold(options.clock, options.holdMs, (reason) => this.#release(reason));
     this.#recent = new RecentUnits(options.feedLimits);
     this.renditions = new RenditionSet(
       name,
@@ -111,9 +110,9 @@ export class Stream implements ClockOrigin {
     return publication && { ...publication.publisher, since: publication.since };
   }
 
-  /** It has a publisher, be it one that has sent no keyframe yet and is not shown. */
-  get isTaken(): boolean {
-    return this.#main !== undefined || this.#coming !== undefined;
+  /** Who publishes, be it one that has sent no keyframe yet and is not shown. */
+  get taker(): PublisherInfo | undefined {
+    return (this.#coming ?? this.#main)?.publication.publisher;
   }
 
   /** Ids of the tracks that come from the second source. */
@@ -205,7 +204,7 @@ export class Stream implements ClockOrigin {
 
   /** What the pictures of a track have shown of their order since they have these parameters. */
   orderOf(trackId: number): KnownOrder {
-    return this.#orders.get(trackId) ?? UNKNOWN_ORDER;
+    return this.#orders.of(trackId);
   }
 
   /** True where whoever brings the picture can be asked for a keyframe; `tracks` of a rendition: its maker. */
@@ -324,7 +323,7 @@ export class Stream implements ClockOrigin {
     if (seat === this.#coming) {
       seat.tracks = seat.tracks.map((one) => (one.id === track.id ? track : one));
     } else if (seat === (this.#main ?? this.#standby)) {
-      this.#orders.delete(track.id);
+      this.#orders.forget(track.id);
       this.#table.set(track);
       this.events.emit('tracks');
     }
@@ -404,9 +403,15 @@ export class Stream implements ClockOrigin {
   #lose(reason: string): void {
     if (this.#main || this.#standby) return;
     const { ms } = this.#hold;
-    if (this.readerCount === 0 || ms === 0) return this.end(reason);
+    if (this.readerCount === 0 || ms === 0) return this.#release(reason);
     this.#hold.begin(reason);
     this.events.emit('held', ms);
+  }
+
+  /** Nobody is held any more: the stream ends, or is that of a publisher who has sent no keyframe yet. */
+  #release(reason: string): void {
+    if (this.#coming) this.#enthrone(this.#coming);
+    else this.end(reason);
   }
 
   #together<T extends { readonly track: number }>(
@@ -423,13 +428,7 @@ export class Stream implements ClockOrigin {
     this.counters.bytes += size;
     this.#recent.add(unit, size);
     this.#feeds.write(unit);
-    if (isVideo(unit.track) && this.#orderFor(unit.track.id).note(unit)) this.events.emit('order');
-  }
-
-  #orderFor(trackId: number): PictureOrder {
-    let order = this.#orders.get(trackId);
-    if (!order) this.#orders.set(trackId, (order = new PictureOrder()));
-    return order;
+    if (isVideo(unit.track) && this.#orders.note(unit)) this.events.emit('order');
   }
 
   /** The set of tracks is another one: whoever can choose anew does, and feeds that cannot go on end. */
@@ -443,7 +442,7 @@ export class Stream implements ClockOrigin {
     this.#feeds.delete(feed);
     feed.close('The feed has no reader left.');
     this.events.emit('feedClosed');
-    if (this.state === 'held' && this.readerCount === 0) this.end('The last held reader left.');
+    if (this.state === 'held' && this.readerCount === 0) this.#release('The last held reader left.');
   }
 }
 

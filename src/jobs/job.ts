@@ -11,7 +11,7 @@ import { NamedError } from '#util/named-error.ts';
 import { JobLog, type JobLogLine } from './job-log.ts';
 import { judge, type Verdict } from './job-state.ts';
 import type { JobOutputStatus, JobPartStatus, JobStatus } from './job-status.ts';
-import type { JobPlan } from './plan.ts';
+import type { ConversionWish, JobPlan } from './plan.ts';
 import { FlowMeter, observe } from './progress.ts';
 
 /** What a job needs of whoever runs it: the server, or a command. */
@@ -21,11 +21,26 @@ export interface JobEnvironment {
   readonly startSource: StartSource;
   /** How something is published at an address; the settings let no others in. */
   readonly openForward: (url: string) => OpenForward;
+  /** Makes a file another one; never calls `onState` before it has returned. */
+  readonly convert: (wish: ConversionWish, onState: () => void) => ConversionTask;
   /** Random numbers in [0, 1) of the back-offs; a test gives its own. */
   readonly random?: () => number;
 }
 
-const INPUT_ENDED = 'The input has ended.';
+/** A file on its way to become another one. It is not tried again. */
+export interface ConversionTask {
+  readonly status: {
+    readonly state: 'starting' | 'running' | 'failed' | 'done';
+    /** Why it failed, in a sentence. */
+    readonly reason?: string;
+    readonly code?: string;
+  };
+  readonly progress: Omit<JobStatus['progress'], 'drops'>;
+  /** Completes the file with what it has; resolves when nothing of it is left. */
+  stop(): Promise<void>;
+}
+
+export const INPUT_ENDED = 'The input has ended.';
 
 /** How often is looked whether everything has left, ms. */
 const DRAIN_LOOK_MS = 100;
@@ -59,6 +74,10 @@ export class Job implements AsyncDisposable {
   readonly #ignore: readonly (() => void)[];
   /** What is measured, with the tracks that it had then. */
   #observed: { readonly stream: Stream; readonly tracks: string; readonly leave: () => void } | undefined;
+  /** An output has taken something. */
+  #hasSent = false;
+  /** Why an output did not, as the last one said. */
+  #refusal: Pick<ForwardStatus, 'trouble' | 'code'> | undefined;
   #state: Verdict & Pick<JobStatus, 'since'>;
   /** How its parts stood when it ended. */
   #last: Parts | undefined;
@@ -97,7 +116,6 @@ export class Job implements AsyncDisposable {
       hub.events.on('streamChanged', changed),
       hub.events.on('streamRemoved', changed),
     ];
-    this.#observe();
     begun = true;
     // A part may have failed by now, which whoever begins it cannot be told yet.
     this.#cancelLook = clock.after(0, look);
@@ -212,10 +230,18 @@ export class Job implements AsyncDisposable {
     }
   }
 
-  #noteOutput({ url, state, trouble }: ForwardStatus): void {
+  #noteOutput({ url, state, trouble, code }: ForwardStatus): void {
     const part = `output ${url}`;
-    if (state === 'running') this.#log.add(part, 'info', `${url} takes it.`);
-    else if (trouble !== undefined && state !== 'idle') this.#log.add(part, levelOf(state), trouble);
+    if (state === 'running' && !this.#hasSent) {
+      this.#hasSent = true;
+      this.#observe();
+    }
+    if (state === 'running') {
+      this.#log.add(part, 'info', `${url} takes it.`);
+    } else if (trouble !== undefined && state !== 'idle') {
+      this.#log.add(part, levelOf(state), trouble);
+      this.#refusal = { trouble, ...(code === undefined ? {} : { code }) };
+    }
   }
 
   /** All sources are at their end: it ends as soon as what they brought has left. */
@@ -232,12 +258,19 @@ export class Job implements AsyncDisposable {
       if (came !== units || this.#isSending()) quietSince = now;
       units = came;
       if (now - quietSince >= QUIET_MS || now - begun >= DRAIN_MS) {
-        void this.#end({ state: 'stopped', reason: INPUT_ENDED });
+        void this.#end(this.#hasSent ? { state: 'stopped', reason: INPUT_ENDED } : this.#unsent());
       } else {
         this.#cancelLook = clock.after(DRAIN_LOOK_MS, look);
       }
     };
     look();
+  }
+
+  /** The input has come and gone without an output. */
+  #unsent(): Verdict {
+    const { trouble = '', code } = this.#refusal ?? {};
+    const reason = `The input has ended before an output took it. ${trouble}`.trim();
+    return { state: 'failed', reason, ...(code === undefined ? {} : { code }) };
   }
 
   /** Units that came to what the outputs read. */
@@ -252,9 +285,11 @@ export class Job implements AsyncDisposable {
     return this.#forwards.list().some(({ state, queuedBytes }) => state === 'starting' || queuedBytes > 0);
   }
 
+  /** What has nowhere to go has not gone through. */
   #observe(): void {
     const { hub, clock } = this.#environment;
-    const stream = this.#outgoing === undefined ? undefined : hub.get(this.#outgoing);
+    const name = this.#hasSent ? this.#outgoing : undefined;
+    const stream = name === undefined ? undefined : hub.get(name);
     const tracks = stream?.tracks.map(({ id }) => id).join() ?? '';
     const before = this.#observed;
     if (before?.stream === stream && before?.tracks === tracks) return;

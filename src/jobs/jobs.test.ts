@@ -6,10 +6,10 @@ import type { SourceTask } from '#sources/contract.ts';
 import { VirtualClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
 import { audio, picture, video } from '../../test/support/units.ts';
-import type { JobEnvironment } from './job.ts';
+import type { ConversionTask, JobEnvironment } from './job.ts';
 import type { JobStatus } from './job-status.ts';
 import { Jobs, type JobWish } from './jobs.ts';
-import type { JobInput, JobOutput, JobSettings } from './plan.ts';
+import type { ConversionWish, JobInput, JobOutput, JobSettings } from './plan.ts';
 
 const film: JobInput = {
   kind: 'source',
@@ -83,10 +83,37 @@ function setUp(options: { slowClose?: boolean; refuse?: NamedError } = {}) {
       },
     };
   };
+  const conversions: {
+    readonly wish: ConversionWish;
+    change(status: ConversionTask['status']): void;
+    stopped: boolean;
+  }[] = [];
+  const convert: JobEnvironment['convert'] = (wish, onState) => {
+    let status: ConversionTask['status'] = { state: 'starting' };
+    const one = {
+      wish,
+      stopped: false,
+      change(next: ConversionTask['status']) {
+        status = next;
+        onState();
+      },
+    };
+    conversions.push(one);
+    return {
+      get status() {
+        return status;
+      },
+      progress: { timeMs: 900, durationMs: 2000, speed: 8, fps: 200, bitRate: 1000, bytesSent: 70 },
+      async stop() {
+        one.stopped = true;
+      },
+    };
+  };
   const environment: JobEnvironment = {
     hub,
     clock,
     startSource,
+    convert,
     openForward: () => open,
     random: () => 0,
   };
@@ -104,7 +131,7 @@ function setUp(options: { slowClose?: boolean; refuse?: NamedError } = {}) {
     await new Promise((resolve) => setImmediate(resolve));
     clock.advance(0);
   };
-  return { clock, hub, sources, outputs, told, begin, publish, settle };
+  return { conversions, clock, hub, sources, outputs, told, begin, publish, settle };
 }
 
 describe('a job', () => {
@@ -242,7 +269,27 @@ describe('a job', () => {
     expect(outputs[0]!.closed).toBeUndefined();
     clock.advance(4000);
     await settle();
-    expect(jobs.get('a')).toMatchObject({ state: 'stopped', reason: 'The input has ended.' });
+    expect(jobs.get('a')).toMatchObject({
+      state: 'failed',
+      reason: 'The input has ended before an output took it.',
+    });
+  });
+
+  it('has failed when its input came and went while every output was away', async () => {
+    const { begin, publish, settle, sources, outputs, clock } = setUp();
+    const jobs = begin(push('a'));
+    await settle();
+    const publication = publish('jobs/a');
+    outputs[0]!.events.onEnd({ reason: 'It is off.', code: 'RTSP_UNREACHABLE' });
+    publication.close('The file is at its end.');
+    sources[0]!.change({ state: 'done' });
+    clock.advance(1200);
+    await settle();
+    expect(jobs.get('a')).toMatchObject({
+      state: 'failed',
+      reason: 'The input has ended before an output took it. It is off.',
+      code: 'RTSP_UNREACHABLE',
+    });
   });
 
   it('puts together what its plan says, and takes it apart at the end', async () => {
@@ -270,6 +317,37 @@ describe('a job', () => {
     expect(jobs.get('m')).toMatchObject({ state: 'waiting', reason: 'Nobody publishes "hall" now.' });
     await jobs[Symbol.asyncDispose]();
     expect(clock.pending).toBe(0);
+  });
+
+  it('makes a file another one without the hub, and is stopped when that is done', async () => {
+    const { begin, settle, conversions, sources, hub } = setUp();
+    const jobs = begin(push('a', { output: to('/out/b.mkv'), noAudio: true }));
+    await settle();
+    expect(conversions[0]?.wish).toMatchObject({
+      input: { path: '/a.mp4' },
+      audio: 'none',
+      video: undefined,
+    });
+    conversions[0]!.change({ state: 'running' });
+    expect(jobs.get('a')).toMatchObject({
+      state: 'running',
+      progress: { timeMs: 900, durationMs: 2000, speed: 8, drops: 0 },
+      outputs: [{ url: '/out/b.mkv', state: 'running', bytesSent: 70 }],
+    });
+    conversions[0]!.change({ state: 'done' });
+    await settle();
+    expect(jobs.get('a')).toMatchObject({
+      state: 'stopped',
+      reason: 'The input has ended.',
+      inputs: [{ state: 'done' }],
+      progress: { speed: 0 },
+    });
+    jobs.start('a');
+    await settle();
+    conversions[1]!.change({ state: 'failed', reason: 'No room.', code: 'FILE_DISK_FULL' });
+    expect(jobs.get('a')).toMatchObject({ state: 'failed', reason: 'No room.', code: 'FILE_DISK_FULL' });
+    expect(conversions.map(({ stopped }) => stopped)).toEqual([true, true]);
+    expect([sources, hub.streams]).toEqual([[], []]);
   });
 
   it('fails when it would be made of what it makes', async () => {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { NamedError } from '#util/named-error.ts';
+import { Conversion } from './conversion.ts';
 import { Job, type JobEnvironment } from './job.ts';
 import type { JobStatus } from './job-status.ts';
 import { type JobSettings, planJob } from './plan.ts';
@@ -19,7 +20,7 @@ export interface JobsOptions extends JobEnvironment {
 interface Slot {
   wish: JobWish;
   /** At work, or the last one that was. */
-  job: Job | undefined;
+  job: Job | Conversion | undefined;
   /** How it stands while there never was one. */
   readonly since: number;
 }
@@ -99,7 +100,9 @@ export class Jobs implements AsyncDisposable {
     await this.#ending.get(name);
     const slot = this.#slots.get(name);
     if (this.#closed || !slot?.wish.enabled || (slot.job && !slot.job.over)) return;
-    const job: Job = new Job(planJob(slot.wish.settings), this.#options, () => {
+    const plan = planJob(slot.wish.settings);
+    const Kind = plan.conversion ? Conversion : Job;
+    const job: Job | Conversion = new Kind(plan, this.#options, () => {
       if (this.#slots.get(name)?.job === job) this.#options.onState(job.status);
     });
     slot.job = job;

@@ -90,4 +90,22 @@ describe('the plan of a job', () => {
     const copied = planJob({ ...transcode, video: undefined, audio: undefined });
     expect(copied.compositions).toEqual([]);
   });
+
+  it('converts a file into a file at once, but not what has no end or has to be shown in time', () => {
+    const once = (path: string, loop = false): JobInput => ({
+      kind: 'source',
+      source: { kind: 'file', path, loop, onDemand: undefined },
+    });
+    const into = (input: JobInput, url: string) =>
+      planJob({ type: 'push', name: 'a', input, output: output(url), ...all });
+    expect(into(once('/films/a.mp4'), '/out/a.mkv')).toMatchObject({
+      conversion: { input: { path: '/films/a.mp4' }, output: { url: '/out/a.mkv' } },
+      sources: [],
+      outputs: [],
+    });
+    for (const input of [once('/films/a.mp4', true), once('/a.jpg'), once('/films.d/folder'), yard]) {
+      expect(into(input, '/out/a.mkv').conversion).toBeUndefined();
+    }
+    expect(into(once('/films/a.mp4'), 'rtsp://a/b').conversion).toBeUndefined();
+  });
 });

@@ -1,5 +1,6 @@
 import type { CompositionPart, CompositionSpec } from '#hub/composition.ts';
 import type { RenditionRequest } from '#hub/rendition.ts';
+import { isFileAddress } from '#sinks/file/forward.ts';
 import type { ForwardSettings } from '#sinks/forward.ts';
 import type { NamelessSource, SourceSettings } from '#sources/configured.ts';
 
@@ -64,6 +65,17 @@ export interface JobPlan {
   readonly reads: readonly string[];
   readonly compositions: readonly CompositionSpec[];
   readonly outputs: readonly ForwardSettings[];
+  /** It makes a file another one, and nothing of that flows through the hub: all else is empty. */
+  readonly conversion?: ConversionWish;
+}
+
+/** A file that is to be made another one, as fast as that goes. */
+export interface ConversionWish {
+  readonly input: Extract<JobInput, { readonly kind: 'source' }>['source'] & { readonly kind: 'file' };
+  readonly output: JobOutput;
+  /** Undefined: copied. */
+  readonly video: RenditionRequest | 'none' | undefined;
+  readonly audio: RenditionRequest | 'none' | undefined;
 }
 
 /**
@@ -116,6 +128,8 @@ export function planJob(job: JobSettings): JobPlan {
     case 'push':
     case 'transcode': {
       const { input, output } = job;
+      const conversion = conversionOf(job);
+      if (conversion) return { ...plan, sources: [], reads: [], compositions: [], outputs: [], conversion };
       const chosen = chosenPart(job);
       if (!chosen) {
         const { stream, needs } = comingFrom(input, whole);
@@ -126,6 +140,21 @@ export function planJob(job: JobSettings): JobPlan {
       return { ...plan, ...needs, compositions, outputs: [to(whole)(output)] };
     }
   }
+}
+
+/** Pictures have no end, so there is no file that they could become. */
+const PICTURE = /\.(?:jpe?g|png|webp|bmp|gif|tiff?)$/i;
+
+/** What is to be made of a file where that becomes another one; undefined where time, or a stream, is in it. */
+function conversionOf(job: Extract<JobSettings, { type: 'push' | 'transcode' }>): ConversionWish | undefined {
+  const { input, output, noVideo, noAudio } = job;
+  if (input.kind !== 'source' || !isFileAddress(output.url)) return undefined;
+  const { source } = input;
+  // What has no ending is a folder, whose files follow each other.
+  if (source.kind !== 'file' || source.loop || PICTURE.test(source.path)) return undefined;
+  if (!/[^/\\]\.[^./\\]+$/.test(source.path)) return undefined;
+  const { video, audio } = job.type === 'transcode' ? job : {};
+  return { input: source, output, video: noVideo ? 'none' : video, audio: noAudio ? 'none' : audio };
 }
 
 /** The name of a stream of a job: what goes out, or a part of it. */

@@ -74,14 +74,15 @@ export type TaskSpec =
     }
   /**
    * Publish what comes from `url` (http, https, srt, udp), with its timestamps, until it ends or is silent. With `guard`,
-   * nothing may lead to this machine, its cable or its cloud; `insecure`: any certificate is taken then.
+   * nothing may lead to this machine, its cable or its cloud. `trust`: how certificates of `https` servers are judged.
    */
   | {
       readonly kind: 'network-source';
       readonly stream: string;
       readonly url: string;
       readonly part?: Part;
-      readonly guard?: { readonly insecure: boolean };
+      readonly guard?: true;
+      readonly trust?: { readonly fingerprint?: string | undefined; readonly insecure: boolean };
     }
   /**
    * Publish what a device of this machine gives, encoded, with the times of its capture; `address` is how people name it.
@@ -136,8 +137,9 @@ export type TaskSpec =
       readonly to: MuxedTarget;
     }
   /**
-   * Make a file another one, as fast as it goes; reports {@link ConversionStatistics}. Ends with the input, or after
-   * `seconds` of it. A kind of media that nothing is said of is copied.
+   * Make a file (or a picture, or the test picture `testsrc`) another file, as fast as it goes; reports
+   * {@link ConversionStatistics}. Ends with the input, or after `seconds` of it. A kind of media that nothing is said of
+   * is copied where the file can carry it.
    */
   | {
       readonly kind: 'convert';

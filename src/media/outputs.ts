@@ -62,7 +62,8 @@ export const OUTPUTS: Readonly<Record<OutputKind, OutputRules>> = {
   ts: { name: 'MPEG-TS', video: ['h264', 'h265', 'mpeg4'], audio: ['aac', 'ac3', 'mp3', 'opus'] },
   flv: {
     name: 'FLV',
-    video: ['h264', 'h265', 'av1', 'vp9'],
+    // Of files in Enhanced FLV most players know nothing.
+    video: ['h264'],
     audio: ['aac', 'mp3', ...G711],
     sampleRates: { ...FLV_RATES, pcma: [8000], pcmu: [8000] },
   },

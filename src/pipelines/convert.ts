@@ -7,13 +7,14 @@ import { makesPictures, type RenditionRequest } from '#media/rendition-request.t
 import { isVideo, type Track } from '#media/track.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import type { MediaOutput } from './av/media-output.ts';
+import { isPath, openConversionInput } from './conversion-input.ts';
 import { ConversionProgress } from './conversion-progress.ts';
 import type { Converter } from './converter.ts';
 import { converterFor } from './converters.ts';
 import { discardFile, fileTrouble, openFileOutput } from './file-output.ts';
-import { FileReader, type FileUnit } from './file-reader.ts';
+import type { FileUnit } from './file-reader.ts';
 import { dataOf } from './muxed-sink.ts';
-import { noTrack, openFile, readNext } from './open-file.ts';
+import { unreadable } from './open-file.ts';
 import type { TaskContext, TaskOutcome } from './task.ts';
 
 type ConvertSpec = Extract<TaskSpec, { kind: 'convert' }>;
@@ -35,27 +36,20 @@ interface Lane {
  * other, so that what is slowest sets the pace and little is in memory. Times are those of the input from its first unit
  * on. Stopped, the file is completed with what it has.
  *
- * @throws {NamedError} INPUT_MISSING, INPUT_UNREADABLE, INPUT_NO_TRACK, CODEC_UNSUPPORTED, RENDITION_UNSUPPORTED,
+ * @throws {NamedError} INPUT_MISSING, INPUT_UNREADABLE, INPUT_NO_TRACK, INPUT_ENDLESS, CODEC_UNSUPPORTED, RENDITION_UNSUPPORTED,
  *   ENCODER_MISSING, FILE_EXISTS, FILE_NOT_WRITABLE, FILE_DISK_FULL
  */
 export async function runConvert(spec: ConvertSpec, context: TaskContext): Promise<TaskOutcome> {
   const { signal } = context;
-  await using input = await openFile(spec.input, signal);
-  await refuseItself(spec);
-  const reader = FileReader.create(input, false);
-  if (!reader) throw noTrack(spec.input, input);
-  const first = await readNext(reader, spec.input);
-  if (!first) throw noTrack(spec.input, input);
-  for (const { index, kind, codecName } of reader.unused) {
-    context.log('warn', `Stream ${index} of "${spec.input}" is left out: ${codecName} (${kind}).`);
-  }
-  const conversion = new FileConversion(spec, context, reader.tracks, input.duration);
+  await using input = await openConversionInput(spec, context);
+  if (isPath(spec.input)) await refuseItself(spec);
+  const first = await input.next();
+  if (!first) throw unreadable(spec.input, 'there is not one picture or sound in it');
+  const conversion = new FileConversion(spec, context, input.tracks, input.duration);
   try {
     context.state('running');
-    const end = await conversion.run(first, () => readNext(reader, spec.input));
+    const end = await conversion.run(first, () => input.next());
     return { reason: signal.aborted ? 'Stopped.' : end };
-  } catch (error) {
-    throw fileTrouble(spec.output.path, error);
   } finally {
     await conversion.close();
   }
@@ -188,7 +182,7 @@ class FileConversion {
     // Sound that an encoder puts in front of the first.
     if (dts < 0) return;
     const packet = { stream: place, pts: unit.pts - shift, dts, keyframe, data: dataOf(unit) };
-    await this.#output.write(packet);
+    await this.#writing(this.#output.write(packet));
     this.#progress.note((dts / track.clockRate) * 1000, isVideo(track));
     this.#report(this.#output, false);
   }
@@ -197,9 +191,18 @@ class FileConversion {
     const output = this.#output;
     if (!output) return;
     this.#closed = true;
-    await output.close();
+    await this.#writing(output.close());
     this.#report(output, true);
     if (this.#progress.isEmpty) await discardFile(this.#spec.output.path);
+  }
+
+  /** What goes wrong in it has to do with the file, and not with what is made. */
+  async #writing(call: Promise<void>): Promise<void> {
+    try {
+      await call;
+    } catch (error) {
+      throw fileTrouble(this.#spec.output.path, error);
+    }
   }
 
   #report(output: MediaOutput, isLast: boolean): void {

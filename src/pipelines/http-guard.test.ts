@@ -16,7 +16,8 @@ async function serve(handle: RequestListener): Promise<{ port: number; server: S
 /** Names of tests lead to this machine; everything but `forbidden` may be reached there. */
 async function guard(more: Partial<HttpGuardOptions> = {}): Promise<HttpGuard> {
   const opened = await HttpGuard.open({
-    insecure: false,
+    trust: {},
+    address: 'http://cam/',
     lookup: (host, _options, callback) =>
       callback(null, [{ address: host === 'inner' ? '169.254.169.254' : '127.0.0.1', family: 4 }]),
     forbid: (address, shown) => {

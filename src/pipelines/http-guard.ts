@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns';
 import { once } from 'node:events';
 import {
+  type ClientRequest,
   createServer,
   type IncomingHttpHeaders,
   type IncomingMessage,
@@ -10,12 +11,13 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { request as tlsRequest } from 'node:https';
 import { type AddressInfo, isIP, type LookupFunction } from 'node:net';
 import { pipeline } from 'node:stream/promises';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { ForbiddenAddress, forbidInner, guardLookup } from '#util/guarded-lookup.ts';
 import { maskAddress } from '#util/mask-address.ts';
-import { messageOf } from '#util/named-error.ts';
+import { messageOf, NamedError } from '#util/named-error.ts';
+import { distrust, type ServerTrust } from '#util/server-trust.ts';
 
 /** The largest playlist of HLS that is taken. */
 const PLAYLIST_BYTES = 4 << 20;
@@ -29,18 +31,20 @@ const OWN_HEADERS = new Set([
 ]);
 
 export interface HttpGuardOptions {
-  /** Any certificate is taken. */
-  readonly insecure: boolean;
+  /** How certificates are judged; a `fingerprint` is that of the server of `address`. */
+  readonly trust: ServerTrust;
+  /** What is fetched first. */
+  readonly address: string;
   /** The system's, by default. */
   readonly lookup?: LookupFunction;
-  /** What may not be reached; for tests, whose servers are on this machine. */
+  /** Throws for what may not be reached; by default that is this machine, its cable and its cloud. */
   readonly forbid?: (address: string, shown: string) => void;
 }
 
 /**
  * A proxy on loopback through which FFmpeg fetches whatever an `http` or `https` address leads to: redirects, playlists,
- * segments, keys. FFmpeg looks names up by itself, and no option of its own keeps it from an address; here each
- * connection is judged when it is made, by the very address that it is made to.
+ * segments, keys. FFmpeg looks names up by itself, no option of its own keeps it from an address, and it takes any
+ * certificate; here each connection is judged when it is made, by the very address that it is made to, and by who answers.
  *
  * FFmpeg is only ever told of plain `http`: with `https` it would want the protocol `httpproxy`, which a playlist could
  * then name too, and so get past us. `https://host/` is `http://host:443/` for FFmpeg, in playlists and redirects as well,
@@ -52,7 +56,7 @@ export class HttpGuard implements AsyncDisposable {
   readonly #lookup: LookupFunction;
   /** `host:port` that speak TLS. */
   readonly #secure = new Set<string>();
-  #refusal: ForbiddenAddress | undefined;
+  #refusal: NamedError | undefined;
 
   private constructor(server: Server, options: HttpGuardOptions) {
     this.#server = server;
@@ -77,8 +81,8 @@ export class HttpGuard implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Why something was not fetched, where it was because it must not be. */
-  get refusal(): ForbiddenAddress | undefined {
+  /** Why something was not fetched, where it was because it must not be, or its server is not trusted. */
+  get refusal(): NamedError | undefined {
     return this.#refusal;
   }
 
@@ -106,42 +110,86 @@ export class HttpGuard implements AsyncDisposable {
       return void response.writeHead(400).end();
     }
     const refuse = (error: unknown) => {
-      if (error instanceof ForbiddenAddress) this.#refusal ??= error;
+      if (error instanceof NamedError) this.#refusal ??= error;
       if (response.headersSent) response.destroy();
       else response.writeHead(error instanceof ForbiddenAddress ? 403 : 502).end(messageOf(error));
     };
-    try {
-      const outward = this.#request(url, request.method ?? 'GET', request.headers);
+    const begun = (outward: ClientRequest) => {
       outward.on('response', (answer) => void this.#answer(url, answer, response).catch(refuse));
       outward.on('error', refuse);
       outward.on('timeout', () => outward.destroy(new Error(`nothing came for ${SILENCE_MS / 1000} s`)));
       response.on('close', () => outward.destroy());
       outward.end();
-    } catch (error) {
-      refuse(error);
+    };
+    this.#request(url, request, response, begun).catch(refuse);
+  }
+
+  /** @param begun told at once of the request that was made: its error may come in the same tick */
+  async #request(
+    url: URL,
+    { method, headers }: IncomingMessage,
+    asker: ServerResponse,
+    begun: (outward: ClientRequest) => void,
+  ): Promise<void> {
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const secure = this.#secure.has(serverOf(url));
+    const shown = maskAddress(secure ? url.href.replace(/^http:/, 'https:') : url.href);
+    const { forbid = forbidInner } = this.#options;
+    if (isIP(host) !== 0) forbid(host, shown);
+    const port = Number(url.port || 80);
+    const find = guardLookup(this.#lookup, shown, forbid);
+    const options: RequestOptions = {
+      host,
+      port,
+      path: url.pathname + url.search,
+      method: method ?? 'GET',
+      timeout: SILENCE_MS,
+      lookup: find,
+      headers: { ...passedOn(headers), host: hostHeader(url, secure) },
+    };
+    if (secure) {
+      const socket = await this.#encrypted({ host, port, lookup: find }, this.#trustIn(url), shown, asker);
+      if (asker.destroyed) socket.destroy();
+      else begun(plainRequest({ ...options, createConnection: () => socket }));
+    } else {
+      // No connection that was judged for another name is used again.
+      begun(plainRequest({ ...options, agent: false }));
     }
   }
 
-  #request(url: URL, method: string, headers: IncomingHttpHeaders) {
-    const host = url.hostname.replace(/^\[|\]$/g, '');
-    const secure = this.#secure.has(serverOf(url));
-    const shown = maskAddress(url.href);
-    const { forbid = forbidInner, insecure } = this.#options;
-    if (isIP(host) !== 0) forbid(host, shown);
-    const options: RequestOptions = {
-      host,
-      port: Number(url.port || 80),
-      path: url.pathname + url.search,
-      method,
-      // No connection that was judged for another name is used again.
-      agent: false,
-      timeout: SILENCE_MS,
-      lookup: guardLookup(this.#lookup, shown, forbid),
-      headers: { ...passedOn(headers), host: hostHeader(url, secure) },
-    };
-    if (!secure) return plainRequest(options);
-    const servername = isIP(host) === 0 ? host : '';
-    return tlsRequest({ ...options, servername, rejectUnauthorized: !insecure });
+  #trustIn(url: URL): ServerTrust {
+    const { trust, address } = this.#options;
+    const first = URL.parse(address);
+    const isFirst = first?.hostname === url.hostname && Number(first.port || 443) === Number(url.port || 80);
+    return isFirst ? trust : { insecure: trust.insecure };
+  }
+
+  /** A connection to a server that is trusted; nothing was sent over it. */
+  async #encrypted(
+    where: { readonly host: string; readonly port: number; readonly lookup: LookupFunction },
+    trust: ServerTrust,
+    shown: string,
+    asker: ServerResponse,
+  ): Promise<TLSSocket> {
+    // Addresses are no server names (RFC 6066 section 3). Judged below, where the error can tell the fingerprint.
+    const servername = isIP(where.host) === 0 ? where.host : '';
+    const socket = connectTls({ ...where, servername, rejectUnauthorized: false });
+    const leave = () => socket.destroy(new Error('nobody waits for it any more'));
+    asker.once('close', leave);
+    socket.setTimeout(SILENCE_MS, () =>
+      socket.destroy(new Error(`nobody answers for ${SILENCE_MS / 1000} s`)),
+    );
+    try {
+      await once(socket, 'secureConnect');
+    } finally {
+      asker.off('close', leave);
+      socket.setTimeout(0);
+    }
+    const { fingerprint256 } = socket.getPeerCertificate();
+    const why = distrust(trust, fingerprint256, socket.authorized ? undefined : socket.authorizationError);
+    if (why === undefined) return socket;
+    socket.destroy();
+    throw new NamedError('INPUT_CERTIFICATE_REFUSED', `${shown} ${why}`, 502);
   }
 
   async #answer(url: URL, answer: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -31,13 +31,14 @@ const AHEAD_MS = 12_000;
  * over HTTP is published as H.264 (`motion-jpeg.ts`).
  *
  * @throws {NamedError} INPUT_UNREACHABLE, INPUT_UNAUTHORIZED, INPUT_MISSING, INPUT_NO_TRACK, INPUT_TIMEOUT, INPUT_ENDED,
- *   SOURCE_FORBIDDEN, or PUBLICATION_ENDED when the hub ended it
+ *   INPUT_CERTIFICATE_REFUSED, SOURCE_FORBIDDEN, or PUBLICATION_ENDED when the hub ended it
  */
 export async function runNetworkSource(spec: NetworkSourceSpec, context: TaskContext): Promise<TaskOutcome> {
   const shown = maskAddress(spec.url);
   using silence = new Silence(shown);
   const signal = AbortSignal.any([context.signal, silence.signal]);
-  await using way = spec.guard ? await guardedWay(spec.url, spec.guard) : openWay(spec.url);
+  const { url, trust = {} } = spec;
+  await using way = spec.guard ? await guardedWay(url, { trust }) : await openWay(url, trust);
   try {
     silence.expect(OPEN_MS);
     await using input = await Input.open(way.url, {

@@ -1,17 +1,20 @@
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { type ForbiddenAddress, outerAddress } from '#util/guarded-lookup.ts';
+import { outerAddress } from '#util/guarded-lookup.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { forbidListening, forbidOptions, hostOf, isGroup, withHost } from '#util/outward-address.ts';
+import type { ServerTrust } from '#util/server-trust.ts';
 import { HttpGuard, type HttpGuardOptions } from './http-guard.ts';
+
+type GuardSettings = Omit<HttpGuardOptions, 'address'>;
 
 /** How FFmpeg gets to a network source: the address that it is told, and its options. */
 interface NetworkWay extends AsyncDisposable {
   readonly url: string;
   readonly options: Readonly<Record<string, string>>;
-  /** Something on the way must not be reached. */
-  readonly refusal?: ForbiddenAddress | undefined;
+  /** Something on the way must not be reached, or is not who it should be. */
+  readonly refusal?: NamedError | undefined;
 }
 
 /** What FFmpeg may open below an address of each kind: a playlist of HLS may never name a file of this machine. */
@@ -25,11 +28,33 @@ const PROTOCOLS: Readonly<Record<string, string>> = {
 /** Behind a guard: containers that name no others, and playlists of HLS, whose addresses the guard sees. */
 const FORMATS = 'hls,flv,live_flv,mpegts,mov,mp4,aac,mp3,matroska,webm,webvtt,mpjpeg,mjpeg';
 
-/** The way to an address that may lead anywhere. */
-export function openWay(url: string): NetworkWay {
+/**
+ * The way to an address that may lead anywhere. Over `https` the certificates of servers are judged, which FFmpeg does not
+ * do; behind plain `http` whoever stands between could lead it elsewhere all the same.
+ */
+export async function openWay(url: string, trust: ServerTrust): Promise<NetworkWay> {
+  if (schemeOf(url) === 'https') return throughGuard(url, { trust, forbid: () => {} });
+  return straight(url);
+}
+
+function straight(url: string): NetworkWay {
   const scheme = schemeOf(url);
   const options = { protocol_whitelist: PROTOCOLS[scheme] ?? scheme };
   return { url, options, async [Symbol.asyncDispose]() {} };
+}
+
+async function throughGuard(url: string, options: GuardSettings, more = {}): Promise<NetworkWay> {
+  // FFmpeg would go past the guard to whatever this names, for the rest of this process' life.
+  delete process.env['no_proxy'];
+  const guard = await HttpGuard.open({ ...options, address: url });
+  return {
+    url: guard.inward(url),
+    options: { http_proxy: guard.proxy, protocol_whitelist: 'http,tcp,crypto', ...more },
+    get refusal() {
+      return guard.refusal;
+    },
+    [Symbol.asyncDispose]: () => guard[Symbol.asyncDispose](),
+  };
 }
 
 /**
@@ -37,29 +62,14 @@ export function openWay(url: string): NetworkWay {
  * @param options of the guard of `http` and `https`
  * @throws ForbiddenAddress; NamedError INPUT_UNREACHABLE where its name cannot be looked up
  */
-export async function guardedWay(url: string, options: HttpGuardOptions): Promise<NetworkWay> {
+export async function guardedWay(url: string, options: GuardSettings): Promise<NetworkWay> {
   const shown = maskAddress(url);
   const scheme = schemeOf(url);
   if (scheme === 'http' || scheme === 'https') {
-    // FFmpeg would go past the guard to whatever this names, for the rest of this process' life.
-    delete process.env['no_proxy'];
-    const guard = await HttpGuard.open(options);
-    const ffmpeg = {
-      http_proxy: guard.proxy,
-      protocol_whitelist: 'http,tcp,crypto',
-      format_whitelist: FORMATS,
-    };
-    return {
-      url: guard.inward(url),
-      options: ffmpeg,
-      get refusal() {
-        return guard.refusal;
-      },
-      [Symbol.asyncDispose]: () => guard[Symbol.asyncDispose](),
-    };
+    return throughGuard(url, options, { format_whitelist: FORMATS });
   }
   forbidListening(url, shown);
-  const way = openWay(url);
+  const way = straight(url);
   if (scheme === 'udp') return { ...way, options: { ...way.options, format_whitelist: 'mpegts' } };
   const judged = await judgedAddress(url, systemLookup).catch((error: unknown) => {
     if (error instanceof NamedError) throw error;

@@ -1,8 +1,8 @@
-import type { ServerTrust } from '#clients/socket.ts';
 import type { Publishing } from '#hub/publication.ts';
 import { Backoff } from '#util/backoff.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
+import type { ServerTrust } from '#util/server-trust.ts';
 import type { SourceTask } from './contract.ts';
 
 /** After so many milliseconds of media an attempt counts as a success. */

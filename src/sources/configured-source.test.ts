@@ -59,7 +59,7 @@ function setUp(settings: SourceSettings) {
     standby: { hub, start: ({ path }, onState) => task(path, onState) },
     onState: ({ part = 'main', state }) => said.push(`${part} ${state}`),
     onFillRemoved: (stream, reason) => hub.fills.remove(stream, reason),
-    onRemoved: (stream, reason) => hub.get(stream)?.end(reason),
+    onRemoved: (stream, reason) => hub.sourceRemoved(stream, reason),
   });
   /** A task publishes, and says so. */
   const come = (path: string, where: Publishing, tracks: readonly (typeof video | typeof audio)[]) => {

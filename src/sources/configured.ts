@@ -59,8 +59,8 @@ export interface NetworkSettings extends CommonSettings {
   readonly kind: 'network';
   /** With credentials. */
   readonly url: string;
-  /** Where it is restricted, and `https`: any certificate is taken. */
-  readonly insecure?: boolean;
+  /** How the certificate of an `https://` server is judged, and of those that it leads to. */
+  readonly trust?: { readonly fingerprint: string | undefined; readonly insecure: boolean };
 }
 
 export interface TestSettings extends CommonSettings {

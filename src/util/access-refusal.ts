@@ -4,7 +4,7 @@ import { NamedError } from './named-error.ts';
 export class AccessRefusal extends NamedError {
   /** Values of `WWW-Authenticate`, the strongest first. Only with status 401. */
   readonly challenges: readonly string[];
-  /** Only with status 429: nothing is looked at for so long, in whole seconds. */
+  /** Only with status 429 and 503: it may be tried again after so long, in whole seconds. */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(

@@ -32,6 +32,8 @@ export interface TlsDoorOptions {
     debug(message: string): void;
   };
   readonly maxConnections: number;
+  /** What it is called in ALPN (RFC 7301), for clients that ask. */
+  readonly protocols?: readonly string[];
   /** The handshake is done. */
   readonly accept: (socket: Socket) => void;
 }
@@ -49,9 +51,10 @@ export class TlsDoor {
   #wish: TlsWish | undefined;
 
   constructor(options: TlsDoorOptions) {
-    const { name, log, maxConnections, accept } = options;
+    const { name, log, maxConnections, accept, protocols } = options;
     this.#options = options;
-    this.server = createServer({ ...SOCKETS, handshakeTimeout: HANDSHAKE_MS }, accept);
+    const alpn = protocols && { ALPNProtocols: [...protocols] };
+    this.server = createServer({ ...SOCKETS, ...alpn, handshakeTimeout: HANDSHAKE_MS }, accept);
     this.server.maxConnections = maxConnections;
     this.server.on('error', (error) => log.warn(`${name}: ${error.message}`));
     this.server.on('tlsClientError', (error, socket) => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { frameHeaderSize, textFrame, writeBinaryHeader } from './websocket-frame.ts';
+import { closeFrame, frameHeaderSize, textFrame, writeBinaryHeader } from './websocket-frame.ts';
 
 function binaryHeader(size: number): string {
   const header = Buffer.alloc(frameHeaderSize(size));
@@ -22,5 +22,13 @@ describe('frames of a WebSocket server', () => {
     const long = textFrame('x'.repeat(300));
     expect(long.subarray(0, 4).toString('hex')).toBe('817e012c');
     expect(long.length).toBe(304);
+  });
+
+  test('that close have a code and a reason, which is never cut within a letter', () => {
+    expect(closeFrame(1008, 'No.').toString('hex')).toBe('880503f04e6f2e');
+    const long = closeFrame(1008, `${'x'.repeat(122)}é`);
+    expect(long.length).toBe(2 + 2 + 122);
+    expect(long.subarray(4).toString()).toBe('x'.repeat(122));
+    expect(closeFrame(1008, 'x'.repeat(200)).length).toBe(2 + 125);
   });
 });

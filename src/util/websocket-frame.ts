@@ -5,6 +5,9 @@
 
 const FINAL_TEXT = 0x81;
 const FINAL_BINARY = 0x82;
+const CLOSE = 0x88;
+/** Control frames have 125 bytes at most, of which the code takes two. */
+const MAX_REASON = 123;
 
 /** Bytes in front of a message of `size` bytes: 2, 4 or 10. */
 export function frameHeaderSize(size: number): number {
@@ -38,5 +41,21 @@ export function textFrame(text: string): Buffer {
   const frame = Buffer.allocUnsafe(start + size);
   writeFrameHeader(frame, size, FINAL_TEXT);
   frame.write(text, start);
+  return frame;
+}
+
+/** A Close frame (RFC 6455 §5.5.1) with a code and a reason, which is cut where it is too long. */
+export function closeFrame(code: number, reason: string): Buffer {
+  let text = Buffer.from(reason);
+  if (text.length > MAX_REASON) {
+    let end = MAX_REASON;
+    // No letter is cut in two: bytes that go on with one begin with 10.
+    while (((text[end] ?? 0) & 0xc0) === 0x80) end--;
+    text = text.subarray(0, end);
+  }
+  const frame = Buffer.allocUnsafe(4 + text.length);
+  writeFrameHeader(frame, 2 + text.length, CLOSE);
+  frame.writeUInt16BE(code, 2);
+  text.copy(frame, 4);
   return frame;
 }

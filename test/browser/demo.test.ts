@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TestBrowser } from '../support/browser.ts';
 import { sluice, type TestSluice } from '../support/sluice.ts';
 import { figures, pageBuilt, settled } from './support.ts';
@@ -22,6 +22,8 @@ beforeAll(async () => {
   server = await sluice('demo: true\n');
   browser = await TestBrowser.launch();
 });
+
+afterEach(() => browser.closePages());
 
 afterAll(async () => {
   await browser?.[Symbol.asyncDispose]();
@@ -63,7 +65,6 @@ describe('the demonstration camera', () => {
     await picture(page, `${pictures}/live.png`);
     await page.getByTestId('theme').click();
     await picture(page, `${results}/live-light.png`);
-    await page.context().close();
   });
 
   it('speaks Chinese to a browser that does, and changes its mind on a click', async () => {
@@ -74,7 +75,6 @@ describe('the demonstration camera', () => {
     await page.getByTestId('language-en').click();
     expect(await page.getByTestId('mode-in-step').innerText()).toBe('In step');
     expect(await page.locator('html').getAttribute('lang')).toBe('en');
-    await page.context().close();
   });
 
   it('turns sound on by one click, remembers it, and keeps the mode in the address', async () => {
@@ -91,7 +91,6 @@ describe('the demonstration camera', () => {
     expect(new URL(page.url()).search).toBe('?stream=demo&mode=live');
     await page.goBack();
     expect(await page.getByTestId('mode-in-step').getAttribute('aria-pressed')).toBe('true');
-    await page.context().close();
   });
 
   it('stops looking when the last viewer is gone', async () => {

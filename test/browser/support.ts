@@ -22,6 +22,12 @@ export function publish(file: string, address: string, ...options: string[]): Ru
   return start('ffmpeg', [...input, ...output], 170_000);
 }
 
+/** Waits until the page plays by one of its ways. */
+export function plays(page: Page, rung: string): Promise<void> {
+  const way = page.locator(`[data-testid=way][data-rung=${rung}]`);
+  return way.waitFor({ timeout: 45_000 });
+}
+
 /** Waits until the player plays about as far from the live edge as it wants to, and stays there. */
 export async function settled(page: Page): Promise<void> {
   let since = performance.now();

@@ -13,6 +13,8 @@ interface Watched {
   readonly frames: readonly { readonly rtp: number; readonly number: number }[];
   readonly audioEnergy: number;
   readonly lost: number;
+  /** How long pictures were kept by the jitter buffer on average, ms. */
+  readonly keptMs: number;
   readonly cipher: string;
   readonly session: string;
 }
@@ -33,8 +35,11 @@ afterAll(async () => {
   await server?.[Symbol.asyncDispose]();
 });
 
-/** Watches until so many pictures were presented; the connection stays open as `viewer` of the page. */
-async function watch(path: string, pictures: number): Promise<Watched> {
+/**
+ * Watches until so many pictures were presented; the connection stays open as `viewer` of the page. The jitter buffers are
+ * asked to keep everything for `keepMs`.
+ */
+async function watch(path: string, pictures: number, keepMs: number | null = null): Promise<Watched> {
   const script = `(async () => {
     const began = performance.now();
     const pc = new RTCPeerConnection();
@@ -50,6 +55,7 @@ async function watch(path: string, pictures: number): Promise<Watched> {
     const answer = await fetch('${path}', {
       method: 'POST', headers: { 'content-type': 'application/sdp' }, body: pc.localDescription.sdp });
     if (answer.status !== 201) throw new Error(await answer.text());
+    for (const receiver of pc.getReceivers()) receiver.jitterBufferTarget = ${keepMs};
     await pc.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
     const canvas = document.createElement('canvas');
     const context = canvas.getContext('2d', { willReadFrequently: true });
@@ -72,13 +78,15 @@ async function watch(path: string, pictures: number): Promise<Watched> {
       };
       video.requestVideoFrameCallback(look);
     });
-    let audioEnergy = 0, lost = 0, cipher = '';
+    let audioEnergy = 0, lost = 0, keptMs = 0, cipher = '';
     for (const stat of (await pc.getStats()).values()) {
       if (stat.type === 'inbound-rtp') lost += stat.packetsLost;
       if (stat.type === 'inbound-rtp' && stat.kind === 'audio') audioEnergy = stat.totalAudioEnergy;
+      if (stat.type === 'inbound-rtp' && stat.kind === 'video')
+        keptMs = 1000 * stat.jitterBufferDelay / stat.jitterBufferEmittedCount;
       if (stat.type === 'transport') cipher = stat.srtpCipher;
     }
-    return { firstPictureMs, frames, audioEnergy, lost, cipher, session: answer.headers.get('location') };
+    return { firstPictureMs, frames, audioEnergy, lost, keptMs, cipher, session: answer.headers.get('location') };
   })()`;
   return page.evaluate<Watched>(script);
 }
@@ -110,6 +118,18 @@ describe('a browser over WebRTC', () => {
     expect((await fetch(`${server.http}${seen.session}`, { method: 'DELETE' })).status).toBe(200);
     expect(await readers('yard')).toBe(0);
     expect((await fetch(`${server.http}${seen.session}`, { method: 'DELETE' })).status).toBe(404);
+  });
+
+  it('keeps pictures no longer than its page asked the server to let it, whatever else it is told', async () => {
+    const clip = await barcodeClip({ seconds: 60, audio: 'opus', container: 'mkv' });
+    await using _publisher = publish(clip, `${server.rtsp}/door`);
+    await server.live('door');
+    const KEEP_MS = 3000;
+    const free = await watch('/door/whep', 25, KEEP_MS);
+    const bounded = await watch('/door/whep?maxDelay=20', 50, KEEP_MS);
+    console.info(`WebRTC: kept ${free.keptMs.toFixed(0)} ms, bounded ${bounded.keptMs.toFixed(0)} ms`);
+    expect(free.keptMs).toBeGreaterThan(KEEP_MS / 2);
+    expect(bounded.keptMs).toBeLessThan(KEEP_MS / 4);
   });
 
   it('is forgotten when it closes its connection', async () => {

@@ -1,3 +1,4 @@
+import { writeCaptureTime } from '#containers/flv/capture-time.ts';
 import { FlvIngest } from '#containers/flv/ingest.ts';
 import { parseAudioTag, parseVideoTag } from '#containers/flv/tags.ts';
 import { sequenceHeader, unitBody } from '#containers/flv/write.ts';
@@ -53,6 +54,7 @@ const publishing = Buffer.concat([
   commandMessage(0, 'createStream', 2, null),
   commandMessage(1, 'publish', 3, null, 'gate-1?token=t', 'live'),
   message(MessageType.data, metadata),
+  message(MessageType.data, writeCaptureTime(`${'x'.repeat(16)}@sluice`, 1_790_000_000_000)),
   ...tags.map((tag, i) => message(i === 0 || i === 3 ? MessageType.video : MessageType.audio, tag)),
 ]);
 
@@ -117,10 +119,12 @@ function publication(): FlvIngest {
   const clock = new VirtualClock();
   const hub = new Hub({ clock });
   const publisher = { id: 'fuzz', door: 'rtmp', remote: '' };
-  return new FlvIngest({
+  const ingest: FlvIngest = new FlvIngest({
     clock,
-    publish: (tracks) => hub.publish('fuzz', publisher, tracks, { onClose: () => {} }),
+    publish: (tracks) =>
+      hub.publish('fuzz', publisher, tracks, { onClose: () => {}, clocks: () => ingest.clocks }),
   });
+  return ingest;
 }
 
 /** Parsers of the RTMP door. */

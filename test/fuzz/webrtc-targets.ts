@@ -2,6 +2,7 @@ import { ControllingAgent } from '#protocols/ice/controlling-agent.ts';
 import { IceLiteAgent } from '#protocols/ice/lite-agent.ts';
 import { parseRtcp } from '#protocols/rtcp/packet.ts';
 import { buildRtp } from '#protocols/rtp/packet.ts';
+import { PLAYOUT_DELAY, playoutDelayBlock } from '#protocols/rtp/playout-delay.ts';
 import { FrameReader, frameHeader } from '#protocols/rtp/stream-framing.ts';
 import { crc32c } from '#protocols/sctp/crc32c.ts';
 import { DataChannels } from '#protocols/sctp/data-channels.ts';
@@ -31,6 +32,7 @@ const OFFER = [
   `a=fingerprint:sha-256 ${Array.from({ length: 32 }, () => 'AB').join(':')}`,
   'a=setup:actpass',
   'a=mid:0',
+  `a=extmap:5 ${PLAYOUT_DELAY}`,
   'a=recvonly',
   'a=rtcp-mux',
   'a=rtpmap:96 H264/90000',
@@ -179,7 +181,10 @@ export const webRtcTargets: readonly FuzzTarget[] = [
       take: (input) => {
         const offer = parseWebRtcOffer(input.toString('utf8'));
         const matched = matchTracks(offer, [h264Track, opusTrack, av1Track, vp9Track], () => false);
-        const tracks = matched.map((one) => ({ ...one, ssrc: 1, rtxSsrc: 2 }));
+        const tracks = matched.map((one) => ({
+          ...{ ...one, ssrc: 1, rtxSsrc: 2 },
+          playoutDelay: playoutDelayBlock(one.playoutDelayId ?? 0, { min: 0, max: 20 }),
+        }));
         buildWebRtcAnswer({ offer, tracks, ice: ICE, fingerprint: 'AA', candidates: [FROM], cname: 'x' });
       },
     }),

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -6,6 +6,7 @@ import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '#util/clock.ts';
 import { processTree } from '../../bench/process-tree.ts';
+import { probeFile } from '../support/probed-file.ts';
 import { start } from '../support/process.ts';
 import { eventually, sluice, type TestSluice } from '../support/sluice.ts';
 
@@ -78,23 +79,28 @@ describe('jobs', () => {
     expect(after.descriptors).toBeLessThanOrEqual(before.descriptors + 4);
     expect(after.timers).toBeLessThanOrEqual(before.timers + 4);
     expect(after.heapMb).toBeLessThan(before.heapMb + 8);
-  });
+  }, 240_000);
 
-  it('end with the server by SIGTERM within 5 s: what they push to hears that it is over', async () => {
+  it('end with the server by SIGTERM within 5 s: what they push to hears that it is over, files are whole', async () => {
     const file = join(folder, 'sluice.yml');
     await writeFile(
       file,
       'rtsp: { port: 0, udpPort: 0 }\nrtmp: { port: 0 }\nwebrtc: { port: 0 }\nhttp: { port: 0 }\ndemo: false\n' +
-        `jobs:\n  last: { type: push, input: testsrc, output: "${target.rtsp}/last" }\n`,
+        `jobs:\n  last: { type: push, input: testsrc, output: "${target.rtsp}/last" }\n` +
+        '  record: { type: push, input: "stream:jobs/last", output: record.mp4 }\n',
     );
+    const record = join(folder, 'record.mp4');
     await using server = start(process.execPath, [join(root, 'src/cli/main.ts'), 'serve', '--config', file]);
     await target.live('last');
+    await eventually(async () => (await stat(record)).size > 100_000);
     server.child.kill('SIGTERM');
     const told = performance.now();
     const { code, stderr } = await server.finished;
     expect(performance.now() - told).toBeLessThan(5000);
     expect(code).toBe(0);
     expect(stderr).not.toMatch(/error/i);
+    const { video, audio, stderr: complaints } = await probeFile(record);
+    expect([video?.codec, audio?.codec, complaints]).toEqual(['h264', 'aac', '']);
     await eventually(async () => {
       const { streams } = await target.get<{ streams: { name: string }[] }>('/api/streams');
       return !streams.some(({ name }) => name === 'last');

@@ -258,6 +258,15 @@ describe('MPEG-4 part 2 and MP3', () => {
     expect(ended).toMatchObject([{ code: 0 }, { code: 0 }]);
   });
 
+  it('are given as what each door carries: MP3 over FLV, and as AAC over HLS', async () => {
+    const sounds = ['live.flv', 'index.m3u8'].map(async (file) => {
+      const show = ['-show_entries', 'stream=codec_name,sample_rate', '-of', 'csv=p=0'];
+      const { stdout } = await run('ffprobe', ['-v', 'error', ...show, `${server.http}/old/${file}`]);
+      return stdout.trim().split('\n')[0];
+    });
+    expect(await Promise.all(sounds)).toEqual(['mp3,48000', 'aac,48000']);
+  });
+
   it('are looked at, and named in the API', async () => {
     const picture = await fetch(`${server.http}/old/snapshot.jpg`);
     expect([picture.status, picture.headers.get('content-type')]).toEqual([200, 'image/jpeg']);

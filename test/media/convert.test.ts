@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConversionStatistics, TaskSpec } from '#link/messages.ts';
 import type { RenditionRequest } from '#media/rendition-request.ts';
-import { fileKind } from '../../src/media/outputs.ts';
+import { type FileKind, fileKind, OUTPUTS } from '../../src/media/outputs.ts';
 import { BARCODE_FLASH, beepDelays, readMarks } from '../support/av-marks.ts';
 import { FakeHub } from '../support/fake-hub.ts';
 import { barcodeClip } from '../support/media.ts';
@@ -161,6 +161,21 @@ describe('a file that is made another one', () => {
     }
   });
 
+  it('has about the bits that were wished for, whatever the codec', async () => {
+    // Noise, of which no encoder gets done before its bits are spent.
+    const noise = join(folder, 'noise.mkv');
+    const graph = ['-f', 'lavfi', '-i', 'testsrc2=s=320x180:r=25:d=4', '-vf', 'noise=alls=40:allf=t'];
+    const made = ['-c:v', 'libx264', '-preset', 'ultrafast', '-qp', '20', noise];
+    expect((await run('ffmpeg', ['-v', 'error', ...graph, ...made])).code).toBe(0);
+    for (const codec of ['h264', 'h265', 'mpeg4'] as const) {
+      const { task, path } = begin(`rate-${codec}.mkv`, { video: { codec, bitRate: 1_000_000 } }, noise);
+      await hub.state(task, 'done');
+      const rate = ((await stat(path)).size * 8) / 4;
+      expect(rate, codec).toBeGreaterThan(650_000);
+      expect(rate, codec).toBeLessThan(1_500_000);
+    }
+  });
+
   it('has the pictures that were wished for, and says how far it is', async () => {
     const { task, path } = begin('few.mkv', { video: { codec: 'h264', fps: 10 }, audio: 'none', seconds: 3 });
     expect(await hub.state(task, 'done')).toMatchObject({ reason: 'So much was asked for: 3 s.' });
@@ -175,6 +190,88 @@ describe('a file that is made another one', () => {
     expect(statistics.timeMs).toBeGreaterThan(2800);
     expect(statistics.speed).toBeGreaterThan(0);
     expect(Math.abs(statistics.bytesSent - (await stat(path)).size)).toBeLessThan(4096);
+  });
+
+  it('may come of a picture or of the test picture, as long as is asked for', async () => {
+    const photo = join(folder, 'photo.jpg');
+    const { code } = await run('ffmpeg', ['-v', 'error', '-i', clip, '-frames:v', '1', photo]);
+    expect(code).toBe(0);
+    const tasks = [
+      begin('still.mp4', { seconds: 3, video: { codec: 'h264', width: 320 } }, photo),
+      begin('test.mkv', { seconds: 3, audio: { codec: 'opus' } }, 'testsrc'),
+    ];
+    for (const { task, path } of tasks) {
+      await hub.state(task, 'done');
+      const made = await probeFile(path);
+      expect(made).toMatchObject({ stderr: '', video: { codec: 'h264' } });
+      expect(Math.abs(made.duration - 3)).toBeLessThan(0.3);
+    }
+    expect((await probeFile(tasks[1]!.path)).audio).toMatchObject({ codec: 'opus' });
+    const endless = await hub.state(begin('never.mp4', {}, photo).task, 'failed');
+    expect(endless).toMatchObject({ code: 'INPUT_ENDLESS' });
+  });
+
+  it('holds what the table says that it can, copied, as another program reads it', async () => {
+    const clips = {
+      av1: { video: 'av1', audio: 'opus' },
+      vp9: { video: 'vp9', audio: 'opus' },
+      vp8: { video: 'vp8', audio: 'opus' },
+      h265: { video: 'h265', audio: 'aac' },
+      h264: { video: 'h264', audio: 'ac3' },
+      g711: { video: 'h264', audio: 'pcma' },
+    } as const;
+    const inputs = await Promise.all(
+      Object.values(clips).map((options) =>
+        barcodeClip({ seconds: 2, gop: 25, container: 'mkv', ...options }),
+      ),
+    );
+    const old = begin('table.mkv', {
+      video: { codec: 'mpeg4' },
+      audio: { codec: 'mp3', sampleRate: 44_100 },
+    });
+    await hub.state(old.task, 'done');
+    inputs.push(old.path);
+    const names = { video: { hevc: 'h265' }, audio: { pcm_alaw: 'pcma' } } as const;
+    const found = new Map<FileKind, Set<string>>();
+    for (const [at, input] of inputs.entries()) {
+      const source = await probeFile(input);
+      // Whatever is not carried is left out, so that each codec is tried everywhere.
+      const codecOf = (of: 'video' | 'audio') => {
+        const codec = source[of]!.codec;
+        return (names[of] as Record<string, string>)[codec] ?? codec;
+      };
+      const copy = async (kind: FileKind) => {
+        const { video, audio } = OUTPUTS[kind];
+        const carried = {
+          video: (video as readonly string[]).includes(codecOf('video')),
+          audio: (audio as readonly string[]).includes(codecOf('audio')),
+        };
+        if (!carried.video && !carried.audio) return;
+        const { task, path } = begin(
+          `table-${at}.${kind}`,
+          { ...(!carried.video && { video: 'none' }), ...(!carried.audio && { audio: 'none' }) },
+          input,
+        );
+        const isEnd = (message: { task: string; state: string }) =>
+          message.task === task && /done|failed/.test(message.state);
+        expect(await hub.find('task.state', isEnd, 60_000), path).toMatchObject({ state: 'done' });
+        const made = await probeFile(path);
+        expect(made.stderr, path).toBe('');
+        for (const of of ['video', 'audio'] as const) {
+          expect(made[of]?.codec, path).toBe(carried[of] ? source[of]!.codec : undefined);
+          if (carried[of]) found.set(kind, (found.get(kind) ?? new Set()).add(codecOf(of)));
+        }
+        expect(Math.abs(made.duration - source.duration), path).toBeLessThan(0.2);
+      };
+      const kinds = (Object.keys(OUTPUTS) as FileKind[]).filter((kind) => fileKind(`x.${kind}`) === kind);
+      await Promise.all(kinds.map(copy));
+    }
+    for (const [kind, codecs] of found) {
+      const { video, audio } = OUTPUTS[kind];
+      // G.711 of the other law is coded alike.
+      const all = [...video, ...audio].filter((codec) => codec !== 'pcmu');
+      expect([...codecs].sort(), kind).toEqual(all.sort());
+    }
   });
 
   it('that is stopped half-way is complete with what it has, and memory is bounded on the way', async () => {

@@ -81,7 +81,7 @@ describe('a stream that is forwarded', () => {
         '  - { name: feeder, password: s/cret, permissions: [{ actions: [publish], streams: "copy/*" }] }',
         `tls: { cert: ${certificate.cert}, key: ${certificate.key} }`,
       ].join('\n'),
-      'http: { port: 0 }\nrtsp: { port: 0, tlsPort: 0, udpPort: 0 }\nrtmp: { port: 0 }\nwebrtc: { port: 0 }\n',
+      'http: { port: 0, tlsPort: 0 }\nrtsp: { port: 0, tlsPort: 0, udpPort: 0 }\nrtmp: { port: 0 }\nwebrtc: { port: 0 }\n',
     );
     const { hostname, port } = new URL(target.rtsp);
     const login = 'feeder:s%2Fcret@';

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -8,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { Input } from '#pipelines/av/input.ts';
-import { guardedWay } from '#pipelines/network-way.ts';
+import { guardedWay, openWay } from '#pipelines/network-way.ts';
 import { openFile } from '#pipelines/open-file.ts';
 import { PictureLoop } from '#pipelines/picture-loop.ts';
 import { forbidInner } from '#util/guarded-lookup.ts';
@@ -67,16 +68,20 @@ const files =
 
 const way = (url: string, insecure = false) =>
   guardedWay(url, {
-    insecure,
+    trust: { insecure },
     lookup: (_host, _options, callback) => callback(null, [{ address: '127.0.0.1', family: 4 }]),
     forbid: (address, shown) => {
       if (address !== '127.0.0.1') forbidInner(address, shown);
     },
   });
 
-/** Opens it as a source does, and reads so many packets. */
-async function packets(url: string, count: number, insecure = false): Promise<number> {
-  await using guarded = await way(url, insecure);
+/** Opens it as a source of the API does, and reads so many packets. */
+function packets(url: string, count: number, insecure = false): Promise<number> {
+  return packetsBy(way(url, insecure), count);
+}
+
+async function packetsBy(opened: ReturnType<typeof openWay>, count: number): Promise<number> {
+  await using guarded = await opened;
   try {
     await using input = await Input.open(guarded.url, {
       options: guarded.options,
@@ -116,7 +121,39 @@ it('FFmpeg plays HLS over TLS through the guard, redirects and absolute addresse
   );
   expect(await packets(`http://camera.invalid:${away}/`, 60, true)).toBe(60);
   expect(asked).toContain('/live0.ts');
-  await expect(packets(`https://camera.invalid:${port}/live.m3u8`, 1)).rejects.toThrow();
+  await expect(packets(`https://camera.invalid:${port}/live.m3u8`, 1)).rejects.toMatchObject({
+    code: 'INPUT_CERTIFICATE_REFUSED',
+  });
+});
+
+it('FFmpeg plays nothing of a server whose certificate is not trusted, whoever wrote the source', async () => {
+  await using pair = await selfSigned();
+  const tls = { cert: readFileSync(pair.cert), key: readFileSync(pair.key) };
+  const { fingerprint256: fingerprint } = new X509Certificate(tls.cert);
+  const asked: string[] = [];
+  const serve = (playlist?: (text: string) => string) =>
+    listening(createTlsServer(tls, files(asked, playlist)));
+  const port = await serve();
+  const url = `https://127.0.0.1:${port}/live.m3u8`;
+  const refused = await packetsBy(openWay(`${url}?token=secret`, {}), 1).catch((error: unknown) => error);
+  expect(refused).toMatchObject({ code: 'INPUT_CERTIFICATE_REFUSED' });
+  const { message } = refused as Error;
+  expect(message).toContain(`https://127.0.0.1:${port}`);
+  expect(message).toContain(fingerprint);
+  expect(message).not.toContain('secret');
+  expect(asked).toEqual([]);
+  const another = fingerprint.replaceAll(/[0-9]/g, 'F');
+  await expect(packetsBy(openWay(url, { fingerprint: another }), 1)).rejects.toMatchObject({
+    code: 'INPUT_CERTIFICATE_REFUSED',
+  });
+  expect(await packetsBy(openWay(url, { fingerprint }), 60)).toBe(60);
+  expect(await packetsBy(openWay(url, { insecure: true }), 60)).toBe(60);
+  // Whose certificate it is, is the source; who else is led to has to be trusted by itself.
+  const elsewhere = await serve((text) => text.replaceAll('live', `https://127.0.0.1:${port}/live`));
+  const led = `https://127.0.0.1:${elsewhere}/live.m3u8`;
+  await expect(packetsBy(openWay(led, { fingerprint }), 1)).rejects.toMatchObject({
+    code: 'INPUT_CERTIFICATE_REFUSED',
+  });
 });
 
 it('FFmpeg gets to no address that it may not, whatever a playlist or a redirect says', async () => {

@@ -12,7 +12,7 @@ import { eventually, sluice } from '../support/sluice.ts';
 /** RTSP over TLS by real programs. */
 
 const PORTS =
-  'http: { port: 0 }\nrtsp: { port: 0, udpPort: 0, tlsPort: 0 }\nrtmp: { port: 0, tlsPort: 0 }\nwebrtc: { port: 0 }\n';
+  'http: { port: 0, tlsPort: 0 }\nrtsp: { port: 0, udpPort: 0, tlsPort: 0 }\nrtmp: { port: 0, tlsPort: 0 }\nwebrtc: { port: 0 }\n';
 
 async function secureSluice() {
   const certificate = await selfSigned();

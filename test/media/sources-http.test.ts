@@ -122,7 +122,7 @@ describe('a camera that sends JPEGs one behind the other', () => {
       camera(response);
     });
     await using server = await sluice(
-      `demo: false\nstreams: { cam: { source: "${address}/mjpg/video.cgi?password=secret", onDemandCloseSeconds: 1 } }`,
+      `demo: false\nstreams: { cam: { source: "${address}/mjpg/video.cgi?password=secret", onDemandStartSeconds: 60, onDemandCloseSeconds: 1 } }`,
     );
     expect(open).toBe(0);
     const args = ['-v', 'error', '-rtsp_transport', 'tcp', '-i', `${server.rtsp}/cam`, '-t', '2'];

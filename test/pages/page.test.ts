@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { pageBuilt, settled } from '../browser/support.ts';
 import { TestBrowser } from '../support/browser.ts';
 import { sluice, type TestSluice } from '../support/sluice.ts';
@@ -17,6 +17,8 @@ beforeAll(async () => {
   server = await sluice('demo: true\nstreams: { letter: { source: /nowhere/letter.mp4 } }\n');
   browser = await TestBrowser.launch();
 });
+
+afterEach(() => browser.closePages());
 
 afterAll(async () => {
   await browser?.[Symbol.asyncDispose]();
@@ -42,7 +44,6 @@ describe('the page', () => {
     await page.goto(server.http);
     await settled(page);
     expect([...hosts]).toEqual([new URL(server.http).host]);
-    await page.context().close();
   });
 
   it.each([360, 768, 1280, 1920])('fits a window of %i pixels without scrolling sideways', async (width) => {
@@ -50,7 +51,6 @@ describe('the page', () => {
     await page.getByTestId('fps').waitFor({ timeout: 30_000 });
     const wide = await page.evaluate<number>('document.documentElement.scrollWidth');
     expect(wide).toBeLessThanOrEqual(width);
-    await page.context().close();
   });
 
   it('has room for its toolbar below a picture that is taller than wide', async () => {
@@ -61,7 +61,6 @@ describe('the page', () => {
       "document.querySelector('.toolbar').getBoundingClientRect().bottom",
     );
     expect(bottom).toBeLessThanOrEqual(700);
-    await page.context().close();
   });
 
   it('says in its own language why a source does not run, and has the sentence of the server at hand', async () => {
@@ -69,7 +68,6 @@ describe('the page', () => {
     const words = page.getByTestId('state-words').locator('p');
     await expect.poll(() => words.innerText(), { timeout: 20_000 }).toContain('找不到视频文件');
     expect(await words.getAttribute('title')).toContain('There is no file "/nowhere/letter.mp4"');
-    await page.context().close();
   });
 
   it('is worked by keys alone', async () => {
@@ -83,7 +81,6 @@ describe('the page', () => {
     expect(await page.getByTestId('mode-live').getAttribute('aria-pressed')).toBe('true');
     await page.keyboard.press('1');
     expect(await page.getByTestId('stream-demo').getAttribute('aria-current')).toBe('page');
-    await page.context().close();
   });
 
   it('offers sound on a first visit, to a click anywhere on the picture, and remembers what was chosen', async () => {
@@ -99,7 +96,6 @@ describe('the page', () => {
     await page.getByTestId('player').click();
     await page.reload();
     await expect.poll(() => sound.innerText(), { timeout: 30_000 }).toBe('Sound off');
-    await page.context().close();
   });
 
   it('has no errors of its own', () => {

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { pageBuilt, publish, settled } from '../browser/support.ts';
 import { TestBrowser } from '../support/browser.ts';
 import { barcodeClip } from '../support/media.ts';
@@ -16,6 +16,8 @@ beforeAll(async () => {
   server = await sluice('demo: false\n');
   browser = await TestBrowser.launch();
 });
+
+afterEach(() => browser.closePages());
 
 afterAll(async () => {
   await browser?.[Symbol.asyncDispose]();
@@ -88,7 +90,6 @@ describe('a stream that somebody publishes', () => {
     await phase(page, 'live').waitFor({ timeout: 20_000 });
     await page.evaluate('frameProbe.reset()');
     await page.waitForFunction('frameProbe.frames.length > 50', undefined, { timeout: 20_000 });
-    await page.context().close();
   });
 
   it('plays with B-frames and G.711, every frame in its place', async () => {
@@ -105,7 +106,6 @@ describe('a stream that somebody publishes', () => {
     for (const [number, ticks] of steps) if (number > 0) expect(number).toBeCloseTo(ticks, 1);
     const decoded = await page.evaluate("document.querySelector('video').webkitAudioDecodedByteCount");
     expect(decoded).toBeGreaterThan(1_000);
-    await page.context().close();
   });
 
   it('plays the picture alone while its sound cannot be made, and joins the sound on the same connection', async () => {
@@ -145,7 +145,6 @@ describe('a stream that somebody publishes', () => {
     await page.evaluate('frameProbe.reset()');
     await page.waitForFunction('frameProbe.frames.length > 50', undefined, { timeout: 20_000 });
     expect(sockets).toHaveLength(1);
-    await page.context().close();
   });
 
   it('plays on when another publisher takes over with another size and another sound', async () => {
@@ -163,7 +162,6 @@ describe('a stream that somebody publishes', () => {
     await page.evaluate('frameProbe.reset()');
     await page.waitForFunction('frameProbe.frames.length > 50', undefined, { timeout: 20_000 });
     await settled(page);
-    await page.context().close();
   });
 
   it('plays without sound, and sound without a picture', async () => {
@@ -180,7 +178,6 @@ describe('a stream that somebody publishes', () => {
     await page.getByTestId('sound').click();
     const before = await page.evaluate<number>("document.querySelector('video').currentTime");
     await page.waitForFunction(`document.querySelector('video').currentTime > ${before} + 1`);
-    await page.context().close();
   });
 
   it('shows what the browser cannot play as moving JPEG, says why, and plays what comes instead', async () => {
@@ -200,7 +197,6 @@ describe('a stream that somebody publishes', () => {
     await using _other = publish(await barcodeClip({ seconds: 60 }), `${server.rtsp}/hevc`);
     await expect.poll(() => way.getAttribute('data-rung'), { timeout: 30_000 }).not.toBe('mjpeg');
     await phase(page, 'live').waitFor({ timeout: 20_000 });
-    await page.context().close();
   });
 
   it('goes wrong for nobody', () => {

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createServer, type SluiceServer } from '../../src/app/server.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { pageBuilt } from '../browser/support.ts';
@@ -18,6 +18,8 @@ beforeAll(async () => {
   browser = await TestBrowser.launch();
 });
 
+afterEach(() => browser.closePages());
+
 afterAll(() => browser?.[Symbol.asyncDispose]());
 
 function serve(port: number): Promise<SluiceServer> {
@@ -32,7 +34,7 @@ async function plays(page: Page, frames: number): Promise<void> {
 }
 
 it('a page plays on by itself after the server was restarted, whichever way it watches', async () => {
-  const first = await serve(0);
+  await using first = await serve(0);
   const address = first.addresses.http;
   const pages = await Promise.all(
     ways.map((via) => browser.open(`${address}/?stream=camera&via=${via}`, { probes: ['frames'] })),
@@ -45,12 +47,14 @@ it('a page plays on by itself after the server was restarted, whichever way it w
   );
   await first.close();
   await Promise.all(
-    pages.map((page) => page.locator('[data-testid=stage][data-phase=lost]').waitFor({ timeout: 20_000 })),
+    pages.map(async (page, i) => {
+      const phase = () => page.getByTestId('stage').getAttribute('data-phase');
+      await expect.poll(phase, { timeout: 60_000, message: `by ${ways[i]}` }).toBe('lost');
+    }),
   );
   for (const page of pages)
     expect(await page.getByTestId('state-words').innerText()).toContain('The connection was lost.');
   await using _second = await serve(Number(new URL(address).port));
   await Promise.all(pages.map((page) => plays(page, 15)));
-  await Promise.all(pages.map((page) => page.context().close()));
   expect(browser.errors).toEqual([]);
 });

@@ -69,6 +69,11 @@ export class TestBrowser implements AsyncDisposable {
     return page;
   }
 
+  /** For `afterEach`: the pages of an attempt that failed would go on playing beside the next. */
+  async closePages(): Promise<void> {
+    for (const context of this.#browser.contexts()) await context.close();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#browser.close();
   }

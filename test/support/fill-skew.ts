@@ -1,3 +1,4 @@
+import { Composition } from '#hub/composition.ts';
 import { Hub } from '#hub/hub.ts';
 import type { Publishing } from '#hub/publication.ts';
 import { StreamClock } from '#media/clock-mapping.ts';
@@ -47,6 +48,7 @@ const BEGAN = 1_790_000_000_000;
 /**
  * Puts the picture of one camera and the sound of another together in one stream, by the same code as RTSP sources, for so
  * long of virtual time, and compares what readers of fMP4 and RTSP would play with the truth of both cameras.
+ * @param merged both publish streams of their own, which a composition merges; else the sound is a second source
  * @param serverAheadMs the server's clock against the true one
  */
 export function measureFillSkew(options: {
@@ -55,10 +57,18 @@ export function measureFillSkew(options: {
   readonly forMs: number;
   readonly settleMs?: number;
   readonly serverAheadMs?: number;
+  readonly merged?: boolean;
 }): { readonly fmp4: SkewReport; readonly rtsp: SkewReport } {
   const { forMs, settleMs = 0, serverAheadMs: ahead = 70 } = options;
   const time = new VirtualClock(BEGAN + ahead);
   const hub = new Hub({ clock: time });
+  if (options.merged) {
+    const parts = [
+      { stream: 'main', kind: 'video' },
+      { stream: 'fill', kind: 'audio' },
+    ] as const;
+    new Composition({ name: 'yard', parts }, { hub, clock: time, onState: () => {} });
+  }
   const truth = new Truth(BEGAN + settleMs);
   const began = ({ fromMs, untilMs, faults }: Span, where: Connection['where']): Connection => {
     const clip = where === 'main' ? pictureOnly : soundOnly;
@@ -86,7 +96,8 @@ export function measureFillSkew(options: {
       continue;
     }
     if (!first.receive) {
-      publish(first, first.where === 'main' ? hub : hub.fills, time);
+      if (options.merged) publish(first, hub, first.where, time);
+      else publish(first, first.where === 'main' ? hub : hub.fills, 'yard', time);
       const stream = hub.get('yard');
       if (stream && stream.feeds.length === 0) {
         for (const [key, writer] of [
@@ -106,7 +117,7 @@ export function measureFillSkew(options: {
   return { fmp4: truth.fmp4.report(base), rtsp: truth.rtsp.report(base) };
 }
 
-function publish(connection: Connection, where: Publishing, time: VirtualClock): void {
+function publish(connection: Connection, where: Publishing, name: string, time: VirtualClock): void {
   const { medias } = parseSdp(connection.camera.sdp);
   const tracks = medias.map((media, id): Track => {
     const track = trackFromMedia(media, id);
@@ -124,7 +135,7 @@ function publish(connection: Connection, where: Publishing, time: VirtualClock):
         onTrack: (changed) => publication.changeTrack(changed),
       }),
   );
-  const publication = where.publish('yard', { id: 'camera', door: 'test', remote: '' }, tracks, {
+  const publication = where.publish(name, { id: 'camera', door: 'test', remote: '' }, tracks, {
     onClose() {},
     clocks: () => receivers.map((receiver) => ({ track: receiver.track.id, ...receiver.clock })),
   });

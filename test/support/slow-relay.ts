@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** An RTSP server's address by which what a publisher records comes later than it was sent. */
+/** The address of a server, RTSP or RTMP, by which what is published comes later than it was sent. */
 export interface SlowRelay extends AsyncDisposable {
   readonly port: number;
-  /** From a publisher to the server, from its next RECORD on, ms. */
+  /** From a publisher to the server, from its next RECORD or `publish` on, ms. */
   delayMs: number;
   /** Cuts all connections off, as if the publisher had been killed; what is on its way is lost. */
   cut(): void;
@@ -12,7 +12,10 @@ export interface SlowRelay extends AsyncDisposable {
   readonly connections: number;
 }
 
-/** Starts a relay to a server on this machine. The conversation before RECORD is not delayed. */
+/** The request after which media are sent, of RTSP and of RTMP. */
+const REQUESTS = [Buffer.from('RECORD rtsp:'), Buffer.from('\x00\x07publish')];
+
+/** Starts a relay to a server on this machine. The conversation before the media is not delayed. */
 export async function slowRelay(serverPort: number, delayMs: number): Promise<SlowRelay> {
   const sockets = new Set<Socket>();
   let connections = 0;
@@ -40,7 +43,7 @@ export async function slowRelay(serverPort: number, delayMs: number): Promise<Sl
         }, delay);
         timers.add(timer);
       }
-      if (delay === 0 && bytes.toString('latin1').startsWith('RECORD ')) delay = relay.delayMs;
+      if (delay === 0 && REQUESTS.some((request) => bytes.includes(request))) delay = relay.delayMs;
     });
     upstream.on('data', (bytes) => client.write(bytes));
   });

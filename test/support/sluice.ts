@@ -17,7 +17,7 @@ export interface TestHealth {
 }
 
 const FREE_PORTS =
-  'http: { port: 0 }\nrtsp: { port: 0, udpPort: 0, tlsPort: 0 }\nrtmp: { port: 0, tlsPort: 0 }\nwebrtc: { port: 0 }\n';
+  'http: { port: 0, tlsPort: 0 }\nrtsp: { port: 0, udpPort: 0, tlsPort: 0 }\nrtmp: { port: 0, tlsPort: 0 }\nwebrtc: { port: 0 }\n';
 
 export interface TestSluice extends AsyncDisposable {
   readonly server: SluiceServer;
@@ -99,7 +99,7 @@ export async function sluice(yaml = '', log: Logger = pino({ level: 'silent' }))
 }
 
 /** Waits until `look` gives something other than undefined or false; it may throw while it is too early. */
-export async function eventually<T>(look: () => Promise<T> | T, ms = 15_000): Promise<NonNullable<T>> {
+export async function eventually<T>(look: () => Promise<T> | T, ms = 30_000): Promise<NonNullable<T>> {
   const end = performance.now() + ms;
   let last: unknown;
   while (performance.now() < end) {

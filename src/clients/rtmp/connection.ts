@@ -7,8 +7,8 @@ import { parseRtmpTarget, type RtmpTarget } from '#protocols/rtmp/target.ts';
 import type { Clock } from '#util/clock.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import type { NamedError } from '#util/named-error.ts';
+import type { ServerTrust } from '#util/server-trust.ts';
 import { ClientSocket } from '../client-socket.ts';
-import type { ServerTrust } from '../socket.ts';
 
 const CODES = { unreachable: 'RTMP_UNREACHABLE', certificate: 'RTMP_CERTIFICATE_REFUSED' };
 

@@ -4,8 +4,8 @@ import { type Clock, systemClock } from '#util/clock.ts';
 import { innerPlace } from '#util/inner-address.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
+import type { ServerTrust } from '#util/server-trust.ts';
 import { ClientSocket } from '../client-socket.ts';
-import type { ServerTrust } from '../socket.ts';
 import { parseTarget, RTSP_CODES } from './target.ts';
 import { UdpTracks } from './udp-tracks.ts';
 

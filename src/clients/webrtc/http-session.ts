@@ -3,7 +3,8 @@ import type { Socket } from 'node:net';
 import { ForbiddenAddress } from '#util/guarded-lookup.ts';
 import { innerPlace } from '#util/inner-address.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
-import { openSocket, type ServerTrust } from '../socket.ts';
+import type { ServerTrust } from '#util/server-trust.ts';
+import { openSocket } from '../socket.ts';
 import type { WebRtcTarget } from './address.ts';
 
 /** From the connection to the whole answer. */

@@ -3,6 +3,7 @@ import { h265Format } from '#codecs/h265.ts';
 import { Hub } from '#hub/hub.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { VideoTrack } from '#media/track.ts';
+import { writeAmf0 } from '#util/amf0.ts';
 import { VirtualClock } from '#util/clock.ts';
 import {
   ac3Frame,
@@ -17,6 +18,7 @@ import {
 import { aacTrack, opusTrack } from '../../../test/support/fmp4-units.ts';
 import { FlvIngest } from './ingest.ts';
 import { FlvTagType, sequenceHeader, unitBody } from './write.ts';
+import { FlvWriter, type TagFraming } from './writer.ts';
 
 const sets = [
   '40010c01ffff01600000030090000003000003005d959809',
@@ -31,9 +33,10 @@ function open() {
   const clock = new VirtualClock();
   const hub = new Hub({ clock });
   const publisher = { id: 'p', door: 'rtmp', remote: '' };
-  const ingest = new FlvIngest({
+  const ingest: FlvIngest = new FlvIngest({
     clock,
-    publish: (tracks) => hub.publish('live', publisher, tracks, { onClose: () => {} }),
+    publish: (tracks) =>
+      hub.publish('live', publisher, tracks, { onClose: () => {}, clocks: () => ingest.clocks }),
   });
   const units: AccessUnit[] = [];
   hub.events.on('streamAdded', (stream) => {
@@ -118,5 +121,51 @@ describe('what a publisher sends in FLV', () => {
     }
     expect(units.at(-1)!.dts).toBe((2 ** bits + 360) * 90);
     expect(units.every(({ dts }, i) => i === 0 || dts > units[i - 1]!.dts)).toBe(true);
+  });
+
+  it('was captured when the other side says, where that is Sluice, however late it comes and whoever joins', () => {
+    const { clock, hub, units, send } = open();
+    const name = `${'x'.repeat(16)}@sluice`;
+    const began = clock.now();
+    const tags: { type: number; timestamp: number; body: readonly Buffer[] }[] = [];
+    const frame: TagFraming = (type, timestamp, body) => {
+      tags.push({ type, timestamp, body });
+      return Buffer.alloc(0);
+    };
+    const writer = new FlvWriter([h265Track], frame, { name: () => name, frame });
+    const late = 1500;
+    clock.advance(late);
+    for (let n = 0; n < 500; n++) {
+      const ticks = 7_000_000 + n * 3600;
+      // Its clock runs a little faster than its timestamps.
+      const ntp = began + n * 40.01;
+      writer.write({ ...picture, pts: ticks, dts: ticks, keyframe: n % 50 === 0, ntp }, () => {});
+      for (const { type, timestamp, body } of tags.splice(0)) send(type, timestamp, body);
+      clock.advance(40);
+    }
+    const errors = units.map(({ ntp }, n) => ntp - (began + n * 40.01));
+    expect(errors.length).toBeGreaterThan(490);
+    for (const error of errors) expect(Math.abs(error)).toBeLessThan(5);
+    expect(hub.get('live')!.clocks).toMatchObject([{ source: 'sender-report', name }]);
+    writer.greeting();
+    expect(tags).toHaveLength(1);
+  });
+
+  it('is not told its time by script data of any other kind', () => {
+    const { clock, hub, send, video } = open();
+    for (const about of [
+      { clock: 'localhost', time: 5 },
+      { clock: 7, time: 5 },
+      { clock: `${'x'.repeat(16)}@sluice`, time: Number.POSITIVE_INFINITY },
+      'x',
+    ])
+      send(FlvTagType.script, 0, [writeAmf0('onCaptureTime', about)]);
+    send(FlvTagType.script, 0, [writeAmf0('onCaptureTime')]);
+    send(FlvTagType.video, 0, sequenceHeader(h265Track)!);
+    for (let n = 0; n < 30; n++) {
+      video(n * 40);
+      clock.advance(40);
+    }
+    expect(hub.get('live')!.clocks).toEqual([]);
   });
 });

@@ -5,11 +5,12 @@ import { VideoIngest } from '#codecs/ingest.ts';
 import { mp3Format, parseMp3Header } from '#codecs/mp3.ts';
 import { opusFormat, opusPacketDuration } from '#codecs/opus.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
-import { StreamClock } from '#media/clock-mapping.ts';
+import { type ClockState, StreamClock } from '#media/clock-mapping.ts';
 import type { AudioFormat, AudioTrack, Track, VideoTrack } from '#media/track.ts';
 import { isAmfObject } from '#util/amf-value.ts';
 import { parseAmf0 } from '#util/amf0.ts';
 import type { Clock } from '#util/clock.ts';
+import { parseCaptureTime } from './capture-time.ts';
 import { MessageTime } from './message-time.ts';
 import { SoundClock } from './sound-clock.ts';
 import { type AudioTag, parseAudioTag, parseVideoTag, type VideoTag } from './tags.ts';
@@ -57,6 +58,8 @@ export class FlvIngest {
   readonly #options: FlvIngestOptions;
   readonly #streamClock = new StreamClock().track(0, 1000);
   readonly #time = new MessageTime();
+  /** Of the clock by which the publisher says when it captured. */
+  #clockName: string | undefined;
   #publication: FlvPublication | undefined;
   #video:
     | {
@@ -85,10 +88,18 @@ export class FlvIngest {
     return this.#publication !== undefined;
   }
 
+  /** How the clock of its tracks runs, by their ids; none where the publisher does not say when it captured. */
+  get clocks(): readonly (ClockState & { readonly track: number })[] {
+    const name = this.#clockName;
+    if (name === undefined) return [];
+    const ids = [...(this.#video ? [VIDEO_ID] : []), ...(this.#audio ? [AUDIO_ID] : [])];
+    return ids.map((track) => ({ track, ...this.#streamClock.state, name }));
+  }
+
   /** @throws NamedError CODEC_UNSUPPORTED, AMF_INVALID, and what `publish` throws */
   receive({ type, payload, timestamp }: FlvMessage): void {
     if (this.#closed) return;
-    if (type === FlvTagType.script) return this.#data(payload);
+    if (type === FlvTagType.script) return this.#data(payload, timestamp);
     if (type === FlvTagType.video) {
       const tag = parseVideoTag(payload);
       if (tag) this.#picture(tag, timestamp);
@@ -105,7 +116,13 @@ export class FlvIngest {
     this.#publication?.close(reason);
   }
 
-  #data(payload: Buffer): void {
+  #data(payload: Buffer, timestamp: number): void {
+    const said = parseCaptureTime(payload);
+    if (said) {
+      this.#clockName = said.clock;
+      this.#streamClock.report(this.#time.unwrap(timestamp), said.ntp, this.#options.clock.now());
+      return;
+    }
     const values = parseAmf0(payload);
     const at = values.indexOf('onMetaData');
     const about = at < 0 ? undefined : values[at + 1];

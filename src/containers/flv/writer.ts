@@ -1,22 +1,39 @@
 import type { AccessUnit } from '#media/access-unit.ts';
 import { Timeline } from '#media/timeline.ts';
 import { isAudio, isVideo, type Track } from '#media/track.ts';
+import { writeCaptureTime } from './capture-time.ts';
 import { FlvTagType, isKnown, metadataBody, sequenceHeader, type TagBody, unitBody } from './write.ts';
 
 /** Writes one tag in a wire format. */
 export type TagFraming = (type: number, timestamp: number, body: TagBody) => Buffer;
 
-/** What the writer gives out: what a reader must have first (`config`), or one unit. */
+/** What the writer gives out: what a reader must have first (`config`), one unit, or when it was captured (`data`). */
 export interface FlvChunk {
   readonly bytes: Buffer;
   /** `Track.id`; -1 for `config`. */
   readonly track: number;
-  readonly kind: 'config' | 'video' | 'audio';
+  readonly kind: 'config' | 'video' | 'audio' | 'data';
   readonly keyframe: boolean;
 }
 
 /** Largest composition time that 24 bits with a sign can say, ms. */
 const LONGEST_COMPOSITION = 0x7fffff;
+/** The capture time is said anew after so many ms, or where it is so many ms from what was said. */
+const SAY_EVERY = 5000;
+const SAY_ERROR = 5;
+
+/** How it is said when units were captured, for another Sluice. */
+export interface SaidClock {
+  /** Name of the clock, asked each time. */
+  readonly name: () => string;
+  readonly frame: TagFraming;
+}
+
+/** A timestamp, and the capture at it, both ms. */
+interface Position {
+  readonly timestamp: number;
+  readonly ntp: number;
+}
 
 /**
  * Writes access units as FLV tags, in the framing of FLV or of RTMP: `onMetaData` and sequence headers before the first
@@ -34,11 +51,18 @@ export class FlvWriter {
   /** Where the clock of the lead track stood at 0 ms. */
   #origin: number | undefined;
   #last = 0;
+  readonly #clock: SaidClock | undefined;
+  #position: Position | undefined;
+  #said: Position | undefined;
 
-  /** @param tracks at least one, of formats that `unsupportedInFlv` lets pass */
-  constructor(tracks: readonly Track[], frame: TagFraming) {
+  /**
+   * @param tracks at least one, of formats that `unsupportedInFlv` lets pass
+   * @param clock without it nothing is said of when units were captured
+   */
+  constructor(tracks: readonly Track[], frame: TagFraming, clock?: SaidClock) {
     this.#timeline = new Timeline(tracks);
     this.#frame = frame;
+    this.#clock = clock;
     this.#tracks = new Map(tracks.map((track) => [track.id, track]));
     this.#hasVideo = tracks.some(isVideo);
   }
@@ -60,9 +84,32 @@ export class FlvWriter {
     const body = unitBody(unit, Math.max(composition, 0));
     if (!body) return;
     this.#last = timestamp;
+    if (track.id === this.#timeline.lead.id) this.#say({ timestamp, ntp: unit.ntp - composition }, emit);
     const kind = isAudio(track) ? 'audio' : 'video';
     const bytes = this.#frame(FlvTagType[kind], timestamp, body);
     emit({ bytes, track: track.id, kind, keyframe: unit.keyframe });
+  }
+
+  /** Whoever begins to read is told at once. */
+  greeting(): readonly Buffer[] {
+    const bytes = this.#position && this.#captureTime(this.#position);
+    return bytes ? [bytes] : [];
+  }
+
+  #say(position: Position, emit: (chunk: FlvChunk) => void): void {
+    this.#position = position;
+    const said = this.#said;
+    const passed = said && position.timestamp - said.timestamp;
+    const isTrue = said && Math.abs(position.ntp - said.ntp - (passed ?? 0)) < SAY_ERROR;
+    if (passed !== undefined && passed < SAY_EVERY && isTrue) return;
+    this.#said = position;
+    const bytes = this.#captureTime(position);
+    if (bytes) emit({ bytes, track: this.#timeline.lead.id, kind: 'data', keyframe: true });
+  }
+
+  #captureTime({ timestamp, ntp }: Position): Buffer | undefined {
+    const clock = this.#clock;
+    return clock?.frame(FlvTagType.script, timestamp, [writeCaptureTime(clock.name(), ntp)]);
   }
 
   #isStale(): boolean {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { pcmaFormat } from '#codecs/g711.ts';
 import type { Track } from '#media/track.ts';
-import { ac3Track, av1Track, vp8Track, vp9Track } from '../../../test/support/coded-samples.ts';
+import { ac3Track, av1Track, mp3Track, vp8Track, vp9Track } from '../../../test/support/coded-samples.ts';
 import { aacTrack, h264Track, opusTrack } from '../../../test/support/fmp4-units.ts';
 import { selectTracks, unplayableInPages } from './tracks.ts';
 
@@ -16,8 +16,10 @@ describe('what a page gets of a stream', () => {
     expect(unsupported).toEqual([]);
   });
 
-  test('has G.711 made AAC first', () => {
-    expect(selectTracks([h264Track, g711])).toEqual({ tracks: [h264Track], convert: g711, unsupported: [] });
+  test('has G.711 and MP3 made AAC first', () => {
+    for (const convert of [g711, mp3Track]) {
+      expect(selectTracks([h264Track, convert])).toEqual({ tracks: [h264Track], convert, unsupported: [] });
+    }
   });
 
   test('leaves out what fMP4 does not carry, with a sentence', () => {

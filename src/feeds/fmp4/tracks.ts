@@ -17,6 +17,9 @@ export interface Selection {
   readonly unsupported: readonly UnsupportedTrack[];
 }
 
+/** Sound that fMP4 does not carry here, or no browser plays in it. */
+const MADE_AAC: ReadonlySet<string> = new Set(['pcma', 'pcmu', 'mp3']);
+
 /** @param refuse why a track that fMP4 carries is left out all the same; undefined for one that is not */
 export function selectTracks(
   tracks: readonly Track[],
@@ -28,9 +31,9 @@ export function selectTracks(
   for (const track of [tracks.find(isVideo), tracks.find(isAudio)]) {
     if (!track) continue;
     const { codec } = track.format;
-    const reason = codec === 'pcma' || codec === 'pcmu' ? undefined : (reasonAgainst(track) ?? refuse(track));
+    const reason = MADE_AAC.has(codec) ? undefined : (reasonAgainst(track) ?? refuse(track));
     if (reason) unsupported.push(unsupportedTrack(track, reason));
-    else if (codec === 'pcma' || codec === 'pcmu') convert = track;
+    else if (MADE_AAC.has(codec)) convert = track;
     else direct.push(track);
   }
   return { tracks: direct, convert, unsupported };

@@ -4,7 +4,10 @@ import type { Chunk, FeedLimits, FeedWriter } from '#hub/feed.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { isRtcp } from '#protocols/rtp/packet.ts';
 
-/** Largest RTP packet before it is encrypted: leaves room for tag, UDP, IPv6 and a tunnel within 1280 bytes. */
+/**
+ * Largest RTP packet before it is encrypted: leaves room for an extension, tag, UDP, IPv6 and a little more within 1280
+ * bytes.
+ */
 const MAX_PACKET = 1200;
 /** Packets of each track that can be sent again: 2 s of 2 Mbit/s. */
 const HISTORY = 512;

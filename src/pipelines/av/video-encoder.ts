@@ -51,9 +51,9 @@ export class VideoEncoder {
   readonly #rules: CodecRules;
   readonly #context: CodecContext;
   readonly #way: HardwareWay | undefined;
-  /** Times that are inside, by the encoder's own: coarser than ours for some codecs, and from zero. */
+  /** Times of the pictures that are inside, by what the encoder was told instead. */
   readonly #times = new Map<number, number>();
-  #base: number | undefined;
+  #count = 0;
 
   private constructor(
     context: CodecContext,
@@ -83,7 +83,7 @@ export class VideoEncoder {
       context.pixelFormat = wanted.fullRange ? AV_PIX_FMT_YUVJ420P : AV_PIX_FMT_YUV420P;
       context.colorRange = wanted.fullRange ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
       if (wanted.pixelAspect) context.sampleAspectRatio = new Rational(...wanted.pixelAspect);
-      context.timeBase = new Rational(1, rules.clockRate);
+      context.timeBase = new Rational(1, rules.numbered ? wanted.fps : 90_000);
       context.framerate = new Rational(wanted.fps, 1);
       context.gopSize = wanted.gop;
       context.maxBFrames = 0;
@@ -110,8 +110,7 @@ export class VideoEncoder {
    * @param keyframe it has to be one
    */
   async encode(picture: Picture, pts: number, keyframe = false): Promise<EncodedPicture[]> {
-    this.#base ??= pts;
-    const time = Math.round(((pts - this.#base) * this.#rules.clockRate) / 90_000);
+    const time = this.#rules.numbered ? this.#count++ : pts;
     this.#times.set(time, pts);
     const prepared = await this.#way?.prepare(picture.frame);
     const frame = prepared ?? picture.frame;
@@ -157,7 +156,7 @@ export class VideoEncoder {
 
   #encoded(packet: Packet, data: Buffer): EncodedPicture {
     const time = Number(packet.pts);
-    const pts = this.#times.get(time) ?? time + (this.#base ?? 0);
+    const pts = this.#times.get(time) ?? time;
     for (const before of this.#times.keys()) if (before <= time) this.#times.delete(before);
     const { isKeyframe: keyframe } = packet;
     const parts = this.#rules.parts(data);

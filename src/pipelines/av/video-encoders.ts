@@ -26,8 +26,11 @@ export type EncoderOptions = Readonly<Record<string, string | number>>;
 /** A codec as software makes it, and how what comes out of any encoder is read. */
 export interface CodecRules {
   readonly encoder: FFEncoderCodec;
-  /** Ticks per second that the encoder counts in; MPEG-4 part 2 has 16 bits for it. */
-  readonly clockRate: number;
+  /**
+   * Pictures are numbered instead of timed: MPEG-4 part 2 has 16 bits for the ticks of a second, and FFmpeg shares its bits
+   * out by the tick.
+   */
+  readonly numbered: boolean;
   /** The format by the encoder's extradata, or by the beginning of its first picture; undefined where that is not enough. */
   format(extradata: Buffer): VideoFormat | undefined;
   /** What of a coded picture goes on, without what the format holds. */
@@ -47,7 +50,7 @@ const NO_DELAY = { tune: 'zerolatency', threads: 1, 'forced-idr': 1 } as const;
 export const CODECS: Readonly<Record<PictureRenditionCodec, CodecRules>> = {
   h264: {
     encoder: FF_ENCODER_LIBX264,
-    clockRate: 90_000,
+    numbered: false,
     format: (data) => nalFormat(data, [H264.sps, H264.pps], h264NalType, h264Format),
     // Coded slices (ISO/IEC 14496-10 table 7-1); the rest is x264 about itself.
     parts: (data) => splitAnnexB(data).filter((nal) => h264NalType(nal) >= 1 && h264NalType(nal) <= 5),
@@ -73,7 +76,7 @@ export const CODECS: Readonly<Record<PictureRenditionCodec, CodecRules>> = {
   },
   h265: {
     encoder: FF_ENCODER_LIBX265,
-    clockRate: 90_000,
+    numbered: false,
     format: (data) => nalFormat(data, [H265.vps, H265.sps, H265.pps], h265NalType, h265Format),
     // Coded slice segments (ITU-T H.265 table 7-1).
     parts: (data) => splitAnnexB(data).filter((nal) => h265NalType(nal) < H265.vps),
@@ -90,7 +93,7 @@ export const CODECS: Readonly<Record<PictureRenditionCodec, CodecRules>> = {
   },
   mpeg4: {
     encoder: FF_ENCODER_MPEG4,
-    clockRate: 45_000,
+    numbered: true,
     format(data) {
       const configuration = mpeg4Configuration(data);
       const format = mpeg4Format(Buffer.from(configuration));

@@ -1,7 +1,7 @@
 import { RTP_HEADER_SIZE } from './packet.ts';
 
 /** Profiles of header extensions with several elements (RFC 8285 sections 4.2 and 4.3). */
-const ONE_BYTE = 0xbede;
+export const ONE_BYTE = 0xbede;
 const TWO_BYTES = 0x1000;
 
 /** The element with that id in the header extension of an RTP packet; undefined where there is none. Never throws. */

@@ -2,6 +2,7 @@ import { vp9Profile } from '#codecs/vp9.ts';
 import { isAudio, isVideo, type Track } from '#media/track.ts';
 import type { IceCredentials } from '../ice/agent.ts';
 import type { IceCandidate } from '../ice/candidate.ts';
+import { PLAYOUT_DELAY } from '../rtp/playout-delay.ts';
 import { formatLines, rejectedLines, sessionLines, transportLines } from './webrtc-lines.ts';
 import type { OfferedFormat, OfferedMedia, WebRtcOffer } from './webrtc-offer.ts';
 
@@ -14,6 +15,8 @@ export interface AnsweredTrack {
   readonly convert: 'opus' | 'h264' | undefined;
   /** Payload type of packets that are sent again (RFC 4588), where the browser offers one. */
   readonly rtx: OfferedFormat | undefined;
+  /** Id of the header extension by which a browser lets itself be told how long to keep pictures. */
+  readonly playoutDelayId?: number | undefined;
 }
 
 /** What a browser can be sent: media sections with their formats. */
@@ -47,7 +50,9 @@ export function matchTracks(
     });
     const made = free.flatMap((track) => convertedFor(track, media) ?? []);
     const [best] = [...direct, ...made];
-    if (best) chosen.push({ ...best, mid: media.mid, rtx: rtxFor(best.format, media) });
+    if (!best) continue;
+    const playoutDelayId = media.kind === 'video' ? media.extensions.get(PLAYOUT_DELAY) : undefined;
+    chosen.push({ ...best, mid: media.mid, rtx: rtxFor(best.format, media), playoutDelayId });
   }
   return chosen;
 }
@@ -55,7 +60,7 @@ export function matchTracks(
 /** Sound that can be made Opus, and pictures that can be made H.264. */
 const CONVERTIBLE: Readonly<Record<string, 'opus' | 'h264'>> = {
   ...{ aac: 'opus', ac3: 'opus', mp3: 'opus', pcma: 'opus', pcmu: 'opus', opus: 'opus' },
-  ...{ h264: 'h264', h265: 'h264', av1: 'h264', vp8: 'h264', vp9: 'h264' },
+  ...{ h264: 'h264', h265: 'h264', av1: 'h264', vp8: 'h264', vp9: 'h264', mpeg4: 'h264' },
 };
 
 function convertedFor(track: Track, media: OfferedMedia) {
@@ -134,6 +139,8 @@ export interface SentTrack extends AnsweredTrack {
   readonly ssrc: number;
   /** Of packets that are sent again; used where there is a payload type for it. */
   readonly rtxSsrc: number;
+  /** The block of header extensions that each of its packets carries: how long the browser may keep pictures. */
+  readonly playoutDelay?: Buffer | undefined;
 }
 
 export interface WebRtcAnswerOptions {
@@ -166,13 +173,14 @@ export function buildWebRtcAnswer(options: WebRtcAnswerOptions): string {
       lines.push(...rejectedLines(media));
       continue;
     }
-    const { format, rtx, ssrc, rtxSsrc } = answered;
+    const { format, rtx, ssrc, rtxSsrc, playoutDelay, playoutDelayId } = answered;
     const types = [format, ...(rtx ? [rtx] : [])].map(({ payloadType }) => payloadType);
     lines.push(
       `m=${media.kind} 9 ${media.protocol} ${types.join(' ')}`,
       'c=IN IP4 0.0.0.0',
       ...transportLines({ ...options, setup: 'passive' }),
       `a=mid:${media.mid}`,
+      ...(playoutDelay ? [`a=extmap:${playoutDelayId} ${PLAYOUT_DELAY}`] : []),
       'a=sendonly',
       'a=rtcp-mux',
       'a=rtcp-rsize',

@@ -4,6 +4,7 @@ import { pcmaFormat } from '#codecs/g711.ts';
 import { opusFormat } from '#codecs/opus.ts';
 import type { Track } from '#media/track.ts';
 import { av1Track, vp8Track, vp9Track } from '../../../test/support/coded-samples.ts';
+import { PLAYOUT_DELAY, playoutDelayBlock } from '../rtp/playout-delay.ts';
 import { buildWebRtcAnswer, matchTracks } from './webrtc-answer.ts';
 import { parseWebRtcOffer } from './webrtc-offer.ts';
 
@@ -225,5 +226,21 @@ describe('what a browser is sent', () => {
       ]),
     );
     expect(answer).not.toContain('transport-cc');
+  });
+
+  it('is answered with the bound of its delay where one is sent, under the id of the browser', () => {
+    const offer = parseWebRtcOffer(OFFER.replaceAll(/a=mid:[01]/g, `$&\na=extmap:5 ${PLAYOUT_DELAY}`));
+    const answer = (playoutDelay?: Buffer) => {
+      const tracks = matchTracks(offer, [video('avc1.42c01f'), opus], inOrder).map((one) => ({
+        ...{ ...one, ssrc: 1, rtxSsrc: 2 },
+        playoutDelay: one.playoutDelayId === 5 ? playoutDelay : undefined,
+      }));
+      const side = { ice: { ufrag: 'ours', password: 'secret' }, fingerprint: 'AA:BB', candidates: [] };
+      return buildWebRtcAnswer({ offer, tracks, ...side, cname: 'yard' });
+    };
+    const [, pictures, sound] = answer(playoutDelayBlock(5, { min: 0, max: 20 })).split('\r\nm=');
+    expect(pictures).toContain(`\r\na=extmap:5 ${PLAYOUT_DELAY}\r\n`);
+    expect(sound).not.toContain('extmap');
+    expect(answer()).not.toContain('extmap');
   });
 });

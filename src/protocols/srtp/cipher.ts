@@ -6,8 +6,8 @@ import { type SessionKeys, SRTP_PROFILES, type SrtpProfile } from './keys.ts';
  * sequence number), the 31-bit one for RTCP.
  */
 export interface PacketCipher {
-  /** Encrypts `packet` from `clear` on into `into`, whose header stands there already; the tag comes behind it. */
-  seal(packet: Buffer, clear: number, ssrc: number, index: number, into: Buffer): void;
+  /** Encrypts `body` into `into`, behind the header that stands there already, `clear` bytes; the tag comes behind it. */
+  seal(body: Buffer, clear: number, ssrc: number, index: number, into: Buffer): void;
   /** The packet in clear; undefined when it was not made by who has the key. */
   open(packet: Buffer, clear: number, ssrc: number, index: number): Buffer | undefined;
   readonly tagSize: number;
@@ -38,12 +38,12 @@ class GcmCipher implements PacketCipher {
     this.#isRtcp = kind === 'rtcp';
   }
 
-  seal(packet: Buffer, clear: number, ssrc: number, index: number, into: Buffer): void {
+  seal(body: Buffer, clear: number, ssrc: number, index: number, into: Buffer): void {
     const cipher = createCipheriv('aes-128-gcm', this.#keys.cipher, this.#nonce(ssrc, index));
     cipher.setAAD(this.#associated(into, clear, index));
-    cipher.update(packet.subarray(clear)).copy(into, clear);
+    cipher.update(body).copy(into, clear);
     cipher.final();
-    cipher.getAuthTag().copy(into, packet.length);
+    cipher.getAuthTag().copy(into, clear + body.length);
   }
 
   open(packet: Buffer, clear: number, ssrc: number, index: number): Buffer | undefined {
@@ -92,9 +92,10 @@ class CounterCipher implements PacketCipher {
     this.#isRtcp = kind === 'rtcp';
   }
 
-  seal(packet: Buffer, clear: number, ssrc: number, index: number, into: Buffer): void {
-    this.#crypt(packet.subarray(clear), ssrc, index).copy(into, clear);
-    this.#tag(into.subarray(0, packet.length), index).copy(into, packet.length, 0, this.tagSize);
+  seal(body: Buffer, clear: number, ssrc: number, index: number, into: Buffer): void {
+    this.#crypt(body, ssrc, index).copy(into, clear);
+    const end = clear + body.length;
+    this.#tag(into.subarray(0, end), index).copy(into, end, 0, this.tagSize);
   }
 
   open(packet: Buffer, clear: number, ssrc: number, index: number): Buffer | undefined {

@@ -47,7 +47,7 @@ describe('AEAD_AES_128_GCM', () => {
     const header = hex('8040f17b 8041f8d3 5501a0b2');
     const clear = Buffer.concat([header, Buffer.from('Gallia est omnis divisa in partes tres')]);
     const out = Buffer.concat([header, Buffer.alloc(clear.length - header.length + 16)]);
-    packetCipher('aead-aes-128-gcm', keys, 'rtp').seal(clear, 12, 0x5501a0b2, 0xf17b, out);
+    packetCipher('aead-aes-128-gcm', keys, 'rtp').seal(clear.subarray(12), 12, 0x5501a0b2, 0xf17b, out);
     expect(out.subarray(0, 12)).toEqual(header);
     expect(out.subarray(12).toString('hex')).toBe(
       'f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b36de3adf8833899d7f27beb16a9152cf765ee4390cce',
@@ -94,6 +94,31 @@ describe.each(profiles)('SRTP with %s', (profile) => {
         .toString(),
     );
     expect(opened).toEqual(order.map((i) => `${65_534 + i}`));
+  });
+
+  it('puts an extension behind the header, which is authentic as all of it, and the same when it is sent again', () => {
+    const sender = new SrtpSender(master(profile));
+    const extension = hex('bede0001 52000002');
+    const as = { ssrc: 9, sequence: 77, extension };
+    const plain = packet(5);
+    const sealed = sender.rtp(plain, 111, as);
+    expect(sender.rtp(plain, 111, as)).toEqual(sealed);
+    const changed = Buffer.from(sealed);
+    changed[19] = 0;
+    const receiver = new SrtpReceiver(master(profile));
+    expect(receiver.rtp(changed)).toBeUndefined();
+    expect(receiver.rtp(sealed)).toEqual(
+      Buffer.concat([hex('90ef004d 000004d2 00000009'), extension, Buffer.from('media')]),
+    );
+  });
+
+  it('leaves the extension that a packet has', () => {
+    const plain = Buffer.concat([hex('90600001 00000000 00000007 bede0001 10aa0000'), Buffer.from('media')]);
+    const sealed = new SrtpSender(master(profile)).rtp(plain, 96, {
+      ...{ ssrc: 7, sequence: 1 },
+      extension: hex('bede0001 52000002'),
+    });
+    expect(new SrtpReceiver(master(profile)).rtp(sealed)).toEqual(plain);
   });
 
   it('sends a packet again as the same bytes, also from before a wrap', () => {

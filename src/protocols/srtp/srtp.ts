@@ -9,12 +9,20 @@ const MAX_SOURCES = 32;
 /** RTCP's header with the sender's source, in clear (RFC 3711 section 3.4). */
 const RTCP_CLEAR = 8;
 const RTCP_WORD = 4;
+/** In the first byte of RTP: an extension follows the header. */
+const EXTENSION = 0x10;
 
 /** Whose packet it is, and which of theirs. */
 export interface RtpIdentity {
   readonly ssrc: number;
   /** 16 bits. */
   readonly sequence: number;
+}
+
+/** What an RTP packet goes out as, where that is not what it is. */
+export interface RtpDress extends RtpIdentity {
+  /** A block of header extensions (RFC 8285), profile and length included, for a packet that has none. */
+  readonly extension?: Buffer | undefined;
 }
 
 /** Protects what goes out in one direction. One key, so no two packets may have the same source and index. */
@@ -36,23 +44,30 @@ export class SrtpSender {
    * An RTP packet as it goes out, in a Buffer of its own; the packet is not touched, and may be shared. A packet sent
    * again must be equal to the first one, or different plain texts would meet the same key stream.
    * @param payloadType instead of the packet's own
-   * @param as the source and number under which it goes out, where they are not the packet's own
+   * @param as what it goes out as, where that is not what it is
    */
-  rtp(packet: Buffer, payloadType: number, as?: RtpIdentity): Buffer {
+  rtp(packet: Buffer, payloadType: number, as?: RtpDress): Buffer {
     const ssrc = as?.ssrc ?? packet.readUInt32BE(8);
     const sequence = as?.sequence ?? packet.readUInt16BE(2);
     const before = this.#highest.get(ssrc);
     const index = before === undefined ? sequence : nearestIndex(before, sequence);
     if (before === undefined || index > before) this.#highest.set(ssrc, index);
-    const clear = rtpHeaderSize(packet) ?? 12;
-    const out = Buffer.allocUnsafe(packet.length + this.#rtp.tagSize);
-    packet.copy(out, 0, 0, clear);
+    const header = rtpHeaderSize(packet) ?? 12;
+    const extension = hasExtension(packet) ? undefined : as?.extension;
+    const clear = header + (extension?.length ?? 0);
+    const body = packet.subarray(header);
+    const out = Buffer.allocUnsafe(clear + body.length + this.#rtp.tagSize);
+    packet.copy(out, 0, 0, header);
+    if (extension) {
+      extension.copy(out, header);
+      out[0] = (packet[0] ?? 0) | EXTENSION;
+    }
     out[1] = ((packet[1] ?? 0) & 0x80) | payloadType;
     if (as) {
       out.writeUInt16BE(sequence, 2);
       out.writeUInt32BE(ssrc, 8);
     }
-    this.#rtp.seal(packet, clear, ssrc, index, out);
+    this.#rtp.seal(body, clear, ssrc, index, out);
     return out;
   }
 
@@ -63,7 +78,7 @@ export class SrtpSender {
     const { tagSize } = this.#rtcp;
     const out = Buffer.allocUnsafe(packet.length + tagSize + RTCP_WORD);
     packet.copy(out, 0, 0, RTCP_CLEAR);
-    this.#rtcp.seal(packet, RTCP_CLEAR, packet.readUInt32BE(4), index, out);
+    this.#rtcp.seal(packet.subarray(RTCP_CLEAR), RTCP_CLEAR, packet.readUInt32BE(4), index, out);
     // AEAD: tag, then word; HMAC: word, then tag.
     const at = packet.length + (this.#isCounter ? 0 : tagSize);
     if (this.#isCounter) out.copyWithin(packet.length + RTCP_WORD, packet.length, packet.length + tagSize);
@@ -155,12 +170,16 @@ export function nearestIndex(highest: number, sequence: number): number {
   return index < 0 ? index + 65_536 : index;
 }
 
+function hasExtension(packet: Buffer): boolean {
+  return ((packet[0] ?? 0) & EXTENSION) !== 0;
+}
+
 /** Size of the header with contributing sources and extension; undefined when it is no RTP. */
 export function rtpHeaderSize(packet: Buffer): number | undefined {
   const first = packet[0] ?? 0;
   if (packet.length < 12 || first >> 6 !== 2) return undefined;
   let size = 12 + (first & 0x0f) * 4;
-  if (first & 0x10) {
+  if (hasExtension(packet)) {
     if (size + 4 > packet.length) return undefined;
     size += 4 + packet.readUInt16BE(size + 2) * 4;
   }

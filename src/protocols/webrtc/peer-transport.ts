@@ -1,6 +1,6 @@
 import { DtlsEndpoint, type DtlsIdentity, type DtlsRole } from '../dtls/endpoint.ts';
 import { isRtcp } from '../rtp/packet.ts';
-import { type RtpIdentity, SrtpReceiver, SrtpSender } from '../srtp/srtp.ts';
+import { type RtpDress, SrtpReceiver, SrtpSender } from '../srtp/srtp.ts';
 
 export interface PeerTransportOptions {
   readonly identity: DtlsIdentity;
@@ -85,10 +85,10 @@ export class PeerTransport {
   }
 
   /**
-   * Sends an RTP packet under a payload type of this connection, and as another source's where that is said; the packet
-   * is not changed, and may be shared.
+   * Sends an RTP packet under a payload type of this connection, and as another source's or with an extension where that
+   * is said; the packet is not changed, and may be shared.
    */
-  sendRtp(packet: Buffer, payloadType: number, as?: RtpIdentity): void {
+  sendRtp(packet: Buffer, payloadType: number, as?: RtpDress): void {
     if (this.#sender && !this.#closed) this.#options.send(this.#sender.rtp(packet, payloadType, as));
   }
 

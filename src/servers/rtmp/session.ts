@@ -116,12 +116,16 @@ export class RtmpConnection {
       await this.#enter('publish', name, request);
       this.#gone.signal.throwIfAborted();
       const publisher = { id, door: 'rtmp', remote: this.#remote };
-      this.#publishing = new FlvIngest({
+      const ingest: FlvIngest = new FlvIngest({
         clock: this.#clock,
         publish: (tracks) =>
-          // Whoever takes over, or a server that stops, ends it.
-          hub.publish(name, publisher, tracks, { onClose: (reason) => this.close(reason) }),
+          hub.publish(name, publisher, tracks, {
+            // Whoever takes over, or a server that stops, ends it.
+            onClose: (reason) => this.close(reason),
+            clocks: () => ingest.clocks,
+          }),
       });
+      this.#publishing = ingest;
       log.info(`RTMP ${id}: ${this.#remote} publishes "${name}"`);
     } catch (error) {
       // Most encoders show their users a status and keep the sentence to themselves. Names come from outside.

@@ -234,10 +234,10 @@ export class RtspServer implements AsyncDisposable {
     this.#sessionTimeoutMs = ms;
   }
 
-  /** Takes a connection that came to another port: a half of a tunnel through HTTP. */
-  acceptTunnel(socket: Socket): void {
+  /** Takes a connection that came to another port: a half of a tunnel through HTTP, or HTTPS (`secure`). */
+  acceptTunnel(socket: Socket, secure: boolean): void {
     socket.setNoDelay(true);
-    this.#accept(socket);
+    this.#accept(socket, secure);
   }
 
   /** Stops listening and ends every connection. Idempotent. */

@@ -17,13 +17,17 @@ export class MediaDoor {
   readonly #host: string;
   readonly #peers: PeerTable;
   #udp: UdpDoor | undefined;
+  #wanted: readonly MediaTransport[];
   #tcp: TcpDoor | undefined;
+  /** They take no connections any more, and serve those that they have. */
+  readonly #former = new Set<TcpDoor>();
 
   private constructor(host: string, peers: PeerTable, udp: UdpDoor | undefined, tcp: TcpDoor | undefined) {
     this.#host = host;
     this.#peers = peers;
     this.#udp = udp;
     this.#tcp = tcp;
+    this.#wanted = [...(udp ? ['udp' as const] : []), ...(tcp ? ['tcp' as const] : [])];
     this.port = udp?.port ?? tcp?.port ?? 0;
   }
 
@@ -50,8 +54,7 @@ export class MediaDoor {
   }
 
   /**
-   * Opens what is not open yet; gives what closes it again. What is not wanted any more stays for the sessions that use
-   * it, and is not offered to others.
+   * Opens what is not open yet; gives what closes it again.
    * @throws NamedError as `open`
    */
   async add(transports: readonly MediaTransport[]): Promise<() => void> {
@@ -67,12 +70,38 @@ export class MediaDoor {
     }
     this.#udp ??= udp;
     this.#tcp ??= tcp;
+    const before = this.#wanted;
+    // Until it is known whether it will be so, nothing of both is closed.
+    this.#wanted = [...before, ...transports];
     return () => {
+      this.#wanted = before;
       if (udp) this.#udp = undefined;
       if (tcp) this.#tcp = undefined;
       void udp?.close();
       void tcp?.close();
     };
+  }
+
+  /** From now on these; `settle` closes what is not among them. */
+  keep(transports: readonly MediaTransport[]): void {
+    this.#wanted = transports;
+  }
+
+  /**
+   * Closes what is not wanted any more: over TCP nobody comes in from now on, and those that are connected go on; UDP has
+   * one socket for all, which is closed once there is no session.
+   */
+  settle(): void {
+    const tcp = this.#tcp;
+    if (tcp && !this.#wanted.includes('tcp')) {
+      this.#tcp = undefined;
+      this.#former.add(tcp);
+      void tcp.drain().then(() => this.#former.delete(tcp));
+    }
+    if (this.#udp && !this.#wanted.includes('udp') && this.#peers.size === 0) {
+      void this.#udp.close();
+      this.#udp = undefined;
+    }
   }
 
   /** Ways in: over UDP before TCP, those of `further` addresses before this machine's own. */
@@ -85,12 +114,14 @@ export class MediaDoor {
 
   /** More waits on the way there than goes out soon. */
   isFull(remote: IceRemote): boolean {
-    return remote.protocol === 'udp' ? this.#udp?.isFull === true : this.#tcp?.isFull(remote) === true;
+    return remote.protocol === 'udp'
+      ? this.#udp?.isFull === true
+      : this.#tcpOf(remote)?.isFull(remote) !== false;
   }
 
   send(bytes: Buffer, remote: IceRemote): void {
     if (remote.protocol === 'udp') this.#udp?.send(bytes, remote);
-    else this.#tcp?.send(bytes, remote);
+    else this.#tcpOf(remote)?.send(bytes, remote);
   }
 
   /** Checks for `fragment` go to the peer. */
@@ -105,7 +136,12 @@ export class MediaDoor {
 
   /** Idempotent. */
   async close(): Promise<void> {
-    await Promise.all([this.#udp?.close(), this.#tcp?.close()]);
+    const former = [...this.#former].map((door) => door.close());
+    await Promise.all([this.#udp?.close(), this.#tcp?.close(), ...former]);
+  }
+
+  #tcpOf(remote: IceRemote): TcpDoor | undefined {
+    return [this.#tcp, ...this.#former].find((door) => door?.has(remote));
   }
 
   /** Addresses under which this port can be reached on this machine. */

@@ -96,6 +96,19 @@ describe('a packet that is asked for again', () => {
     expect(line.again(bytes, 65_530)).toEqual({ bytes, payloadType: 102, ssrc: 7, sequence: 65_530 });
   });
 
+  it('carries the extension that it went out with, and so does a packet of its own', () => {
+    const playoutDelay = Buffer.from('bede000152000002', 'hex');
+    const rtx = { ...format, payloadType: 103, encodingName: 'RTX' };
+    for (const line of [undefined, rtx].map(
+      (as) => new OutgoingLine({ ...sent, rtx: as, playoutDelay }, start),
+    )) {
+      const bytes = packet(10, 100);
+      const sequence = line.place(bytes, feed(10))!;
+      expect(line.dressed(bytes, sequence).extension).toBe(playoutDelay);
+      expect(line.again(bytes, sequence).extension).toBe(playoutDelay);
+    }
+  });
+
   it('goes out in a packet of its own where that was agreed on: its number stands before the payload', () => {
     const rtx = { ...format, payloadType: 103, encodingName: 'RTX' };
     const line = new OutgoingLine({ ...sent, rtx }, start);

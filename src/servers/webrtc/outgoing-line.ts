@@ -1,5 +1,5 @@
 import type { SentTrack } from '#protocols/sdp/webrtc-answer.ts';
-import type { RtpIdentity } from '#protocols/srtp/srtp.ts';
+import type { RtpDress } from '#protocols/srtp/srtp.ts';
 
 /** Packets of a feed as an {@link OutgoingLine} looks at them. */
 export interface LineOrigin {
@@ -8,7 +8,7 @@ export interface LineOrigin {
 }
 
 /** A packet and what it goes out as. */
-export interface OutgoingPacket extends RtpIdentity {
+export interface OutgoingPacket extends RtpDress {
   /** Of the feed, and shared, or of our own; header fields that are said here are not looked at. */
   readonly bytes: Buffer;
   readonly payloadType: number;
@@ -28,6 +28,8 @@ export class OutgoingLine {
   readonly kind: string;
   readonly ssrc: number;
   readonly payloadType: number;
+  /** What each packet carries behind its header; the same in all, since one that is sent again must be what it was. */
+  readonly extension: Buffer | undefined;
   readonly #rtx: { readonly payloadType: number; readonly ssrc: number } | undefined;
   #origin: LineOrigin | undefined;
   /** Whose packets of the feed they are. */
@@ -47,6 +49,7 @@ export class OutgoingLine {
     this.kind = sent.track.format.kind;
     this.ssrc = sent.ssrc;
     this.payloadType = sent.format.payloadType;
+    this.extension = sent.playoutDelay;
     this.#rtx = sent.rtx && { payloadType: sent.rtx.payloadType, ssrc: sent.rtxSsrc };
     this.#first = firstNumbers.sequence;
     this.#rtxSequence = firstNumbers.rtxSequence;
@@ -68,6 +71,12 @@ export class OutgoingLine {
     if (!this.#mayGoBack && !this.isNewer(packet)) return false;
     const goesOn = packet.readUInt32BE(8) === this.#source;
     return this.kind !== 'video' || goesOn || origin.beginsKeyframe(packet);
+  }
+
+  /** A packet of the feed as it goes out under its number. */
+  dressed(bytes: Buffer, sequence: number): OutgoingPacket {
+    const { payloadType, ssrc, extension } = this;
+    return { bytes, payloadType, ssrc, sequence, extension };
   }
 
   /** The number under which a packet of the feed goes out; undefined where it does not. */
@@ -122,14 +131,14 @@ export class OutgoingLine {
    */
   again(packet: Buffer, sequence: number): OutgoingPacket {
     const rtx = this.#rtx;
-    if (!rtx) return { bytes: packet, payloadType: this.payloadType, ssrc: this.ssrc, sequence };
+    if (!rtx) return this.dressed(packet, sequence);
     const bytes = Buffer.allocUnsafe(packet.length + 2);
     packet.copy(bytes, 0, 0, RTP_HEADER);
     bytes.writeUInt16BE(sequence, RTP_HEADER);
     packet.copy(bytes, RTP_HEADER + 2, RTP_HEADER);
     const own = this.#rtxSequence;
     this.#rtxSequence = (own + 1) & 0xffff;
-    return { bytes, ...rtx, sequence: own };
+    return { bytes, ...rtx, sequence: own, extension: this.extension };
   }
 }
 

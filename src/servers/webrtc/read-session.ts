@@ -78,8 +78,7 @@ export class ReadSession {
       ...options,
       sent: tracks,
       lines: new Map(this.#lines.map((line) => [line.mid, line])),
-      onPacket: (bytes, { payloadType, ssrc }, sequence) =>
-        this.#pacer.push({ bytes, payloadType, ssrc, sequence }),
+      onPacket: (bytes, line, sequence) => this.#pacer.push(line.dressed(bytes, sequence)),
       onReport: (report, { ssrc }) => this.#pacer.push({ bytes: readdressReport(report, ssrc) }),
       onWritten: () => this.#pacer.flush(),
       backlog: () => this.#pacer.backlog,

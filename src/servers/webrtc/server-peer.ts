@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { DtlsIdentity } from '#protocols/dtls/endpoint.ts';
 import type { IceCredentials, IceRemote } from '#protocols/ice/agent.ts';
 import { IceLiteAgent } from '#protocols/ice/lite-agent.ts';
-import type { RtpIdentity } from '#protocols/srtp/srtp.ts';
+import type { RtpDress } from '#protocols/srtp/srtp.ts';
 import type { StunMessage } from '#protocols/stun/message.ts';
 import { PeerTransport } from '#protocols/webrtc/peer-transport.ts';
 import type { Clock } from '#util/clock.ts';
@@ -105,7 +105,7 @@ export class ServerPeer implements MediaPeer {
   }
 
   /** Sends an RTP packet under the payload type, source and number that were agreed on; the packet may be shared. */
-  sendRtp(packet: Buffer, payloadType: number, as?: RtpIdentity): void {
+  sendRtp(packet: Buffer, payloadType: number, as?: RtpDress): void {
     this.#transport?.sendRtp(packet, payloadType, as);
   }
 

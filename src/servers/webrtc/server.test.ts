@@ -3,11 +3,13 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, it } from 'vitest';
-import { openAccess } from '#hub/access.ts';
+import { type Access, openAccess } from '#hub/access.ts';
 import { Hub } from '#hub/hub.ts';
 import { buildClientOffer, sendingSection } from '#protocols/sdp/webrtc-client-offer.ts';
+import { AccessRefusal } from '#util/access-refusal.ts';
 import { h264Track } from '../../../test/support/fmp4-units.ts';
-import { WebRtcServer } from './server.ts';
+import { MediaDoor } from './media-door.ts';
+import { type WebRtcMedia, WebRtcServer } from './server.ts';
 
 const section = sendingSection(h264Track, { ssrc: 7, cname: 'yard' })!;
 const OFFER = buildClientOffer([section], {
@@ -16,25 +18,29 @@ const OFFER = buildClientOffer([section], {
   candidates: [],
 });
 
-/** The door behind a port of HTTP, at which everybody publishes `yard`. */
-async function setUp() {
+const media: WebRtcMedia = {
+  ...{ port: 0, transports: ['udp'], addresses: [], iceServers: [], sessionsPerClient: 500 },
+};
+
+/** The door behind a port of HTTP, at which everybody publishes `yard`; of streams elsewhere, `/<stream>/whip`. */
+async function setUp(access: Access = openAccess) {
   const logged: string[] = [];
   const note = (message: string) => void logged.push(message);
   const hub = new Hub();
   const webrtc = new WebRtcServer({
-    ...{ hub, access: openAccess, results: () => ({ receive: () => {}, leave: () => {} }) },
+    ...{ hub, access, results: () => ({ receive: () => {}, leave: () => {} }) },
     log: { info: note, debug: note, error: (_, message) => note(message) },
   });
-  const media = { port: 0, transports: ['udp'], addresses: [], iceServers: [] } as const;
   webrtc.setMedia(await webrtc.prepareMedia(media, '127.0.0.1'));
   const http = createServer((request, response) => {
-    const rest = (request.url ?? '').split('/')[3] ?? '';
-    webrtc.whip(request, response, { stream: 'yard', rest, query: new URLSearchParams() });
+    const url = new URL(request.url ?? '', 'http://h');
+    const [, stream = '', , rest = ''] = url.pathname.split('/');
+    webrtc.whip(request, response, { stream, rest, query: url.searchParams });
   }).listen(0, '127.0.0.1');
   await once(http, 'listening');
   const base = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
-  const publish = () =>
-    fetch(`${base}/yard/whip`, {
+  const publish = (path = '/yard/whip') =>
+    fetch(`${base}${path}`, {
       method: 'POST',
       headers: { 'content-type': 'application/sdp' },
       body: OFFER,
@@ -66,7 +72,6 @@ it('a session that is under way while the port changes keeps the port that it is
   const answered = publish();
   await asked;
   await new Promise(setImmediate);
-  const media = { port: 0, transports: ['udp'], addresses: [], iceServers: [] } as const;
   // Another address of this machine, so another port.
   webrtc.setMedia(await webrtc.prepareMedia(media, '127.0.0.2'));
   const told = / (127\.0\.0\.1) (\d+) typ host/.exec(await (await answered).text());
@@ -90,4 +95,85 @@ it('a session that is under way while the server closes is closed with it', asyn
   await close();
   await answered.catch(() => {});
   expect(webrtc.sessions).toBe(0);
+});
+
+it('a session is changed and ended by its address alone, without the token that it was begun with', async () => {
+  const { webrtc, base, publish, close } = await setUp({
+    check: async ({ credentials }) => {
+      if (credentials.kind === 'token' && credentials.token === 'right') return { user: 'link' };
+      throw new AccessRefusal('ACCESS_UNAUTHENTICATED', 'Who are you?', 401);
+    },
+  });
+  expect((await publish()).status).toBe(401);
+  const made = await publish('/yard/whip?token=right');
+  const location = made.headers.get('location') ?? '';
+  expect(location).not.toContain('right');
+  const patch = (path: string) =>
+    fetch(`${base}${path}`, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/trickle-ice-sdpfrag', 'if-match': '*' },
+      body: '',
+    });
+  const restarted = await patch(location);
+  expect(restarted.status).toBe(200);
+  expect(restarted.headers.get('etag')).not.toBe(made.headers.get('etag'));
+  // Who guesses addresses is not told whether there is one.
+  expect((await patch('/yard/whip/none')).status).toBe(401);
+  expect((await patch(location.replace('yard', 'hall'))).status).toBe(401);
+  expect((await fetch(`${base}${location}`, { method: 'DELETE' })).status).toBe(200);
+  expect(webrtc.sessions).toBe(0);
+  await close();
+});
+
+it('one user behind one address has so many sessions, and another user has as many again', async () => {
+  const { webrtc, base, publish, close } = await setUp({
+    check: async ({ credentials }) => ({
+      user: credentials.kind === 'token' ? credentials.token : undefined,
+    }),
+  });
+  webrtc.setMedia(await webrtc.prepareMedia({ ...media, sessionsPerClient: 2 }, '127.0.0.1'));
+  const all = await Promise.all(['a', 'b', 'c'].map((name) => publish(`/${name}/whip?token=anna`)));
+  expect(all.filter(({ status }) => status === 201)).toHaveLength(2);
+  const refused = all.find(({ status }) => status === 429);
+  expect(refused?.status).toBe(429);
+  expect(refused?.headers.get('retry-after')).toBe('10');
+  expect(await refused?.text()).toContain('WEBRTC_CLIENT_FULL');
+  expect((await publish('/d/whip?token=ben')).status).toBe(201);
+  for (let i = 0; i < 3; i++) {
+    const headers = { 'content-type': 'application/sdp' };
+    const wrong = await fetch(`${base}/f/whip?token=ben`, { method: 'POST', headers, body: 'no offer' });
+    expect(wrong.status).toBe(400);
+  }
+  expect((await publish('/f/whip?token=ben')).status).toBe(201);
+  const location = all.find(({ status }) => status === 201)?.headers.get('location') ?? '';
+  await fetch(`${base}${location}`, { method: 'DELETE' });
+  expect((await publish('/e/whip?token=anna')).status).toBe(201);
+  expect((await publish('/f/whip?token=anna')).status).toBe(429);
+  await close();
+});
+
+it('the TCP port is closed when the configuration takes it out, and UDP when its last session ends', async () => {
+  const { webrtc, base, publish, close } = await setUp();
+  const both = { ...media, transports: ['udp', 'tcp'] } as const;
+  webrtc.setMedia(await webrtc.prepareMedia(both, '127.0.0.1'));
+  const port = webrtc.port ?? 0;
+  const isTaken = async (transport: 'udp' | 'tcp') => {
+    const outcome = await MediaDoor.open('127.0.0.1', port, [transport]).catch((error: unknown) => error);
+    if (outcome instanceof MediaDoor) await outcome.close();
+    return !(outcome instanceof MediaDoor);
+  };
+  expect([await isTaken('udp'), await isTaken('tcp')]).toEqual([true, true]);
+  webrtc.setMedia(await webrtc.prepareMedia(media, '127.0.0.1'));
+  expect([await isTaken('udp'), await isTaken('tcp')]).toEqual([true, false]);
+  const location = (await publish()).headers.get('location') ?? '';
+  const withTcp = await webrtc.prepareMedia({ ...media, transports: ['tcp'] }, '127.0.0.1');
+  expect(await isTaken('tcp')).toBe(true);
+  withTcp.release();
+  expect([await isTaken('udp'), await isTaken('tcp')]).toEqual([true, false]);
+  webrtc.setMedia(await webrtc.prepareMedia({ ...media, transports: ['tcp'] }, '127.0.0.1'));
+  expect([await isTaken('udp'), await isTaken('tcp')]).toEqual([true, true]);
+  await fetch(`${base}${location}`, { method: 'DELETE' });
+  expect([await isTaken('udp'), await isTaken('tcp')]).toEqual([false, true]);
+  expect(webrtc.port).toBe(port);
+  await close();
 });

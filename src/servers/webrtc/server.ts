@@ -13,9 +13,12 @@ import { type DtlsIdentity, makeIdentity } from '#protocols/dtls/endpoint.ts';
 import { buildWebRtcAnswer, type SentTrack } from '#protocols/sdp/webrtc-answer.ts';
 import { parseWebRtcOffer } from '#protocols/sdp/webrtc-offer.ts';
 import { buildPublishAnswer, matchPublished } from '#protocols/sdp/webrtc-receive.ts';
+import { AccessRefusal } from '#util/access-refusal.ts';
+import { clientNetwork } from '#util/client-network.ts';
 import { NamedError } from '#util/named-error.ts';
 import { chooseTracks } from './from-stream.ts';
 import type { IceServer } from './ice-servers.ts';
+import { maxDelayOf, playoutDelay } from './max-delay.ts';
 import { MediaDoor, type MediaTransport } from './media-door.ts';
 import { PublishSession } from './publish-session.ts';
 import { ReadSession } from './read-session.ts';
@@ -25,6 +28,8 @@ import { type SignaledSession, Signaling, type WebRtcLog } from './signaling.ts'
 
 /** Sessions at a time, those that are still connecting included. */
 const MAX_SESSIONS = 2000;
+/** When who is refused for that may come again. */
+const RETRY_SECONDS = 10;
 /** Of packets in a feed: each viewer has agreed on its own, which takes the place of this one. */
 const PAYLOAD_TYPE = 96;
 
@@ -37,6 +42,8 @@ export interface WebRtcMedia {
   readonly addresses: readonly string[];
   /** What clients are told of beside that. */
   readonly iceServers: readonly IceServer[];
+  /** Sessions at a time of one user behind one address. */
+  readonly sessionsPerClient: number;
 }
 
 /** Made ready by `prepareMedia`: give it to `setMedia`, or release it. */
@@ -62,6 +69,8 @@ interface Arrival {
   readonly remote: string;
   readonly current: PreparedWebRtc;
   readonly identity: DtlsIdentity;
+  /** To be called when the session is over. Idempotent. */
+  readonly leave: () => void;
 }
 
 /**
@@ -77,6 +86,7 @@ export class WebRtcServer {
   readonly #publishing: Signaling<PublishSession>;
   readonly #reading: Signaling<ReadSession>;
   readonly #retired = new Set<MediaDoor>();
+  readonly #clients = new Map<string, number>();
   #current: PreparedWebRtc | undefined;
   #identity: Promise<DtlsIdentity> | undefined;
   #opening = 0;
@@ -92,15 +102,15 @@ export class WebRtcServer {
       action: 'publish',
       goodbye: 'The publisher left.',
       open: (name, offer, request, who) =>
-        this.#opened(request, (arrival) => this.#publish(name, offer, who, arrival)),
+        this.#opened(request, who, (arrival) => this.#publish(name, offer, who, arrival)),
     });
     this.#reading = new Signaling({
       ...common,
       door: 'whep',
       action: 'read',
       goodbye: 'The viewer left.',
-      open: (name, offer, request, who) =>
-        this.#opened(request, (arrival) => this.#read(name, offer, who, arrival)),
+      open: (name, offer, request, who, query) =>
+        this.#opened(request, who, (arrival) => this.#read(name, offer, who, arrival, maxDelayOf(query))),
     });
     this.whip = this.#publishing.handle;
     this.whep = this.#reading.handle;
@@ -135,6 +145,7 @@ export class WebRtcServer {
     const former = this.#current?.door;
     if (former && former !== prepared.door) this.#retired.add(former);
     this.#current = prepared;
+    prepared.door.keep(prepared.media.transports);
     this.#closeRetired();
   }
 
@@ -149,36 +160,62 @@ export class WebRtcServer {
     return [...this.#publishing.sessions.values(), ...this.#reading.sessions.values()];
   }
 
-  /** Opens a session, unless there are as many as may be. */
+  /**
+   * Opens a session, unless there are as many as may be.
+   * @throws AccessRefusal WEBRTC_FULL, WEBRTC_CLIENT_FULL
+   */
   async #opened<T extends { readonly session: SignaledSession }>(
     request: IncomingMessage,
+    who: Identity,
     open: (arrival: Arrival) => Promise<T>,
   ): Promise<T> {
     const current = this.#current;
     if (!current || this.#closed || this.sessions + this.#opening >= MAX_SESSIONS) {
-      throw new NamedError(
-        'WEBRTC_FULL',
-        `The server takes no more than ${MAX_SESSIONS} WebRTC sessions.`,
-        503,
-      );
+      const sentence = `The server takes no more than ${MAX_SESSIONS} WebRTC sessions.`;
+      throw new AccessRefusal('WEBRTC_FULL', sentence, 503, { retryAfterSeconds: RETRY_SECONDS });
     }
+    const leave = this.#enter(request, who, current.media.sessionsPerClient);
     this.#opening++;
     try {
       const identity = await (this.#identity ??= makeIdentity());
       const remote = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
       const key = randomBytes(16).toString('base64url');
-      const opened = await open({ id: randomUUID(), key, remote, current, identity });
+      const opened = await open({ id: randomUUID(), key, remote, current, identity, leave });
       // What was under way when the server closed has missed that.
       if (this.#closed) opened.session.close('The server stops.');
       return opened;
+    } catch (error) {
+      leave();
+      throw error;
     } finally {
       this.#opening--;
       this.#closeRetired();
     }
   }
 
+  /** Counts a session of a client; what is returned takes it back. */
+  #enter({ socket }: IncomingMessage, { user }: Identity, max: number): () => void {
+    const client = `${clientNetwork(socket.remoteAddress ?? '')} ${user ?? ''}`;
+    const count = (change: number) => {
+      const now = (this.#clients.get(client) ?? 0) + change;
+      if (now > 0) this.#clients.set(client, now);
+      else this.#clients.delete(client);
+      return now;
+    };
+    if (count(1) > max) {
+      count(-1);
+      const sentence = `There are ${max} WebRTC sessions of this client already. End one, or raise "webrtc.sessionsPerClient".`;
+      throw new AccessRefusal('WEBRTC_CLIENT_FULL', sentence, 429, { retryAfterSeconds: RETRY_SECONDS });
+    }
+    let inside = true;
+    return () => {
+      if (inside) count(-1);
+      inside = false;
+    };
+  }
+
   async #publish(name: string, text: string, who: Identity, arrival: Arrival) {
-    const { id, key, remote, current, identity } = arrival;
+    const { id, key, remote, current, identity, leave } = arrival;
     const { hub, log } = this.#options;
     parsePublishedName(name);
     const offer = parseWebRtcOffer(text);
@@ -189,6 +226,7 @@ export class WebRtcServer {
       fingerprint: offer.fingerprint,
       door: current.door,
       onEnd: (reason) => {
+        leave();
         forget?.();
         this.#publishing.sessions.delete(key);
         this.#closeRetired();
@@ -202,8 +240,8 @@ export class WebRtcServer {
     return { session, sdp };
   }
 
-  async #read(name: string, text: string, who: Identity, arrival: Arrival) {
-    const { id, key, remote, current, identity } = arrival;
+  async #read(name: string, text: string, who: Identity, arrival: Arrival, maxDelay: number | undefined) {
+    const { id, key, remote, current, identity, leave } = arrival;
     const { hub, log } = this.#options;
     const offer = parseWebRtcOffer(text);
     const stream = await hub.wanted(name);
@@ -215,6 +253,7 @@ export class WebRtcServer {
     }
     const tracks: SentTrack[] = matched.map((one) => ({
       ...one,
+      playoutDelay: playoutDelay(one, maxDelay),
       ssrc: randomInt(1, 2 ** 32),
       rtxSsrc: randomInt(1, 2 ** 32),
     }));
@@ -227,6 +266,7 @@ export class WebRtcServer {
       clock: hub.options.clock,
       limits: hub.options.readerLimits,
       onEnd: (reason) => {
+        leave();
         off();
         forget?.();
         this.#reading.sessions.delete(key);
@@ -271,6 +311,7 @@ export class WebRtcServer {
   #closeRetired(): void {
     // Sessions that are being made may have been told of it.
     if (this.#opening > 0 && !this.#closed) return;
+    this.#current?.door.settle();
     for (const door of this.#retired) {
       if (this.#all.some(({ peer }) => peer.door === door)) continue;
       this.#retired.delete(door);

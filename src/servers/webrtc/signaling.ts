@@ -23,7 +23,8 @@ export interface SignalingTarget {
 /** A session that is controlled over HTTP. */
 export interface SignaledSession {
   /**
-   * What its address ends with. Whoever has it can end the session and move it elsewhere, so it is told to its client
+   * What its address ends with: 128 bits at random, which are all that has to be shown there. A token in the query of the
+   * endpoint need not be repeated, and a session can be ended with whatever has run out meanwhile. Whoever has it can end the session and move it elsewhere, so it is told to its client
    * alone (RFC 9725 section 5), and is not the id under which the API shows the session to everybody who may look.
    */
   readonly key: string;
@@ -48,6 +49,7 @@ export interface SignalingOptions<Session extends SignaledSession> {
     offer: string,
     request: IncomingMessage,
     identity: Identity,
+    query: URLSearchParams,
   ) => Promise<{ session: Session; sdp: string }>;
 }
 
@@ -86,7 +88,7 @@ export class Signaling<Session extends SignaledSession> {
     const identity = await this.#check(request, target);
     const offer = await readBody(request, SDP);
     const { open, iceServers } = this.#options;
-    const { session, sdp } = await open(target.stream, offer, request, identity);
+    const { session, sdp } = await open(target.stream, offer, request, identity, target.query);
     const path = (request.url ?? '').split('?', 1)[0];
     const headers = {
       'content-type': SDP,
@@ -101,9 +103,9 @@ export class Signaling<Session extends SignaledSession> {
     const methods = 'DELETE, PATCH, OPTIONS';
     if (request.method === 'OPTIONS') return this.#describe(request, response, target, methods);
     if (request.method !== 'DELETE' && request.method !== 'PATCH') throw methodNotAllowed(response, methods);
-    await this.#check(request, target);
     const session = this.sessions.get(target.rest);
     if (session?.streamName !== target.stream) {
+      await this.#check(request, target);
       const sentence = `There is no WebRTC session "${target.rest}" of "${target.stream}": it has ended, or never was.`;
       throw new NamedError('WEBRTC_SESSION_UNKNOWN', sentence, 404);
     }

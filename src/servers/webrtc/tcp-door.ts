@@ -53,6 +53,10 @@ export class TcpDoor {
     });
   }
 
+  has(remote: IceRemote): boolean {
+    return this.#sockets.has(keyOf(remote));
+  }
+
   /** More waits for that connection than it takes soon; true also where there is none. */
   isFull(remote: IceRemote): boolean {
     return (this.#sockets.get(keyOf(remote))?.writableLength ?? Number.POSITIVE_INFINITY) > SEND_QUEUE;
@@ -69,6 +73,13 @@ export class TcpDoor {
     }
     socket.write(frameHeader(bytes.length));
     socket.write(bytes);
+  }
+
+  /** Takes no connections any more; resolves when those that there are have ended. */
+  drain(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+    });
   }
 
   /** Idempotent. */

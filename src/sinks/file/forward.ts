@@ -11,6 +11,9 @@ const FINAL = ['FILE_EXISTS', 'FILE_NOT_WRITABLE', 'SOURCE_FORBIDDEN', 'CODEC_UN
 /** So many files of one name are looked for a free one among. */
 const MOST_PARTS = 10_000;
 
+type FileTarget = Extract<PackedTarget, { readonly path: string }>;
+type Placing = Pick<ForwardTarget, 'restricted' | 'within' | 'existing'>;
+
 /**
  * Writes streams into files, by what their names end in. A file that is there is not written over unless that is asked
  * for; where a stream comes back, or has other tracks, it goes on in `film.2.mp4`, `film.3.mp4` ….
@@ -19,9 +22,7 @@ export function fileForward(start: StartMuxer): OpenForward {
   /** Files that were begun here: a later attempt goes on beside them. */
   const begun = new Set<string>();
   return (target, events) => {
-    const path = resolve(target.url.replace(/^file:(?:\/\/(?=\/))?/i, ''));
-    const kind = fileKind(path);
-    if (kind === undefined) throw unknownEnding(path);
+    const { path, kind } = parseFileAddress(target.url);
     const to = () => place(path, kind, target, begun.has(path));
     return new MuxedForward(
       target,
@@ -38,6 +39,23 @@ export function fileForward(start: StartMuxer): OpenForward {
   };
 }
 
+/**
+ * The file that an address stands for, with what is to become of one that is there.
+ * @throws NamedError SOURCE_FORBIDDEN, FILE_EXISTS, FILE_NOT_WRITABLE
+ */
+export async function fileTarget(url: string, how: Placing): Promise<FileTarget> {
+  const { path, kind } = parseFileAddress(url);
+  return place(path, kind, how, false);
+}
+
+/** @throws NamedError FILE_NOT_WRITABLE */
+function parseFileAddress(url: string): { readonly path: string; readonly kind: FileKind } {
+  const path = resolve(url.replace(/^file:(?:\/\/(?=\/))?/i, ''));
+  const kind = fileKind(path);
+  if (kind === undefined) throw unknownEnding(path);
+  return { path, kind };
+}
+
 /** Whether an address is a path: it has no scheme, or `file:`. */
 export function isFileAddress(url: string): boolean {
   return /^file:/i.test(url) || !/^[a-z][a-z0-9+.-]*:/i.test(url);
@@ -47,9 +65,9 @@ export function isFileAddress(url: string): boolean {
 async function place(
   path: string,
   container: FileKind,
-  { restricted, within, existing = 'refuse' }: ForwardTarget,
+  { restricted, within, existing = 'refuse' }: Placing,
   isBegun: boolean,
-): Promise<PackedTarget> {
+): Promise<FileTarget> {
   if (restricted) await confineFile(path, within ?? []);
   if (existing === 'overwrite' && !restricted) return { container, path, overwrite: true };
   if (existing === 'refuse' && !isBegun) return { container, path };

@@ -87,7 +87,9 @@ class RtmpForward implements ForwardConnection {
     const tracks = selectFlvTracks(stream);
     this.#tracks = tracks.map(({ id }) => id);
     const key = `rtmp-publish:${messageStream}:${this.#tracks.join()}`;
-    const feed = stream.feed(key, this.#tracks, () => new FlvWriter(tracks, publishFraming(messageStream)));
+    const said = { name: () => stream.clockOrigin.clockName, frame: rtmpFraming(messageStream) };
+    const writer = () => new FlvWriter(tracks, publishFraming(messageStream), said);
+    const feed = stream.feed(key, this.#tracks, writer);
     const { remote } = this.#connection;
     const reader = new Reader({
       id: `forward ${remote}`,

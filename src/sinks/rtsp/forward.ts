@@ -7,6 +7,7 @@ import type { Feed } from '#hub/feed.ts';
 import type { HubOptions } from '#hub/hub.ts';
 import { Reader } from '#hub/reader.ts';
 import type { Transport } from '#hub/transport.ts';
+import { refusal } from '#media/outputs.ts';
 import type { Track } from '#media/track.ts';
 import { parseRtcp } from '#protocols/rtcp/packet.ts';
 import type { ChannelPair } from '#protocols/rtsp/application.ts';
@@ -97,11 +98,8 @@ class RtspForward implements ForwardConnection {
     if (this.#over) return;
     this.#tracks = stream.tracks.filter(canBeSent);
     if (this.#tracks.length === 0) {
-      const codecs = stream.tracks.map(({ format }) => format.codec).join(', ');
-      return this.#end(
-        `The stream "${stream.name}" (${codecs}) has no track that RTSP can carry.`,
-        'CODEC_UNSUPPORTED',
-      );
+      const reasons = stream.tracks.map((track) => refusal('rtsp', track)).join(' ');
+      return this.#end(`The stream "${stream.name}" does not fit: ${reasons}`, 'CODEC_UNSUPPORTED');
     }
     this.#client.start({
       sdp: buildSdp(this.#tracks, { sessionName: stream.name }),

@@ -20,11 +20,12 @@ export class RtmpSource extends Attempts {
 function open(options: PullOptions, attempt: number, events: AttemptEvents): Attempt {
   const { hub, stream, url, trust, restricted: guarded, clock = systemClock } = options;
   const publisher = { id: `${stream}#${attempt}`, door: 'source', remote: maskAddress(url) };
-  const ingest = new FlvIngest({
+  const ingest: FlvIngest = new FlvIngest({
     clock,
     publish: (tracks) => {
       const publication = hub.publish(stream, publisher, tracks, {
         onClose: (reason) => events.failed(new NamedError('PUBLICATION_ENDED', reason, 409)),
+        clocks: () => ingest.clocks,
       });
       events.published();
       return publication;

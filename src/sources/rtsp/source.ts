@@ -1,10 +1,10 @@
 import { RtspConnection } from '#clients/rtsp/connection.ts';
 import { parseTarget } from '#clients/rtsp/target.ts';
-import type { ServerTrust } from '#clients/socket.ts';
 import type { Publishing } from '#hub/publication.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
+import type { ServerTrust } from '#util/server-trust.ts';
 import { type Attempt, type AttemptEvents, Attempts } from '../attempts.ts';
 import type { SourceTask } from '../contract.ts';
 import { RtspPulling } from './to-stream.ts';

@@ -1,4 +1,3 @@
-import type { ServerTrust } from '#clients/socket.ts';
 import { parseWebRtcAddress } from '#clients/webrtc/address.ts';
 import { ClientPeer } from '#clients/webrtc/client-peer.ts';
 import { HttpSession } from '#clients/webrtc/http-session.ts';
@@ -8,6 +7,7 @@ import { parseWebRtcAnswer } from '#protocols/sdp/webrtc-offer.ts';
 import type { ReceivedTrack } from '#protocols/sdp/webrtc-receive.ts';
 import type { Clock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
+import type { ServerTrust } from '#util/server-trust.ts';
 
 export interface WhepHandlers {
   /** The server has said what it will send; packets come after that. */

@@ -50,7 +50,7 @@ export class BufferedPlayback {
   }
 
   hold(seconds: number | undefined, isJump: boolean): void {
-    this.#edge.wanted = seconds ?? LIVE_TARGET_S;
+    this.#edge.wanted = Math.max(LIVE_TARGET_S, seconds ?? 0);
     if (isJump) this.#apply(this.#edge.settle(this.#sample()));
   }
 

@@ -167,7 +167,7 @@ export class HlsSource implements PlayerSource {
       backBufferLength: Infinity,
       // There is nothing to transmux.
       enableWorker: false,
-      ...(this.#hold === undefined ? {} : { liveSyncDuration: this.#hold + START_RESERVE_S }),
+      ...(!this.#hold ? {} : { liveSyncDuration: this.#hold + START_RESERVE_S }),
     });
     this.#hls = hls;
     hls.on(Events.MANIFEST_PARSED, (_, { levels }) => {

@@ -109,6 +109,25 @@ describe('LiveEdge', () => {
     expect(play.rate).toBe(1);
   });
 
+  it('comes back from as little as a twentieth of a second where media comes evenly', () => {
+    const play = new Simulation(0.2).run(5_000);
+    play.currentTime -= 0.1;
+    play.run(6_000);
+    expect(play.latency).toBeLessThan(0.25);
+    expect(Math.max(...play.actions.map(({ rate }) => rate ?? 1))).toBeLessThanOrEqual(1.03);
+    expect(play.rate).toBe(1);
+  });
+
+  it('does not run after an edge that is not known better than by a tenth of a second', () => {
+    const play = new Simulation(0.15);
+    play.portionMs = 400;
+    play.run(20_000);
+    const before = play.actions.length;
+    play.currentTime -= 0.1;
+    play.run(6_000);
+    expect(play.actions).toHaveLength(before);
+  });
+
   it('jumps when it is more than three seconds behind', () => {
     const play = new Simulation(0.3).run(10_000);
     play.currentTime -= 4;

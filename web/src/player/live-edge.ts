@@ -25,8 +25,12 @@ const FASTEST = 1.1;
 const JUMP_BEHIND_S = 3;
 /** Nearer to the edge than the target by more than this: a jump back, because slowing down would take too long. */
 const JUMP_AHEAD_S = 0.8;
-/** Errors within this band do not change a rate of 1: a little too far away is no reason to bend the sound. */
-const CALM_BEHIND_S = 0.12;
+/**
+ * Errors within this band do not change a rate of 1: a little too far away is no reason to bend the sound. Where media
+ * comes unevenly the edge itself is known no better than to half of that.
+ */
+const CALM_BEHIND_S = 0.04;
+const CALM_BEHIND_LIMIT_S = 0.12;
 const CALM_AHEAD_S = 0.05;
 /** Catching up leaves so much in the buffer. */
 const CATCH_UP_RESERVE_S = 0.05;
@@ -173,7 +177,8 @@ export class LiveEdge {
     if (error > JUMP_BEHIND_S) return this.#jump(now, last);
     // Back only where the media for it is still there.
     if (error < -JUMP_AHEAD_S && currentTime + error >= last[0]) return this.#jump(now, last);
-    const calm = this.#rate !== 1 ? REACHED_S : error > 0 ? CALM_BEHIND_S : CALM_AHEAD_S;
+    const behind = Math.min(CALM_BEHIND_LIMIT_S, Math.max(CALM_BEHIND_S, this.#envelope.unevenness / 2));
+    const calm = this.#rate !== 1 ? REACHED_S : error > 0 ? behind : CALM_AHEAD_S;
     if (Math.abs(error) < calm || (this.#rate > 1 && error < 0) || (this.#rate < 1 && error > 0)) {
       return this.#setRate(1);
     }

@@ -69,9 +69,7 @@ export class MjpegSource implements PlayerSource {
 
   get isSettled(): boolean {
     if (this.#latency === undefined) return false;
-    return this.#hold === undefined
-      ? this.#latency < LIVE_SETTLED_S
-      : Math.abs(this.#latency - this.#hold) < SETTLED_S;
+    return !this.#hold ? this.#latency < LIVE_SETTLED_S : Math.abs(this.#latency - this.#hold) < SETTLED_S;
   }
 
   edge(now: number): number | undefined {

@@ -307,9 +307,9 @@ export class Player {
     this.#memory.save(this.#options.stream, this.#ladder.standings, Date.now());
   }
 
-  /** Seconds to hold back, *in step*. */
+  /** Seconds to hold back, *in step*; see `PlayerSource.hold`. */
   get #hold(): number | undefined {
-    return this.#mode === 'in-step' ? this.#results.hold(performance.now()) : undefined;
+    return this.#mode === 'in-step' ? (this.#results.hold(performance.now()) ?? 0) : undefined;
   }
 
   #retarget(isJump: boolean): void {

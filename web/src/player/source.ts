@@ -81,7 +81,8 @@ export interface PlayerSource {
   /** The newest media at this moment, seconds of the stream's timestamps; undefined before any. @param now ms, `performance.now()` */
   edge(now: number): number | undefined;
   /**
-   * Holds picture and sound back by so many seconds from the live edge; undefined: as little as possible.
+   * Holds picture and sound back by so many seconds from the live edge; 0: no more than they need to be together;
+   * undefined: as little as possible, the picture also where its sound comes later.
    * @param isJump go there at once instead of drifting
    */
   hold(seconds: number | undefined, isJump: boolean): void;

@@ -6,6 +6,7 @@ import { type MediaCounts, MediaWatch } from './media-watch.ts';
 import type { TrackInfo, UnsupportedTrack } from './protocol.ts';
 import { RtpClock } from './rtp-clock.ts';
 import { Sound } from './sound.ts';
+import { type Playout, SoundLag } from './sound-lag.ts';
 import {
   doorAddress,
   type PlayerSource,
@@ -31,6 +32,11 @@ const NEAREST_S = 0.1;
 const LIVE_SETTLED_S = 0.4;
 const SETTLED_NEAR_S = 0.08;
 const SETTLED_FAR_S = 0.25;
+/**
+ * What the browser may keep a picture for at the live edge, ms. By itself it keeps pictures until their sound has come,
+ * which takes three times as long.
+ */
+const PROMPT_MS = 20;
 /** Pictures are under way while the last one is no older, ms. */
 const FLOWING_MS = 1_000;
 
@@ -48,7 +54,10 @@ export class WebRtcSource implements PlayerSource {
   readonly #over = new AbortController();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #look: ReturnType<typeof setInterval>;
+  readonly #lag = new SoundLag();
   #watch = new MediaWatch();
+  /** At the live edge: whether pictures go ahead of their sound. */
+  #goesAhead = true;
   #peer: RTCPeerConnection | undefined;
   #session: WhepSession | undefined;
   #hold: number | undefined;
@@ -82,7 +91,7 @@ export class WebRtcSource implements PlayerSource {
 
   get isSettled(): boolean {
     if (this.#latency === undefined) return false;
-    if (this.#hold === undefined) return this.#latency < LIVE_SETTLED_S;
+    if (!this.#hold) return this.#latency < LIVE_SETTLED_S;
     const off = this.#latency - this.#hold;
     return off > -SETTLED_NEAR_S && off < SETTLED_FAR_S;
   }
@@ -93,7 +102,11 @@ export class WebRtcSource implements PlayerSource {
 
   /** The browser moves there by itself, a tenth of a second in each second; it cannot jump. */
   hold(seconds: number | undefined): void {
+    const isTurn = (seconds === undefined) !== (this.#hold === undefined);
     this.#hold = seconds;
+    if (!isTurn) return;
+    this.#goesAhead = true;
+    this.#agreeAnew();
   }
 
   told(status: StreamStatus): void {
@@ -157,6 +170,13 @@ export class WebRtcSource implements PlayerSource {
     void this.#begin();
   }
 
+  /** Another session for the same pictures: how long one may be kept is agreed on at its beginning. */
+  #agreeAnew(): void {
+    if (this.#isOver || this.#askAgain) return;
+    this.#leave();
+    void this.#begin();
+  }
+
   /** The connection broke. Where the server is away, or the publisher, that says nothing against this way. */
   #broke(): void {
     if (this.#status?.isLive !== false) return this.#fail({ kind: 'broken' });
@@ -178,6 +198,7 @@ export class WebRtcSource implements PlayerSource {
     this.#askAgain = undefined;
     this.#peer?.close();
     this.#watch = new MediaWatch();
+    this.#lag.reset();
     this.#frames.reset();
     this.#edge.reset();
     let peer: RTCPeerConnection | undefined;
@@ -187,7 +208,9 @@ export class WebRtcSource implements PlayerSource {
       const { origin, stream } = this.#options;
       const signal = AbortSignal.any([this.#over.signal, AbortSignal.timeout(ANSWER_MS)]);
       const offer = peer.localDescription?.sdp ?? '';
-      const session = await beginWhep(doorAddress(origin, stream, 'whep'), offer, signal);
+      const door = doorAddress(origin, stream, 'whep');
+      const isPrompt = this.#hold === undefined && this.#goesAhead;
+      const session = await beginWhep(isPrompt ? `${door}?maxDelay=${PROMPT_MS}` : door, offer, signal);
       if (this.#isOver || peer !== this.#peer) return session.leave();
       this.#session = session;
       const answered = answeredTracks(session.answer);
@@ -213,6 +236,8 @@ export class WebRtcSource implements PlayerSource {
     const coming = peer.getTransceivers().filter(({ currentDirection }) => currentDirection === 'recvonly');
     // From the first packet on: later changes take their time.
     this.#steer(peer);
+    // What it measured was the sound of the connection before.
+    this.sound.reset();
     this.#options.video.srcObject = new MediaStream(coming.map(({ receiver }) => receiver.track));
     void this.sound.play();
   }
@@ -271,8 +296,9 @@ export class WebRtcSource implements PlayerSource {
 
   #frame({ rtpTimestamp, receiveTime, isNewer, ...frame }: VideoElementFrame): void {
     if (rtpTimestamp === undefined) {
-      // Without its timestamp no box can be put on it; a browser that never tells is of no use for boxes at all.
-      if (isNewer) return;
+      // Without its timestamp no box can be put on it; a browser that never tells is of no use for boxes at all. What an
+      // element shows last of a connection that was closed, before the next one is there, has none in any browser.
+      if (isNewer || this.#peer?.connectionState !== 'connected') return;
       if (!this.#options.chosen) return this.#fail({ kind: 'unmarked' });
       this.#events.playing();
       return this.#events.frame({ ...frame, pts: undefined });
@@ -291,13 +317,18 @@ export class WebRtcSource implements PlayerSource {
     const peer = this.#peer;
     if (this.#isOver || peer?.connectionState !== 'connected') return;
     this.#steer(peer);
-    const counts = countsOf(await peer.getStats());
+    const { counts, playout } = read(await peer.getStats());
     if (this.#isOver || peer !== this.#peer) return;
     this.#events.drops({ video: counts.lost, audio: 0 });
     // A page that is hidden need not be given pictures.
     const isDue = !document.hidden && (this.#status?.isLive ?? true);
     const why = this.#watch.update(performance.now(), counts, isDue);
     if (why) return this.#fail(why);
+    const isAhead = this.#hold === undefined && this.#goesAhead && !this.sound.muted;
+    if (isAhead && this.#lag.update(performance.now(), playout)) {
+      this.#goesAhead = false;
+      return this.#agreeAnew();
+    }
     // Sound alone shows no frame that would say so.
     if (counts.received === 0 && counts.packets > 0 && !hasVideo(peer)) {
       this.#latency = NEAREST_S;
@@ -306,7 +337,7 @@ export class WebRtcSource implements PlayerSource {
   }
 
   #steer(peer: RTCPeerConnection): void {
-    const target = this.#jitter.update(performance.now(), this.#hold, this.#latency);
+    const target = this.#jitter.update(performance.now(), this.#hold || undefined, this.#latency);
     for (const receiver of peer.getReceivers()) {
       if (receiver.jitterBufferTarget !== (target ?? null)) receiver.jitterBufferTarget = target ?? null;
     }
@@ -335,8 +366,9 @@ function hasVideo(peer: RTCPeerConnection): boolean {
 
 type Counts = MediaCounts & { readonly lost: number };
 
-function countsOf(report: RTCStatsReport): Counts {
+function read(report: RTCStatsReport): { readonly counts: Counts; readonly playout: Playout } {
   const counts = { packets: 0, received: 0, decoded: 0, keyframeRequests: 0, lost: 0 };
+  const playout: { audio?: number | undefined; video?: number | undefined } = {};
   for (const stat of report.values() as Iterable<RTCStats>) {
     if (stat.type !== 'inbound-rtp') continue;
     const inbound = stat as RTCInboundRtpStreamStats;
@@ -345,6 +377,9 @@ function countsOf(report: RTCStatsReport): Counts {
     counts.decoded += inbound.framesDecoded ?? 0;
     counts.keyframeRequests += inbound.pliCount ?? 0;
     counts.lost += inbound.framesDropped ?? 0;
+    if (inbound.kind === 'audio' || inbound.kind === 'video') {
+      playout[inbound.kind] = inbound.estimatedPlayoutTimestamp;
+    }
   }
-  return counts;
+  return { counts, playout };
 }

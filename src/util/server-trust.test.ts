@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { distrust } from './socket.ts';
+import { distrust } from './server-trust.ts';
 
 const SHOWN = Array(32).fill('AB').join(':');
 
