@@ -24,6 +24,7 @@ export const requirements: readonly Requirement[] = [
   { package: 'gstreamer1.0-plugins-ugly', probe: element('x264enc') },
   { package: 'gstreamer1.0-libav', probe: element('avdec_h264') },
   { package: 'gstreamer1.0-rtsp', probe: element('rtspclientsink') },
+  { package: 'xvfb', probe: ['Xvfb', '-help'] },
   { package: 'iproute2', probe: ['ip', '-V'] },
   { package: 'nftables', probe: ['nft', '--version'] },
   { package: 'util-linux', probe: ['setpriv', '--pdeathsig', 'KILL', '--', 'setpriv', '--version'] },

@@ -1,15 +1,16 @@
 import type { JobEntry } from '#config/job-schema.ts';
 import { defaultConfig } from '#config/schema.ts';
 import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
+import { Conversion } from '#jobs/conversion.ts';
 import { Job } from '#jobs/job.ts';
 import type { JobStatus } from '#jobs/job-status.ts';
 import { planJob } from '#jobs/plan.ts';
 import { systemClock } from '#util/clock.ts';
 import { jobSettings } from './configured-jobs.ts';
 import { withEngine } from './engine.ts';
-import { conversionsOf, FileConversion } from './file-conversion.ts';
 import { forwardOpeners } from './forward-openers.ts';
 import { messageLogger } from './logger.ts';
+import { conversionStarter } from './start-conversion.ts';
 import { sourceStarter } from './start-source.ts';
 
 export interface TransportOptions {
@@ -45,7 +46,6 @@ export function transport(
   return withEngine(messageLogger(onMessage), async (engine) => {
     const { hub, workers } = engine;
     const changed = Promise.withResolvers<void>();
-    const conversions = await conversionsOf(entry, settings);
     let begun = false;
     let ran = false;
     let hopeless: JobStatus | undefined;
@@ -58,9 +58,11 @@ export function transport(
     };
     const startSource = sourceStarter({ hub, workers });
     const openForward = forwardOpeners({ hub, sequences: new RtpSequences(), workers });
-    await using job: Job | FileConversion = conversions
-      ? new FileConversion(settings, conversions, engine, look)
-      : new Job(planJob(settings), { hub, clock: systemClock, startSource, openForward }, look);
+    const convert = conversionStarter(workers);
+    const environment = { hub, clock: systemClock, startSource, openForward, convert };
+    const plan = planJob(settings);
+    const Kind = plan.conversion ? Conversion : Job;
+    await using job = new Kind(plan, environment, look);
     begun = true;
     onBegin(() => job.status);
     stop.addEventListener('abort', () => changed.resolve(), { once: true });

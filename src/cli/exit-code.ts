@@ -37,8 +37,11 @@ export function exitCode({ state, code = '', inputs, outputs }: JobStatus, told:
     return silent.length < outputs.length ? EXIT.some : EXIT.output;
   }
   if (CODEC_ERRORS.has(code)) return EXIT.codec;
+  // Where one task reads and writes, both ends fail with it.
+  if (code.startsWith('INPUT_') || code.startsWith('DEVICE_')) return EXIT.input;
+  if (code.startsWith('FILE_')) return EXIT.output;
+  if (code === 'TASK_FAILED') return EXIT.failed;
   const isOut = ({ state: of }: JobStatus['inputs'][number]) => of === 'failed' || of === 'waiting';
   if (inputs.some(isOut)) return EXIT.input;
-  if (code.startsWith('INPUT_') || code.startsWith('DEVICE_')) return EXIT.input;
-  return outputs.some(isOut) ? EXIT.output : EXIT.failed;
+  return silent.length === outputs.length ? EXIT.output : EXIT.failed;
 }

@@ -165,11 +165,14 @@ export async function jobOf(
   function withWishes(address: string): string {
     const text = (option: string) => {
       const value = options.get(option);
-      return typeof value === 'string' && !address.startsWith('microphone') ? value : undefined;
+      return typeof value === 'string' ? value : undefined;
     };
-    // A microphone that nobody is to hear is not opened.
-    const audio = options.has('no-audio') && !address.startsWith('microphone') ? 'none' : undefined;
-    return withDeviceWishes(address, { fps: text('fps'), region: text('region'), audio });
+    // Of a camera and a microphone that are merged, the picture's is meant.
+    const wishes =
+      address.startsWith('microphone') && type === 'merge'
+        ? {}
+        : { fps: text('fps'), region: text('region') };
+    return withDeviceWishes(address, wishes);
   }
 }
 

@@ -1,4 +1,3 @@
-import { isImage } from '#media/picture-path.ts';
 import type { VideoFormat } from '#media/track.ts';
 import { confinedPath } from '#util/confined-path.ts';
 import { NamedError } from '#util/named-error.ts';
@@ -24,6 +23,11 @@ export interface LoopOptions {
   readonly size?: { readonly width: number; readonly height: number } | undefined;
   /** The folders that it has to be in, links followed; absent: any. */
   readonly within?: readonly string[] | undefined;
+}
+
+/** Whether a path is that of a picture, by the end of its name. */
+export function isImage(path: string): boolean {
+  return /\.(?:jpe?g|png|webp|bmp|gif|tiff?)$/i.test(path);
 }
 
 /**

@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises';
 import type { LinkClient, Task, TaskSpec, TaskState } from '#link/client.ts';
-import { isImage } from '#media/picture-path.ts';
 import { confinedPath } from '#util/confined-path.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { runConvert } from './convert.ts';
@@ -12,6 +11,7 @@ import { AlgorithmHosts } from './host-client.ts';
 import { runImageSource } from './image-source.ts';
 import { runMuxedSink } from './muxed-sink.ts';
 import { runNetworkSource } from './network-source.ts';
+import { isImage } from './picture-loop.ts';
 import { runPictures } from './pictures.ts';
 import { runProbe } from './probe.ts';
 import { runRendition } from './rendition.ts';
