@@ -52,14 +52,28 @@ async function interrupt(running: RunningProgram) {
 
 describe('sluice push', () => {
   it('repeats a short clip twenty times without a gap, an overlap, or sound that goes away from its picture', async () => {
-    // Half a second, which is no whole number of sound frames.
+    // A second, which is no whole number of sound frames.
     const short = file('short.mp4');
-    const cut = ['-v', 'error', '-i', clip, '-t', '1', '-c:v', 'libx264', '-preset', 'ultrafast', '-g', '25'];
+    const cut = [
+      '-v',
+      'error',
+      '-y',
+      '-i',
+      clip,
+      '-t',
+      '1',
+      '-c:v',
+      'libx264',
+      '-preset',
+      'ultrafast',
+      '-g',
+      '25',
+    ];
     await run('ffmpeg', [...cut, '-bf', '0', '-c:a', 'aac', short]);
     await using pushing = type('push', short, to('loop'), '--loop');
     expect(await codecs('loop')).toEqual(['aac', 'h264']);
     const recording = file('loop.mkv');
-    const input = ['-v', 'error', '-rtsp_transport', 'tcp', '-i', to('loop'), '-t', '21'];
+    const input = ['-v', 'error', '-y', '-rtsp_transport', 'tcp', '-i', to('loop'), '-t', '21'];
     expect((await run('ffmpeg', [...input, '-c', 'copy', recording])).code).toBe(0);
     const ended = await interrupt(pushing);
     expect(ended.code).toBe(0);
@@ -67,7 +81,8 @@ describe('sluice push', () => {
     const times = async (kind: 'v' | 'a') => {
       const show = ['-v', 'error', '-select_streams', `${kind}:0`, '-show_entries', 'packet=pts_time'];
       const { stdout } = await run('ffprobe', [...show, '-of', 'csv=p=0', recording]);
-      return stdout.trim().split('\n').map(Number.parseFloat);
+      // Of the first ones the reader does not know yet where they stand.
+      return stdout.trim().split('\n').map(Number.parseFloat).slice(3);
     };
     const gaps = (all: readonly number[]) => all.slice(1).map((time, n) => (time - all[n]!) * 1000);
     const pictures = gaps(await times('v'));
@@ -87,7 +102,7 @@ describe('sluice push', () => {
 
   it('shows a picture for as long as it runs, says how it goes as JSON, and sends by the name of a stream', async () => {
     const photo = file('photo.jpg');
-    const made = ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=size=320x180', '-frames:v', '1', photo];
+    const made = ['-v', 'error', '-y', '-f', 'lavfi', '-i', 'testsrc2=size=320x180', '-frames:v', '1', photo];
     await run('ffmpeg', made);
     await using pushing = type('push', photo, 'photo', '--config', config, '--json');
     expect(await codecs('photo')).toEqual(['h264']);
@@ -147,7 +162,7 @@ describe('sluice split, merge, relay and transcode', () => {
     const dead = 'rtsp://me:secret@127.0.0.1:1/dead';
     const ended = await type('relay', clip, to('alive'), dead).finished;
     expect(ended.code).toBe(6);
-    expect(ended.stderr).toContain('rtsp://***@127.0.0.1:1/dead cannot be reached');
+    expect(ended.stderr).toContain('rtsp://127.0.0.1:1/dead cannot be reached');
     expect(ended.stderr + ended.stdout).not.toContain('secret');
   });
 
