@@ -12,7 +12,7 @@ import { errorBody as failure } from './schemas.ts';
 import { timeText } from './views.ts';
 
 const tags = ['jobs'];
-const failures = { 400: failure, 403: failure, 404: failure, 409: failure };
+const failures = { 400: failure, 403: failure, 404: failure, 409: failure, 415: failure };
 const params = z.object({ name: z.string().meta({ description: 'Name of the job.' }) });
 const one = '/api/jobs/:name';
 

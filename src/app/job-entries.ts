@@ -9,7 +9,9 @@ import { jobTrouble } from '#config/load.ts';
 import type { Config } from '#config/schema.ts';
 import { parsePublishedName } from '#hub/name.ts';
 import { type Jobs, unknownJob } from '#jobs/jobs.ts';
+import { planJob } from '#jobs/plan.ts';
 import { NamedError } from '#util/named-error.ts';
+import { jobSettings } from './configured-jobs.ts';
 import { type EntryFile, editFile } from './edit-file.ts';
 import { checkJobAddresses } from './source-policy.ts';
 
@@ -41,8 +43,8 @@ export class JobEntries implements JobsAccess {
   /**
    * Sets a job, and has the file say so.
    * @returns whether there was none
-   * @throws NamedError JOB_NAME_INVALID, REQUEST_INVALID, SECRET_MISSING, SOURCE_FORBIDDEN, JOB_EXISTS
-   *   (412), JOB_UNKNOWN, what `may` throws, and what `ConfigurationFile.edit` throws
+   * @throws NamedError JOB_NAME_INVALID, REQUEST_INVALID, SECRET_MISSING, SOURCE_FORBIDDEN, CODEC_UNSUPPORTED
+   *   (415), JOB_EXISTS (412), JOB_UNKNOWN, what `may` throws, and what `ConfigurationFile.edit` throws
    */
   async set(name: string, { keys, whole, fresh, may }: Parameters<JobsAccess['set']>[1]): Promise<boolean> {
     const rule = jobNameTrouble(name);
@@ -56,6 +58,8 @@ export class JobEntries implements JobsAccess {
       const after = wishedJob(name, before, keys, { whole, folder: dirname(file) });
       const trouble = jobTrouble(name, after, { streamName: parsePublishedName });
       if (trouble !== undefined) throw new NamedError('REQUEST_INVALID', trouble);
+      // What cannot be done as it is wished is refused, and not saved.
+      planJob(jobSettings(name, after, config));
       const added = newAddresses(after, before);
       for (const { side, address } of added) {
         const stream = streamOfAddress(address.url);

@@ -69,6 +69,9 @@ import { routeUpgrades } from './upgrades.ts';
 import { version } from './version.ts';
 import { createWorkerRoom } from './worker-room.ts';
 
+/** The head start of jobs when the server stops. */
+const JOBS_MS = 1500;
+
 export interface SluiceServer extends AsyncDisposable {
   /** As they are now: a change of the configuration may move them. */
   readonly addresses: {
@@ -266,8 +269,12 @@ export async function createServer(
     closing ??= (async () => {
       await file?.[Symbol.asyncDispose]();
       certificates[Symbol.dispose]();
-      // What they write is completed while all that it needs is there.
-      await jobs?.[Symbol.asyncDispose]();
+      // What they write is completed while all that it needs is there; one that hangs does not hold the rest up.
+      const jobsEnd = jobs?.[Symbol.asyncDispose]();
+      const late = Promise.withResolvers<void>();
+      const cancel = systemClock.after(JOBS_MS, late.resolve);
+      await Promise.race([jobsEnd, late.promise]);
+      cancel();
       // All at a time: each has its own patience with what hangs, and together they have less than five seconds.
       const tasks = [sources?.[Symbol.asyncDispose](), forwards?.[Symbol.asyncDispose](), runs.close(reason)];
       hub.close(reason);
@@ -283,7 +290,7 @@ export async function createServer(
         results.close(),
         events.close(),
       ];
-      await Promise.all([...tasks, ...doors, hooks.close(), workers[Symbol.asyncDispose]()]);
+      await Promise.all([jobsEnd, ...tasks, ...doors, hooks.close(), workers[Symbol.asyncDispose]()]);
       closeUnknown();
       await api.close();
       await https.close();
@@ -338,10 +345,8 @@ export async function createServer(
     );
     jobs = beginJobs(config, {
       ...{ hub, workers, startSource, openForward },
-      onState: (status) => {
-        events.jobsChanged();
-        jobLog.state(status);
-      },
+      log: jobLog,
+      onChange: events.jobsChanged,
     });
     certificates.watch(config.tls);
     const parts = {

@@ -31,6 +31,15 @@ describe('the state of a job', () => {
     expect(of({ outputs: two }).reason).toBe('2 of 3 outputs do not take it: It is off. No address.');
   });
 
+  it('goes on naming an output while that is tried again', () => {
+    const outputs = [output('running'), output('starting', 'It is off.')];
+    expect(of({ outputs })).toMatchObject({
+      state: 'running',
+      trouble: expect.stringContaining('It is off.'),
+    });
+    expect(of({ outputs: [output('running'), output('starting')] })).toEqual({ state: 'running' });
+  });
+
   it('has a trouble that is the same from attempt to attempt', () => {
     const attempt = {
       ...output('waiting', 'It is off. The next attempt is in 1.0 s.'),

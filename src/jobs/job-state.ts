@@ -38,7 +38,7 @@ export function judge({ inputs, compositions, outputs }: JobParts): Verdict {
 
 /** Everything is there that the outputs need. */
 function outward(compositions: JobParts['compositions'], outputs: JobParts['outputs']): Verdict {
-  const amiss = outputs.filter(({ state }) => state === 'waiting' || state === 'failed');
+  const amiss = outputs.filter(isAmiss);
   if (outputs.some(({ state }) => state === 'running')) {
     // Of one that runs the reason tells what of it is missing.
     if (amiss.length === 0) return verdict('running', compositions);
@@ -48,6 +48,11 @@ function outward(compositions: JobParts['compositions'], outputs: JobParts['outp
   if (amiss.length === 0 || outputs.some(({ state }) => state === 'starting'))
     return verdict('starting', amiss);
   return verdict('waiting', amiss);
+}
+
+/** One that is tried again is amiss until it runs: from attempt to attempt nothing changes. */
+function isAmiss({ state, reason }: Part): boolean {
+  return state === 'waiting' || state === 'failed' || (state === 'starting' && reason !== undefined);
 }
 
 /** @param before stands before the reasons of the parts */

@@ -402,6 +402,28 @@ describe('the jobs of a configuration', () => {
     expect(told).toEqual(['a starting', 'a stopped', 'a starting']);
   });
 
+  it('that no output could carry fail in words, and begin when they are mended', async () => {
+    const { begin, settle, told } = setUp();
+    const made = (codec: 'mpeg4' | 'h264'): JobWish => ({
+      enabled: true,
+      settings: {
+        ...{ type: 'transcode', name: 't', input: film, output: to('rtmp://host/app/key') },
+        ...{ video: { codec }, audio: undefined, noVideo: false, noAudio: false },
+      },
+    });
+    const jobs = begin(made('mpeg4'));
+    await settle();
+    expect(jobs.get('t')).toMatchObject({
+      state: 'failed',
+      code: 'CODEC_UNSUPPORTED',
+      reason: expect.stringContaining('RTMP cannot carry MPEG-4'),
+    });
+    jobs.apply([made('h264')]);
+    await settle();
+    expect(jobs.get('t')?.state).toBe('starting');
+    expect(told).toEqual(['t failed', 't starting']);
+  });
+
   it('of one name never work at a time', async () => {
     const { begin, publish, settle, sources, outputs } = setUp({ slowClose: true });
     const jobs = begin(push('a'));

@@ -3,7 +3,7 @@ import { NamedError } from '#util/named-error.ts';
 import { Conversion } from './conversion.ts';
 import { Job, type JobEnvironment } from './job.ts';
 import type { JobStatus } from './job-status.ts';
-import { type JobSettings, planJob } from './plan.ts';
+import { type JobPlan, type JobSettings, planJob } from './plan.ts';
 
 /** A job that the configuration has. */
 export interface JobWish {
@@ -21,7 +21,9 @@ interface Slot {
   wish: JobWish;
   /** At work, or the last one that was. */
   job: Job | Conversion | undefined;
-  /** How it stands while there never was one. */
+  /** Why there cannot be one. */
+  refusal: NamedError | undefined;
+  /** Since when it stands so while there never was one. */
   readonly since: number;
 }
 
@@ -64,7 +66,10 @@ export class Jobs implements AsyncDisposable {
     for (const [name, slot] of before) if (!wanted.has(name)) void this.#stop(name, slot, TAKEN_OUT);
     for (const [name, wish] of wanted) {
       const known = before.get(name);
-      const slot: Slot = known ?? { wish, job: undefined, since: this.#options.clock.now() };
+      const slot: Slot = known ?? {
+        ...{ wish, job: undefined, refusal: undefined },
+        since: this.#options.clock.now(),
+      };
       const same = isDeepStrictEqual(slot.wish.settings, wish.settings);
       const wasEnabled = known?.wish.enabled === true;
       slot.wish = wish;
@@ -100,13 +105,28 @@ export class Jobs implements AsyncDisposable {
     await this.#ending.get(name);
     const slot = this.#slots.get(name);
     if (this.#closed || !slot?.wish.enabled || (slot.job && !slot.job.over)) return;
-    const plan = planJob(slot.wish.settings);
+    const plan = this.#planOf(slot);
+    if (!plan) return;
     const Kind = plan.conversion ? Conversion : Job;
     const job: Job | Conversion = new Kind(plan, this.#options, () => {
       if (this.#slots.get(name)?.job === job) this.#options.onState(job.status);
     });
     slot.job = job;
     this.#options.onState(job.status);
+  }
+
+  /** Undefined where it cannot be done as it is wished. */
+  #planOf(slot: Slot): JobPlan | undefined {
+    slot.refusal = undefined;
+    try {
+      return planJob(slot.wish.settings);
+    } catch (error) {
+      if (!(error instanceof NamedError)) throw error;
+      slot.refusal = error;
+      slot.job = undefined;
+      this.#options.onState(statusOf(slot));
+      return undefined;
+    }
   }
 
   #stop(name: string, { job }: Slot, reason: string): Promise<void> {
@@ -119,11 +139,15 @@ export class Jobs implements AsyncDisposable {
   }
 }
 
-function statusOf({ wish, job, since }: Slot): JobStatus {
+function statusOf({ wish, job, refusal, since }: Slot): JobStatus {
   if (job) return job.status;
   const { name, type } = wish.settings;
   const nothing = { timeMs: 0, speed: 0, fps: 0, bitRate: 0, drops: 0, bytesSent: 0 };
   const common = { name, type, since, log: [], progress: nothing, inputs: [], outputs: [] };
+  if (wish.enabled && refusal) {
+    const { message, code } = refusal;
+    return { ...common, state: 'failed', reason: message, trouble: message, code };
+  }
   if (wish.enabled) return { ...common, state: 'starting' };
   return { ...common, state: 'stopped', reason: 'It is switched off ("enabled: false").' };
 }

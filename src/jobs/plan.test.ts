@@ -108,4 +108,22 @@ describe('the plan of a job', () => {
     }
     expect(into(once('/films/a.mp4'), 'rtsp://a/b').conversion).toBeUndefined();
   });
+
+  it('makes what the output takes, at the rate that it takes, and refuses what it does not', () => {
+    const transcode = { type: 'transcode', name: 'a', input: yard, video: undefined, ...all } as const;
+    const rtmp = output('rtmp://host/app/key');
+    const made = planJob({ ...transcode, output: rtmp, audio: { codec: 'mp3' } });
+    expect(made.compositions[0]?.parts[0]?.rendition).toEqual({
+      audio: { codec: 'mp3', sampleRate: 44_100 },
+    });
+    expect(() =>
+      planJob({ ...transcode, output: rtmp, audio: { codec: 'mp3', sampleRate: 32_000 } }),
+    ).toThrow(expect.objectContaining({ code: 'CODEC_UNSUPPORTED' }) as Error);
+    // What is left out need not be carried.
+    const mpeg4 = { ...transcode, output: rtmp, audio: undefined, video: { codec: 'mpeg4' } } as const;
+    expect(() => planJob(mpeg4)).toThrow('RTMP cannot carry MPEG-4');
+    expect(planJob({ ...mpeg4, noVideo: true }).compositions[0]?.parts).toEqual([
+      { stream: 'yard', kind: 'audio' },
+    ]);
+  });
 });

@@ -1,8 +1,10 @@
 import type { CompositionPart, CompositionSpec } from '#hub/composition.ts';
 import type { RenditionRequest } from '#hub/rendition.ts';
+import { fittedWish, outputKind } from '#media/outputs.ts';
 import { isFileAddress } from '#sinks/file/forward.ts';
 import type { ForwardSettings } from '#sinks/forward.ts';
 import type { NamelessSource, SourceSettings } from '#sources/configured.ts';
+import { NamedError } from '#util/named-error.ts';
 
 /** What a job is to do, in words that know neither the configuration nor the command line. */
 export type JobSettings =
@@ -81,8 +83,10 @@ export interface ConversionWish {
 /**
  * How a job is done. Its own streams are `jobs/<name>`, what goes out, and below it what comes in or is one part of it.
  * Where nothing has to be chosen or made, what comes in is what goes out.
+ * @throws NamedError CODEC_UNSUPPORTED where the output cannot carry what is to be made
  */
-export function planJob(job: JobSettings): JobPlan {
+export function planJob(asked: JobSettings): JobPlan {
+  const job = fitted(asked);
   const whole = jobStream(job.name);
   const plan = { name: job.name, type: job.type };
   switch (job.type) {
@@ -140,6 +144,23 @@ export function planJob(job: JobSettings): JobPlan {
       return { ...plan, ...needs, compositions, outputs: [to(whole)(output)] };
     }
   }
+}
+
+/** The job with what its output demands of what is made, such as a sample rate. */
+function fitted(job: JobSettings): JobSettings {
+  if (job.type !== 'transcode') return job;
+  const { output, video, audio } = job;
+  const kind = outputKind(output.url);
+  const fit = (wish: RenditionRequest | undefined) => {
+    if (!kind || !wish) return wish;
+    try {
+      return fittedWish(kind, wish);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new NamedError('CODEC_UNSUPPORTED', error.message, 415, { cause: error });
+    }
+  };
+  return { ...job, video: job.noVideo ? undefined : fit(video), audio: job.noAudio ? undefined : fit(audio) };
 }
 
 /** Pictures have no end, so there is no file that they could become. */

@@ -106,24 +106,33 @@ export function refusal(output: OutputKind, { format }: Track): string | undefin
 /**
  * What a track has to be made so that an output carries it, or so that it is what is wished for and the output carries
  * that; undefined where nothing has to be made of it.
- * @param wish what is to be made anyway: the output's own demands are added where it says nothing else
- * @throws RangeError where the output can carry nothing of the kind, or not what is wished for; see {@link refusal} and
- *   {@link refusalOfWish}
+ * @param wish what is to be made anyway; see {@link fittedWish}
+ * @throws RangeError with a sentence where the output can carry nothing of the kind, or not what is wished for
  */
 export function requestFor(
   output: OutputKind,
   track: Track,
   wish?: RenditionRequest,
 ): RenditionRequest | undefined {
-  if (!wish && refusal(output, track) === undefined) return undefined;
-  const codec = wish?.codec ?? firstMade(output, track);
-  if (codec === undefined) throw new RangeError(refusal(output, track));
-  const request = { ...wish, codec };
-  const wrong = refusalOfWish(output, request);
+  if (wish) return fittedWish(output, wish);
+  const why = refusal(output, track);
+  if (why === undefined) return undefined;
+  const codec = firstMade(output, track);
+  if (codec === undefined) throw new RangeError(why);
+  return fittedWish(output, { codec });
+}
+
+/**
+ * What is wished for, with what the output demands where the wish says nothing of it: MP3 for RTMP is made at 44.1 kHz.
+ * @throws RangeError with a sentence where the output cannot carry it
+ */
+export function fittedWish(output: OutputKind, wish: RenditionRequest): RenditionRequest {
+  const wrong = refusalOfWish(output, wish);
   if (wrong !== undefined) throw new RangeError(wrong);
-  if (makesPictures(codec) || request.sampleRate !== undefined) return request;
-  const rates = OUTPUTS[output].sampleRates?.[codec];
-  return rates?.[0] === undefined ? request : { ...request, sampleRate: rates[0] };
+  const { codec, sampleRate } = wish;
+  if (makesPictures(codec) || sampleRate !== undefined) return wish;
+  const rate = OUTPUTS[output].sampleRates?.[codec]?.[0];
+  return rate === undefined ? wish : { ...wish, sampleRate: rate };
 }
 
 /** Why an output cannot carry what is wished for, in a sentence; undefined where it can. */
@@ -157,6 +166,18 @@ const MADE: ReadonlySet<string> = new Set<RenditionCodec>([
   ...(['aac', 'opus', 'mp3', 'pcma', 'pcmu'] as const),
   ...(['h264', 'h265', 'mpeg4'] as const),
 ]);
+
+const SCHEMES: Readonly<Record<string, OutputKind>> = {
+  ...{ rtsp: 'rtsp', rtsps: 'rtsp', rtmp: 'rtmp', rtmps: 'rtmp', srt: 'mpegts', udp: 'mpegts' },
+  ...{ whip: 'whip', whips: 'whip', http: 'whip', https: 'whip', stream: 'stream' },
+};
+
+/** What kind of output an address, or the path of a file, is; undefined for what is none. */
+export function outputKind(address: string): OutputKind | undefined {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(address)?.[1]?.toLowerCase();
+  if (scheme === undefined || scheme === 'file') return fileKind(address);
+  return Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined;
+}
 
 const FILE_KINDS: Readonly<Record<string, FileKind>> = {
   ...{ mp4: 'mp4', m4v: 'mp4', mov: 'mov', m4a: 'm4a', mkv: 'mkv', mka: 'mkv', webm: 'webm' },

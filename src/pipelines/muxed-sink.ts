@@ -1,7 +1,7 @@
 import { joinAnnexB } from '#codecs/nal.ts';
 import type { SinkStatistics, TaskSpec } from '#link/client.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
-import { refusal } from '#media/outputs.ts';
+import { type FileKind, refusal } from '#media/outputs.ts';
 import { Timeline } from '#media/timeline.ts';
 import { isVideo, type Track } from '#media/track.ts';
 import { maskAddress } from '#util/mask-address.ts';
@@ -20,6 +20,9 @@ const CALL_MS = 10_000;
 /** So long FFmpeg may take to notice that it was interrupted; then only the end of the process helps. */
 const INTERRUPT_MS = 2000;
 const REPORT_MS = 500;
+/** Files whose index FFmpeg keeps in memory until their end, about 20 MB for an hour; so long one may be, ms. */
+const INDEXED: ReadonlySet<FileKind> = new Set(['mp4', 'mov', 'm4a']);
+const LONGEST_MS = 6 * 3_600_000;
 
 /**
  * Packs a stream and writes it to an address or into a file, copied and with the timestamps of its picture; the sound
@@ -138,6 +141,10 @@ class MuxedSink {
           await this.#wake.promise;
           continue;
         }
+        if (this.#isLongEnough(unit, writer)) {
+          this.#finish('The file is as long as one may be, 6 hours; what follows goes into another.');
+          break;
+        }
         const packet = writer.packet(unit);
         if (!packet) continue;
         await this.#within(output.write(packet));
@@ -162,6 +169,13 @@ class MuxedSink {
     if (this.#end === undefined) return true;
     const isCutOff = this.#context.signal.aborted && 'url' in this.#spec.to;
     return !isCutOff && this.#queue?.isEmpty === false;
+  }
+
+  /** Another file begins with this unit. */
+  #isLongEnough({ track, keyframe }: AccessUnit, { timeMs }: Writer): boolean {
+    const { to } = this.#spec;
+    if ('url' in to || !INDEXED.has(to.container) || timeMs < LONGEST_MS) return false;
+    return keyframe && (isVideo(track) || !this.#tracks?.some(isVideo));
   }
 
   async #open(tracks: readonly Track[]): Promise<MediaOutput> {

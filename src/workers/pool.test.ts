@@ -125,6 +125,16 @@ describe('WorkerPool', () => {
     expect(task).toMatchObject({ state: 'starting', reason: undefined });
   });
 
+  it('ends a task that waits for its next attempt at once: no worker has it', async () => {
+    const { workers, start, attach, clock, say } = setUpPool();
+    const task = start('people');
+    attach();
+    say(workers[0]!, task, 'failed', 'The model is missing.');
+    await task.stop();
+    clock.advance(60_000);
+    expect(workers[0]!.heard).toEqual(['start task-1#1 people']);
+  });
+
   it('sends a failed task once when its worker was restarted meanwhile', () => {
     const { workers, start, attach, live, say } = setUpPool();
     const task = start('people');

@@ -121,11 +121,11 @@ export class PoolTask<Spec> implements TaskHandle {
   stop(): Promise<void> {
     if (this.#stopping) return this.#stopping.promise;
     const stopping = (this.#stopping = Promise.withResolvers<void>());
-    const over = this.#over;
+    const { atWork } = this;
     this.#cancelTimer();
-    if (!over) this.#status = { state: 'stopped', since: this.#clock.now() };
+    if (!this.#over) this.#status = { state: 'stopped', since: this.#clock.now() };
     const { link } = this.#home;
-    if (over || !link || this.#epoch === 0) {
+    if (!link || !atWork) {
       this.#leave();
     } else {
       this.#cancelTimer = this.#clock.after(STOP_MS, () => this.#leave());

@@ -54,7 +54,8 @@ async function record(hub: FakeHub, names: readonly string[], filmed: readonly A
     }
     stream.write(unit);
   }
-  const all = SECONDS * 1000 - 200;
+  const last = filmed.at(-1)!;
+  const all = (last.dts / last.track.clockRate - began) * 1000 - 2;
   await hub.until(() => tasks.every((task) => written(task).timeMs >= all), 'all of it');
   return { stream, tasks };
 }
@@ -75,15 +76,22 @@ async function expectWhole(name: string, made: ProbedFile, seconds = SECONDS): P
 }
 
 describe('a stream that is written into files', () => {
-  it('is whole in every kind of file when its task is stopped, and when its worker is', async () => {
-    const hub = await FakeHub.start();
-    const { tasks } = await record(hub, ['a.mp4', 'a.mov', 'a.mkv', 'a.ts', 'a.flv', 'b.mp4', 'b.mkv']);
+  it('is whole in every kind of file when its task is stopped, its worker is, or the server is gone', async () => {
+    const [hub, orphaned] = await Promise.all([FakeHub.start(), FakeHub.start()]);
+    const [{ tasks }] = await Promise.all([
+      record(hub, ['a.mp4', 'a.mov', 'a.mkv', 'a.ts', 'a.flv', 'b.mp4', 'b.mkv']),
+      record(orphaned, ['c.mp4', 'c.mkv']),
+    ]);
     for (const task of tasks.slice(0, 5)) hub.stop(task);
     for (const task of tasks.slice(0, 5)) expect((await hub.state(task, 'done')).reason).toBe('Stopped.');
     // The others are ended by SIGTERM of their worker.
     await hub[Symbol.asyncDispose]();
     expect(await hub.exited).toMatchObject({ signal: null });
-    for (const name of ['a.mp4', 'a.mov', 'a.mkv', 'a.ts', 'a.flv', 'b.mp4', 'b.mkv']) {
+    orphaned.closeLink();
+    expect(await orphaned.exited).toMatchObject({ signal: null });
+    await orphaned[Symbol.asyncDispose]();
+    const kinds = ['a.mp4', 'a.mov', 'a.mkv', 'a.ts', 'a.flv', 'b.mp4', 'b.mkv', 'c.mp4', 'c.mkv'];
+    for (const name of kinds) {
       const made = await probeFile(join(folder, name));
       expect(made.pictures, name).toHaveLength(SECONDS * 25);
       expect(Math.abs(made.duration - SECONDS), name).toBeLessThan(0.2);
@@ -106,6 +114,24 @@ describe('a stream that is written into files', () => {
       expect(made.pictures.length, name).toBeGreaterThanOrEqual(SECONDS * 25 - 38);
       await expectWhole(name, made, made.pictures.length / 25);
     }
+  });
+
+  it('ends a file that keeps its index in memory after six hours, complete, at a keyframe', async () => {
+    await using hub = await FakeHub.start();
+    const { stream, tasks } = await record(hub, ['long.mp4', 'long.mkv']);
+    // Two groups of pictures, no more than may wait.
+    const next = units.filter((unit) => unit.dts / unit.track.clockRate - UPTIME < 1.5);
+    for (const unit of moved(next, 6 * 3600 + 10)) stream.write(unit);
+    expect(await hub.state(tasks[0]!, 'done')).toMatchObject({
+      reason: 'The file is as long as one may be, 6 hours; what follows goes into another.',
+    });
+    const made = await probeFile(join(folder, 'long.mp4'));
+    expect(made.stderr).toBe('');
+    expect(made.duration).toBeGreaterThan(6 * 3600);
+    // The first of the two is the last in this file.
+    expect(made.pictures).toHaveLength(SECONDS * 25 + 25);
+    hub.stop(tasks[1]!);
+    await hub.state(tasks[1]!, 'done');
   });
 
   it('that cannot be written says why, and never writes over another file', async () => {

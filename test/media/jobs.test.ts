@@ -254,6 +254,11 @@ describe('jobs over the API', () => {
       expect([status, error?.message], rule).toEqual([400, expect.stringContaining(rule)]);
     }
     expect((await ask('PATCH', 'x', { loop: true })).error?.code).toBe('JOB_UNKNOWN');
+    const unfit = { type: 'transcode', input: clip, output: 'rtmp://a/b/c', video: 'mpeg4' };
+    expect(await ask('PUT', 'x', unfit)).toMatchObject({
+      status: 415,
+      error: { code: 'CODEC_UNSUPPORTED', message: expect.stringContaining('RTMP cannot carry MPEG-4') },
+    });
   });
 
   it('keep what stands in the file byte for byte, and a secret that was shown as ***', async () => {

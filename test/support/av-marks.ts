@@ -11,8 +11,8 @@ export interface Marks {
   readonly stderr: string;
 }
 
-/** The part of the picture of `barcodeClip` that flashes, for ffmpeg's `crop`. */
-export const BARCODE_FLASH = '160:120:240:160';
+/** The part of the picture of `barcodeClip` that flashes, for ffmpeg's `crop`, whatever its size is by now. */
+export const BARCODE_FLASH = 'iw/4:ih/3:iw*3/8:ih*4/9';
 
 /**
  * Reads for some seconds with ffmpeg and looks where pictures begin to be bright, and the sound to be loud.

@@ -3,8 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { pcmaFormat } from '#codecs/g711.ts';
 import { h265Format } from '#codecs/h265.ts';
 import { mp3Format } from '#codecs/mp3.ts';
+import { forwardKind } from '#config/forward-schema.ts';
 import { unsupportedInFlv } from '#containers/flv/write.ts';
-import { fileKind, OUTPUTS, type OutputKind, refusal, refusalOfWish, requestFor } from '#media/outputs.ts';
+import {
+  fileKind,
+  fittedWish,
+  OUTPUTS,
+  type OutputKind,
+  outputKind,
+  refusal,
+  refusalOfWish,
+  requestFor,
+} from '#media/outputs.ts';
 import type { Track } from '#media/track.ts';
 import { payloadTypeOf } from '#protocols/sdp/build.ts';
 import { sendingSection } from '#protocols/sdp/webrtc-client-offer.ts';
@@ -94,11 +104,27 @@ describe('what an output can carry', () => {
     expect(requestFor('mpegts', av1Track)).toEqual({ codec: 'h264' });
     expect(requestFor('rtmp', aacTrack, { codec: 'mp3' })).toEqual({ codec: 'mp3', sampleRate: 44_100 });
     expect(requestFor('mkv', aacTrack, { codec: 'mp3' })).toEqual({ codec: 'mp3' });
+    expect(fittedWish('rtmp', { codec: 'mp3', channels: 1 })).toEqual({
+      codec: 'mp3',
+      channels: 1,
+      sampleRate: 44_100,
+    });
     const wrong = { codec: 'mp3', sampleRate: 48_000 } as const;
     expect(() => requestFor('rtmp', aacTrack, wrong)).toThrow('cannot carry MP3 of 48000 Hz');
     expect(() => requestFor('webm', h264Track)).toThrow(
       'WebM cannot carry H.264; it can carry VP9, VP8, AV1.',
     );
+  });
+
+  it('is told by an address', () => {
+    for (const scheme of ['rtsp', 'rtsps', 'rtmp', 'rtmps', 'srt', 'udp', 'whip', 'whips']) {
+      const address = `${scheme}://host:1/a.mp4`;
+      // The same words as the configuration has for its forwards.
+      expect(outputKind(address), address).toBe(forwardKind(address));
+    }
+    expect(
+      ['https://host/a/whip', 'stream:yard', '/a/b.mkv', 'file:///a.ts', 'gopher://a', 'b'].map(outputKind),
+    ).toEqual(['whip', 'stream', 'mkv', 'ts', undefined, undefined]);
   });
 
   it('is of files told by the end of their names', () => {

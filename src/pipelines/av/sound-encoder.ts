@@ -30,6 +30,9 @@ export interface SoundEncoderOptions {
   readonly bitRate: number;
 }
 
+/** Bits per second and channel below which Opus codes speech by SILK, where it may. */
+const LEAN_OPUS = 40_000;
+
 const ENCODERS = {
   aac: { name: FF_ENCODER_AAC, sampleFormat: AV_SAMPLE_FMT_FLTP, settings: {} },
   // What a live stream needs: 20 ms, bounded packets, and half of what the default costs. At our bit rates Opus codes by
@@ -78,7 +81,10 @@ export class SoundEncoder {
         // The configuration goes out of band, not as ADTS.
         context.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER);
       }
-      const opened = await withOptions(settings, (dictionary) => context.open2(codec, dictionary));
+      // With few bits the other way of coding sounds better, and is worth its delay.
+      const isLean = options.codec === 'opus' && options.bitRate / options.channels < LEAN_OPUS;
+      const chosen = isLean ? { ...settings, application: 'audio' } : settings;
+      const opened = await withOptions(chosen, (dictionary) => context.open2(codec, dictionary));
       check(opened, `opening an encoder for ${options.codec}`);
       const extra = options.codec === 'aac' ? context.extraData : Buffer.alloc(2);
       if (!extra || extra.length < 2) throw new Error('The AAC encoder gave no configuration.');

@@ -86,7 +86,14 @@ describe('a stream that goes into a file', () => {
     expect((await attempt(other, { existing: 'number' })).request?.to).toMatchObject({
       path: join(folder, 'other.2.mp4'),
     });
-    expect((await attempt(other, { existing: 'overwrite' })).request?.to).toMatchObject({ overwrite: true });
+    const over = await attempt(other, { existing: 'overwrite' });
+    expect(over.request?.to).toMatchObject({ path: other, overwrite: true });
+    // Once: what it wrote there is its own.
+    over.events?.onUp();
+    expect((await attempt(other, { existing: 'overwrite' })).request?.to).toEqual({
+      container: 'mp4',
+      path: join(folder, 'other.2.mp4'),
+    });
   });
 
   it('that can never be ends for good, and is tried again where it may be', async () => {

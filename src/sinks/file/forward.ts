@@ -69,9 +69,10 @@ async function place(
   isBegun: boolean,
 ): Promise<FileTarget> {
   if (restricted) await confineFile(path, within ?? []);
+  // What was written here is never lost to what comes after it.
+  if (isBegun || existing === 'number') return { container, path: await freePath(path) };
   if (existing === 'overwrite' && !restricted) return { container, path, overwrite: true };
-  if (existing === 'refuse' && !isBegun) return { container, path };
-  return { container, path: await freePath(path) };
+  return { container, path };
 }
 
 /** The path, or the first of its numbered ones that is not there. */
