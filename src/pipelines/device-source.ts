@@ -273,12 +273,9 @@ class SoundPart implements Part {
 
 /** ALSA asks for two channels, and many a microphone has one. */
 async function openSoundInput(wanted: CaptureInput, signal: AbortSignal): Promise<Input> {
-  if (wanted.format !== 'alsa') return openInput(wanted, signal);
-  try {
-    return await openInput(wanted, signal);
-  } catch (error) {
-    if (signal.aborted) throw error;
-    const options = { ...wanted.options, ch_layout: 'mono' };
-    return openInput({ ...wanted, options }, signal).catch(() => Promise.reject(error));
-  }
+  const stereo = openInput(wanted, signal);
+  if (wanted.format !== 'alsa') return stereo;
+  const mono = { ...wanted, options: { ...wanted.options, ch_layout: 'mono' } };
+  // What was wrong at first tells more.
+  return stereo.catch(() => openInput(mono, signal).catch(() => stereo));
 }
