@@ -35,14 +35,14 @@ const FULL = 'FILE_DISK_FULL';
 /**
  * Does one job in this process and its workers, until its input ends, it is told to end, or it cannot work. What does not
  * work at the first attempt ends it, because a mistyped address will never work; what has worked is tried again.
- * @throws NamedError for a configuration that nothing can be made of
+ * @throws NamedError CODEC_UNSUPPORTED where the output cannot carry what is to be made
  */
-export function transport(
+export async function transport(
   entry: JobEntry,
   { stop, onBegin, onMessage }: TransportOptions,
 ): Promise<TransportEnd> {
   // What is typed may lead anywhere; nothing else of a configuration counts here.
-  const settings = jobSettings(entry.type, entry, defaultConfig());
+  const plan = planJob(jobSettings(entry.type, entry, defaultConfig()));
   return withEngine(messageLogger(onMessage), async (engine) => {
     const { hub, workers } = engine;
     const changed = Promise.withResolvers<void>();
@@ -60,7 +60,6 @@ export function transport(
     const openForward = forwardOpeners({ hub, sequences: new RtpSequences(), workers });
     const convert = conversionStarter(workers);
     const environment = { hub, clock: systemClock, startSource, openForward, convert };
-    const plan = planJob(settings);
     const Kind = plan.conversion ? Conversion : Job;
     await using job = new Kind(plan, environment, look);
     begun = true;

@@ -26,6 +26,14 @@ const CODEC_ERRORS = new Set([
   'ENCODER_MISSING',
 ]);
 
+/** What the code of an error alone says; undefined where that depends on where it happened. */
+export function exitCodeOf(code: string): number | undefined {
+  if (CODEC_ERRORS.has(code)) return EXIT.codec;
+  if (code.startsWith('INPUT_') || code.startsWith('DEVICE_')) return EXIT.input;
+  if (code.startsWith('FILE_')) return EXIT.output;
+  return code === 'TASK_FAILED' ? EXIT.failed : undefined;
+}
+
 /**
  * How a job ended, as the status of the process.
  * @param told somebody ended it, perhaps before anything was sent
@@ -36,11 +44,9 @@ export function exitCode({ state, code = '', inputs, outputs }: JobStatus, told:
     if (silent.length === 0 || (told && silent.length === outputs.length)) return EXIT.done;
     return silent.length < outputs.length ? EXIT.some : EXIT.output;
   }
-  if (CODEC_ERRORS.has(code)) return EXIT.codec;
   // Where one task reads and writes, both ends fail with it.
-  if (code.startsWith('INPUT_') || code.startsWith('DEVICE_')) return EXIT.input;
-  if (code.startsWith('FILE_')) return EXIT.output;
-  if (code === 'TASK_FAILED') return EXIT.failed;
+  const known = exitCodeOf(code);
+  if (known !== undefined) return known;
   const isOut = ({ state: of }: JobStatus['inputs'][number]) => of === 'failed' || of === 'waiting';
   if (inputs.some(isOut)) return EXIT.input;
   return silent.length === outputs.length ? EXIT.output : EXIT.failed;

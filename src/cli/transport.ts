@@ -4,7 +4,7 @@ import type { JobStatus } from '#jobs/job-status.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { Typed } from './command-line.ts';
 import type { CliEnvironment } from './environment.ts';
-import { EXIT, exitCode } from './exit-code.ts';
+import { EXIT, exitCode, exitCodeOf } from './exit-code.ts';
 import { JOB_ARGS, jobOf } from './job-arguments.ts';
 import { liveLine, summary } from './live-line.ts';
 import { meantAddress } from './local-address.ts';
@@ -60,6 +60,10 @@ export async function runTransport(
     });
     screen.end(status, told);
     return exitCode(status, told);
+  } catch (error) {
+    if (!(error instanceof NamedError)) throw error;
+    screen.say(error.message);
+    return exitCodeOf(error.code) ?? EXIT.failed;
   } finally {
     screen.close();
     onTime();

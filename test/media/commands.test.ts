@@ -44,6 +44,26 @@ const codecs = (stream: string) =>
     return found?.tracks.map(({ codec }) => codec).sort();
   }, 60_000);
 
+interface Process {
+  readonly pid: number;
+  readonly parent: number;
+}
+
+async function processes(): Promise<Process[]> {
+  const { stdout } = await run('ps', ['-eo', 'pid=,ppid=']);
+  const lines = stdout.trim().split('\n');
+  return lines.map((line) => {
+    const [pid = 0, parent = 0] = line.trim().split(/\s+/).map(Number);
+    return { pid, parent };
+  });
+}
+
+/** Children, and theirs. */
+function below(all: readonly Process[], pid: number): Process[] {
+  const children = all.filter(({ parent }) => parent === pid);
+  return [...children, ...children.flatMap((child) => below(all, child.pid))];
+}
+
 /** Ends a command as Ctrl-C does, and gives how it ended. */
 async function interrupt(running: RunningProgram) {
   running.child.kill('SIGINT');
@@ -136,12 +156,14 @@ describe('sluice push', () => {
     await using pushing = type('push', to('test'), path);
     await eventually(() => existsSync(path) && pushing.stderr.includes('takes it'), 60_000);
     await new Promise((resolve) => setTimeout(resolve, 1500));
+    const workers = below(await processes(), pushing.child.pid!);
     expect((await interrupt(pushing)).code).toBe(0);
     const whole = await probeFile(path);
     expect(JSON.stringify(whole)).toContain('h264');
     expect((await run('ffmpeg', ['-v', 'error', '-i', path, '-f', 'null', '-'])).stderr).toBe('');
-    const left = await run('pgrep', ['-P', String(pushing.child.pid)]);
-    expect(left.stdout).toBe('');
+    expect(workers.length).toBeGreaterThan(0);
+    const after = await processes();
+    expect(workers.filter(({ pid }) => after.some((one) => one.pid === pid))).toEqual([]);
   });
 });
 
