@@ -4,7 +4,7 @@ import { type AccessUnit, payloadSize } from '#media/access-unit.ts';
 import { makesPictures, type PictureRenditionCodec } from '#media/rendition-request.ts';
 import { isVideo, type VideoTrack } from '#media/track.ts';
 import { NamedError } from '#util/named-error.ts';
-import { workingHardware } from './av/encoder-probe.ts';
+import { giveUpHardware, workingHardware } from './av/encoder-probe.ts';
 import type { HardwareEncoder } from './av/hardware-encoders.ts';
 import { canDecode, type Picture, VideoDecoder } from './av/video.ts';
 import { type EncodedPicture, VideoEncoder } from './av/video-encoder.ts';
@@ -169,8 +169,18 @@ export class PictureConverter implements Converter {
     this.#latest = pts;
     if (keyframe) this.#lastKeyframe = pts;
     this.#captured.set(pts, unit.ntp);
-    made.push(...this.#units(await this.#encoder!.encode(picture, pts, keyframe)));
+    made.push(...this.#units(await this.#encodeBy(this.#encoder!, picture, keyframe)));
     return made;
+  }
+
+  /** What fails is begun anew by whoever runs it, and then by software where it was the graphics hardware's. */
+  async #encodeBy(encoder: VideoEncoder, picture: Picture, keyframe: boolean): Promise<EncodedPicture[]> {
+    try {
+      return await encoder.encode(picture, picture.pts, keyframe);
+    } catch (error) {
+      if (encoder.isHardware && this.#codec !== 'mpeg4') giveUpHardware(this.#codec);
+      throw error;
+    }
   }
 
   #units(encoded: readonly EncodedPicture[]): AccessUnit[] {

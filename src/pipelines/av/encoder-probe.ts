@@ -24,6 +24,11 @@ export function workingHardware(codec: 'h264' | 'h265', log: Log): Promise<Hardw
   return search;
 }
 
+/** It has failed at work: from now on software does it in this process. */
+export function giveUpHardware(codec: 'h264' | 'h265'): void {
+  found.set(codec, Promise.resolve(undefined));
+}
+
 async function searchFor(codec: 'h264' | 'h265', log: Log): Promise<HardwareEncoder | undefined> {
   const failures: string[] = [];
   for (const candidate of hardwareCandidates(codec)) {

@@ -105,6 +105,11 @@ export class VideoEncoder {
     }
   }
 
+  /** The graphics hardware does it. */
+  get isHardware(): boolean {
+    return this.#way !== undefined;
+  }
+
   /**
    * @param pts 90 kHz ticks, greater than before
    * @param keyframe it has to be one
