@@ -89,6 +89,8 @@ describe('a desktop', () => {
     expect(await refused({ kind: 'desktop', which: '9999' })).toBe(
       'DEVICE_MISSING: There is no desktop ":9999": no X server listens there.',
     );
+    const forbidden = hub.task({ ...spec({ kind: 'desktop', which: display }), forbidden: true } as TaskSpec);
+    expect(await hub.state(forbidden, 'failed')).toMatchObject({ code: 'SOURCE_FORBIDDEN' });
     const region = { width: 640, height: 360, x: 100, y: 0 };
     expect(await refused({ kind: 'desktop', which: display, region })).toContain('does not lie within it');
     expect(await refused({ kind: 'camera', which: '7' })).toMatch(
