@@ -155,7 +155,8 @@ class Screen {
 
   #draw(status: JobStatus): void {
     const live = this.#live;
-    if (!live) return;
+    // What is on its way then is not worth a line.
+    if (!live || status.state === 'stopped') return;
     // The last column stays free: some terminals go to the next line with it.
     live.write(`\r${liveLine(status, Math.max(1, live.columns() - 1))}${CLEAR}`);
     this.#isShown = true;
