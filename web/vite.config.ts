@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 
@@ -7,6 +8,8 @@ const server = 'http://127.0.0.1:8888';
 export default defineConfig({
   base: '/',
   plugins: [react()],
+  // What page and server share stands in the server's rooms, and is named as it is there.
+  resolve: { alias: [{ find: /^#/, replacement: fileURLToPath(new URL('../src/', import.meta.url)) }] },
   build: { target: 'es2023', assetsDir: 'assets', reportCompressedSize: true },
   server: {
     proxy: {

@@ -4,6 +4,8 @@
  */
 
 export type PixelFormat = 'rgb24' | 'bgr24' | 'gray8';
+/** Pixels, or a whole picture coded, for who sends it on. */
+export type FrameFormat = PixelFormat | 'jpeg';
 
 /** How the frame is to be scaled for the algorithm. Width and height are pixels. */
 export type FrameSize =
@@ -20,7 +22,7 @@ export interface Manifest {
   /** What people read, by language; `en` is always there. */
   readonly title: { readonly en: string; readonly [language: string]: string };
   readonly task: 'detect' | 'classify' | 'inspect';
-  readonly input: { readonly size: FrameSize; readonly format: PixelFormat };
+  readonly input: { readonly size: FrameSize; readonly format: FrameFormat };
   /** Every label the algorithm can give; empty where it is open. */
   readonly labels: readonly string[];
   /** JSON Schema (draft 2020-12) of an object; every property has a default. */
@@ -43,7 +45,19 @@ export type Adapter =
   /** `file` is relative to the manifest. */
   | { readonly kind: 'onnx'; readonly file: string; readonly decoder: 'nanodet'; readonly sha256?: string }
   /** A module whose default export is an {@link AlgorithmFactory}; `file` is relative to the manifest. */
-  | { readonly kind: 'plugin'; readonly file: string };
+  | { readonly kind: 'plugin'; readonly file: string }
+  | HttpAdapter;
+
+/** A service on this or another machine, which is sent JPEGs (`input.format`). */
+export interface HttpAdapter {
+  readonly kind: 'http';
+  /** `legacy`: a form with a picture in base64, see `http/legacy.ts`. */
+  readonly service: 'legacy';
+  /** `http://` or `https://`; user and password may stand in it. */
+  readonly url: string;
+  /** Longest time for one frame, ms; default 10 000. */
+  readonly timeoutMs?: number;
+}
 
 export interface JsonSchemaObject {
   readonly type: 'object';
@@ -93,12 +107,12 @@ export const commonParameters = {
   },
 } as const satisfies Record<string, JsonSchemaProperty>;
 
-/** One picture as the algorithm gets it: packed rows without padding. */
+/** One picture as the algorithm gets it: packed rows without padding, or a JPEG. */
 export interface Frame {
   readonly width: number;
   readonly height: number;
-  readonly format: PixelFormat;
-  /** `width * height * (format === 'gray8' ? 1 : 3)` bytes. */
+  readonly format: FrameFormat;
+  /** Of pixels: `width * height * (format === 'gray8' ? 1 : 3)` bytes. */
   readonly data: Uint8Array;
   /** Size of the picture before scaling, in pixels. */
   readonly sourceWidth: number;
@@ -124,6 +138,8 @@ export interface Findings {
   readonly objects: readonly Detection[];
   /** Something about the picture as a whole (a class, a count, a code). */
   readonly state?: unknown;
+  /** The picture as the algorithm wants it to be seen, a JPEG of any size. */
+  readonly picture?: Uint8Array;
 }
 
 export interface Context {
@@ -135,8 +151,10 @@ export interface Context {
   readonly minimumScore: number;
 }
 
-/** One loaded algorithm. It may keep state; it sees one frame at a time. */
+/** One loaded algorithm. It may keep state; it sees one frame at a time, unless it says otherwise. */
 export interface Algorithm extends AsyncDisposable {
+  /** It takes frames of several runs at a time, one of each. */
+  readonly isConcurrent?: boolean;
   detect(frame: Frame, context: Context): Findings | Promise<Findings>;
 }
 

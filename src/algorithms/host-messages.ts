@@ -23,6 +23,8 @@ export type FromHost =
       readonly sequence: number;
       readonly objects: readonly ResultObject[];
       readonly state?: unknown;
+      /** A JPEG, where the algorithm gave one back. */
+      readonly picture?: Uint8Array;
       readonly inferMs: number;
     }
   /** The algorithm failed on this frame; the next may come. */

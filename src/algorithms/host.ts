@@ -11,15 +11,16 @@ type Message<Type extends ToHost['type']> = Extract<ToHost, { type: Type }>;
 
 /**
  * Serves one loaded algorithm to any number of runs: what an algorithm host does, without the process around it.
- * Frames are looked at one after another in the order they come, whichever run they belong to; `ping` is answered
- * at once, so it says whether the event loop is free.
+ * Frames are looked at one after another in the order they come, whichever run they belong to, those of several runs at a
+ * time where the algorithm can; `ping` is answered at once, so it says whether the event loop is free.
  */
 export class AlgorithmHost {
   readonly #manifest: Manifest;
   readonly #algorithm: Algorithm;
   readonly #send: (message: FromHost) => void;
   readonly #runs = new Map<string, HostedRun>();
-  #work: Promise<void> = Promise.resolve();
+  /** What is under way: of each run by itself where the algorithm looks at several at a time. */
+  readonly #work = new Map<string, Promise<void>>();
   #closed = false;
 
   constructor(manifest: Manifest, algorithm: Algorithm, send: (message: FromHost) => void) {
@@ -38,12 +39,22 @@ export class AlgorithmHost {
         this.#runs.delete(message.run);
         break;
       case 'frame':
-        this.#work = this.#work.then(async () => this.#look(message));
+        this.#queue(message);
         break;
       case 'ping':
         this.#send({ type: 'pong', sequence: message.sequence, rssBytes: process.memoryUsage.rss() });
         break;
     }
+  }
+
+  #queue(message: Message<'frame'>): void {
+    const line = this.#algorithm.isConcurrent ? message.run : '';
+    const work = (this.#work.get(line) ?? Promise.resolve())
+      .then(async () => this.#look(message))
+      .finally(() => {
+        if (this.#work.get(line) === work) this.#work.delete(line);
+      });
+    this.#work.set(line, work);
   }
 
   /** Looks at a frame and answers with `found` or `error`; never rejects. */
@@ -56,7 +67,7 @@ export class AlgorithmHost {
     }
     try {
       const start = performance.now();
-      const { objects, state } = await this.#algorithm.detect(frame, run.context);
+      const { objects, state, picture } = await this.#algorithm.detect(frame, run.context);
       const inferMs = performance.now() - start;
       const final = run.finish(frame, objects);
       this.#send({
@@ -65,6 +76,7 @@ export class AlgorithmHost {
         sequence,
         objects: final,
         ...(state === undefined ? {} : { state }),
+        ...(picture === undefined ? {} : { picture }),
         inferMs,
       });
     } catch (error) {
@@ -72,11 +84,11 @@ export class AlgorithmHost {
     }
   }
 
-  /** Passes over the frames still waiting, waits for the one being looked at, and lets the algorithm go. */
+  /** Passes over the frames still waiting, waits for what is being looked at, and lets the algorithm go. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#work;
+    await Promise.all(this.#work.values());
     await this.#algorithm[Symbol.asyncDispose]();
   }
 }

@@ -1,5 +1,6 @@
 import { messageOf, NamedError } from '#util/named-error.ts';
 import type { Algorithm } from './contract.ts';
+import { LegacyService } from './http/legacy.ts';
 import { adapterFile, type FoundManifest, loadManifest } from './manifest.ts';
 import { NanoDet } from './onnx/nanodet.ts';
 import { loadPlugin } from './plugin.ts';
@@ -12,8 +13,10 @@ export async function loadAlgorithm(
   path: string,
 ): Promise<FoundManifest & { readonly algorithm: Algorithm }> {
   const manifest = await loadManifest(path);
-  const file = adapterFile(manifest, path);
-  if (manifest.adapter.kind === 'plugin') {
+  const { adapter } = manifest;
+  if (adapter.kind === 'http') return { manifest, path, algorithm: new LegacyService(adapter) };
+  const file = adapterFile(adapter, path);
+  if (adapter.kind === 'plugin') {
     return { manifest, path, algorithm: await loadPlugin(manifest, file) };
   }
   try {

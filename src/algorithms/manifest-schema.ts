@@ -26,6 +26,12 @@ const adapter = z.discriminatedUnion('kind', [
       .exactOptional(),
   }),
   z.strictObject({ kind: z.literal('plugin'), file: z.string().min(1) }),
+  z.strictObject({
+    kind: z.literal('http'),
+    service: z.enum(['legacy']),
+    url: z.url({ protocol: /^https?$/, error: 'must be an address with http:// or https://' }),
+    timeoutMs: z.int().min(100).max(60_000).exactOptional(),
+  }),
 ]);
 
 const property = z.strictObject({
@@ -54,7 +60,7 @@ export const manifestSchema = z.strictObject({
   version: z.string().min(1),
   title: z.object({ en: z.string().min(1) }).catchall(z.string().min(1)),
   task: z.enum(['detect', 'classify', 'inspect']),
-  input: z.strictObject({ size, format: z.enum(['rgb24', 'bgr24', 'gray8']) }),
+  input: z.strictObject({ size, format: z.enum(['rgb24', 'bgr24', 'gray8', 'jpeg']) }),
   labels: z.array(z.string().min(1)).readonly(),
   parameters: z.strictObject({
     type: z.literal('object'),

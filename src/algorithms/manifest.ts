@@ -45,7 +45,9 @@ export async function readManifest(path: string): Promise<Manifest> {
  */
 export async function loadManifest(path: string): Promise<Manifest> {
   const manifest = await readManifest(path);
-  const file = adapterFile(manifest, path);
+  const { adapter } = manifest;
+  if (adapter.kind === 'http') return manifest;
+  const file = adapterFile(adapter, path);
   const isFile = await stat(file).then(
     (entry) => entry.isFile(),
     () => false,
@@ -58,15 +60,15 @@ export async function loadManifest(path: string): Promise<Manifest> {
       503,
     );
   }
-  if (manifest.adapter.kind === 'onnx' && manifest.adapter.sha256 !== undefined) {
+  if (adapter.kind === 'onnx' && adapter.sha256 !== undefined) {
     const hash = createHash('sha256');
     await pipeline(createReadStream(file), hash);
     const actual = hash.digest('hex');
-    if (actual !== manifest.adapter.sha256) {
+    if (actual !== adapter.sha256) {
       throw new NamedError(
         'MODEL_CORRUPT',
         `The file ${file} of algorithm "${manifest.id}" has the SHA-256 ${actual}, but ${path} expects ` +
-          `${manifest.adapter.sha256}. Fetch the file again, or write the new checksum into "adapter.sha256".`,
+          `${adapter.sha256}. Fetch the file again, or write the new checksum into "adapter.sha256".`,
         503,
       );
     }
@@ -75,8 +77,8 @@ export async function loadManifest(path: string): Promise<Manifest> {
 }
 
 /** Absolute path of the model or module that a manifest (standing at `path`) names. */
-export function adapterFile(manifest: Manifest, path: string): string {
-  return resolve(dirname(path), manifest.adapter.file);
+export function adapterFile({ file }: { readonly file: string }, path: string): string {
+  return resolve(dirname(path), file);
 }
 
 /**

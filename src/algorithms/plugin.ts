@@ -22,6 +22,7 @@ export async function loadPlugin(manifest: Manifest, file: string): Promise<Algo
   }
   const plugin = algorithm;
   return {
+    isConcurrent: plugin.isConcurrent === true,
     detect: async (frame, context) => checkFindings(await plugin.detect(frame, context)),
     [Symbol.asyncDispose]: async () => plugin[Symbol.asyncDispose](),
   };
@@ -54,6 +55,13 @@ export function checkFindings(findings: unknown): Findings {
       throw new TypeError(`${at}.box must be [x, y, width, height]`);
     }
   });
+  const { picture } = findings as Partial<Findings>;
+  if (
+    picture !== undefined &&
+    !(picture instanceof Uint8Array && picture[0] === 0xff && picture[1] === 0xd8)
+  ) {
+    throw new TypeError('picture must be the bytes of a JPEG');
+  }
   return findings as Findings;
 }
 

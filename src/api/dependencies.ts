@@ -1,3 +1,4 @@
+import type { BurnedInViews } from '#cameras/burned-in-views.ts';
 import type { RunManager } from '#cameras/runs.ts';
 import type { EntryWish } from '#config/entry-change.ts';
 import type { JobKeys } from '#config/job-change.ts';
@@ -13,6 +14,8 @@ import type { ApiAccess } from './gate.ts';
 export interface ApiDependencies {
   readonly hub: Pick<Hub, 'streams' | 'get'>;
   readonly runs: Pick<RunManager, 'list' | 'get' | 'acquire' | 'stop'>;
+  /** Streams with the results of runs drawn in. */
+  readonly burnedIn: Pick<BurnedInViews, 'nameOf' | 'ask'>;
   /** Streams that have a source of their own, whether it runs or not. */
   readonly sources: () => readonly SourceInfo[];
   readonly forwards?: () => readonly ForwardInfo[];

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { RunInfo } from '#cameras/contract.ts';
 import type { Action } from '#hub/access.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { ApiDependencies } from './dependencies.ts';
@@ -13,7 +14,8 @@ const failure = schemas.errorBody;
 /** Everything under `/api` that is asked for and answered. */
 export function addRoutes(instance: FastifyInstance, deps: ApiDependencies, gate: Gate): void {
   const app = instance.withTypeProvider<ZodTypeProvider>();
-  const { hub, runs } = deps;
+  const { hub, runs, burnedIn } = deps;
+  const shown = (run: RunInfo) => runView(run, burnedIn.nameOf(run));
   /** Of a run that there is not, nobody learns that but who may see all. */
   const ofRun =
     (action: Action): RouteAccess =>
@@ -157,7 +159,7 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies, gate
       const wanted = runs
         .list()
         .filter((run) => (stream === undefined || run.stream === stream) && permits('read', run.stream));
-      return { runs: wanted.map(runView) };
+      return { runs: wanted.map(shown) };
     },
   );
 
@@ -176,8 +178,10 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies, gate
     },
     async (request, reply) => {
       const holder = { kind: 'api', id: 'api', reason: 'asked for over the API' } as const;
-      const { run } = runs.acquire({ ...request.body, holder });
-      return reply.code(201).header('location', `/api/runs/${run.id}`).send(runView(run));
+      const { burnIn, ...wish } = request.body;
+      const { run } = runs.acquire({ ...wish, holder });
+      if (burnIn) burnedIn.ask(run, burnIn);
+      return reply.code(201).header('location', `/api/runs/${run.id}`).send(shown(run));
     },
   );
 
@@ -198,7 +202,7 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies, gate
     (request) => {
       const run = runs.get(request.params.id);
       if (!run) throw unknownRun(request.params.id);
-      return runView(run);
+      return shown(run);
     },
   );
 

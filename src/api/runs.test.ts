@@ -35,6 +35,21 @@ describe('runs', () => {
     expect((await get(`/api/runs/${run.id}`)).statusCode).toBe(404);
   });
 
+  it('say what the stream with their results drawn in is called, where there may be one', async () => {
+    const { app, get, publish } = api();
+    publish('a');
+    const plain = (await post(app, { stream: 'a', algorithm: 'people' })).json();
+    expect(plain.burnedIn).toBeUndefined();
+    for (const burnIn of [true, { clock: true, labels: false }]) {
+      const answer = await post(app, { stream: 'a', algorithm: 'people', burnIn });
+      expect(answer.statusCode).toBe(201);
+      expect(answer.json().burnedIn).toBe('a/people');
+    }
+    expect((await get('/api/runs/people@a')).json().burnedIn).toBe('a/people');
+    const refused = await post(app, { stream: 'a', algorithm: 'people', burnIn: { clok: true } });
+    expect(refused.json()).toMatchObject({ error: { code: 'REQUEST_INVALID' } });
+  });
+
   it('are refused by name when the request has another shape, and by the domain when it makes no sense', async () => {
     const { app, publish } = api();
     publish('a');

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { burnIn } from '#config/stream-schema.ts';
 
 /** The JSON that the API gives and takes: one schema checks it, types it and describes it in the OpenAPI document. */
 
@@ -209,6 +210,10 @@ export const run = z
     reason: z.string().optional().meta({ description: 'Why it is not running.' }),
     code: z.string().optional().meta({ description: 'Code of the error, where there is one.' }),
     since: time('When it was started.'),
+    burnedIn: z.string().optional().meta({
+      description:
+        'Name of the stream with the results drawn into the picture, where there may be one; it is made while somebody reads it.',
+    }),
     leases: z
       .array(
         z.object({
@@ -242,6 +247,10 @@ export const runRequest = z
       .record(z.string(), z.unknown())
       .optional()
       .meta({ description: 'Values that differ from the defaults; a run that exists keeps its own.' }),
+    burnIn: burnIn.optional().meta({
+      description:
+        'With `true` there is a stream `<stream>/<algorithm>` while somebody reads it and the API keeps the run, with the boxes drawn into the picture. Or a map of `labels`, `clock`, `hold` and `maxDelaySeconds`.',
+    }),
   })
   .meta({ id: 'RunRequest' });
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { API_KEYS, type ApiKey } from '#config/entry-change.ts';
 import { forwardWish, shownForward } from '#config/forward-schema.ts';
 import { nearest } from '#config/nearest.ts';
-import { detectWish, streamShape } from '#config/stream-schema.ts';
+import { burnInKeys, detectWish, streamShape } from '#config/stream-schema.ts';
 
 /** The JSON of `/api/config/streams`: made of the schema that checks the file, so that both have the same rules. */
 
@@ -44,7 +44,7 @@ function withoutDefault(field: Field): Field {
 /** What has a transformation on the way in is shown as it comes out of it. */
 const shown: Record<string, Field> = {
   ...Object.fromEntries(fields.map(([key, field]) => [key, withoutDefault(field).optional()])),
-  detect: z.array(detectWish),
+  detect: z.array(detectWish.extend({ burnIn: burnInKeys.optional() })),
   forward: z.array(shownForward),
 };
 

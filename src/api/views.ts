@@ -184,12 +184,14 @@ export function hookView({ counters, last, running, on, ...hook }: HookInfo): z.
 }
 
 /** A run as the API shows it. */
-export function runView(run: RunInfo): z.output<typeof schemas.run> {
+/** @param burnedIn name of the stream with its results drawn in, where there may be one */
+export function runView(run: RunInfo, burnedIn: string | undefined): z.output<typeof schemas.run> {
   const { lastResult, leases, ...rest } = run;
   return {
     ...rest,
     parameters: { ...run.parameters },
     since: timeText(run.since),
+    ...(burnedIn === undefined ? {} : { burnedIn }),
     leases: leases.map((lease) => ({ ...lease, since: timeText(lease.since) })),
     ...(lastResult
       ? { lastResult: { pts: lastResult.pts, time: timeText(lastResult.ntp), objects: lastResult.objects } }

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '#config/load.ts';
+import { manifest } from '../../test/support/manifest.ts';
 import {
   byPattern,
+  checkDetection,
   configuredStreams,
+  detectionOf,
+  detectOn,
   forwardsOf,
   patternSources,
   patternStreams,
@@ -119,5 +123,34 @@ sources: ${sources}
       ...['x/1', 'y/1'].map((name) => byPattern(patternStreams(open), name)),
     ]);
     expect(all).not.toMatch(/restricted|within/);
+  });
+});
+
+describe('streams with results drawn in', () => {
+  const algorithms = new Map([['people', { path: '/people.json', manifest: manifest({ id: 'people' }) }]]);
+  const check = (text: string) => {
+    const file = config(text);
+    checkDetection(detectionOf(configuredStreams(file), patternStreams(file)), algorithms, 's.yml');
+  };
+  const burned = 'detect: [{ algorithm: people, burnIn: true }]';
+
+  it('have names of their own, and names that streams may have', () => {
+    check(`streams: { a: { ${burned} }, b/people: { detect: [people] } }`);
+    expect(() => check(`streams: { a: { ${burned} }, a/people: { detect: [people] } }`)).toThrow(
+      's.yml: "streams.a.detect[0]": "burnIn" makes a stream "a/people", and "streams" has another one',
+    );
+    expect(() => check(`streams: { a/b/c/d/e/f/g/h: { ${burned} } }`)).toThrow(
+      '"streams.a/b/c/d/e/f/g/h.detect[0]"',
+    );
+  });
+
+  it('are those of the entry by name, and else of the first pattern that fits', () => {
+    const file = config(`streams: { a: { ${burned} }, '*': { detect: [people] } }`);
+    const detect = detectOn(configuredStreams(file), patternStreams(file));
+    expect(detect('a')[0]?.burnIn).toBeDefined();
+    expect(detect('b')).toMatchObject([{ algorithm: 'people' }]);
+    expect(detect('b')[0]?.burnIn).toBeUndefined();
+    expect(detect('a/people')).toEqual([]);
+    expect(detect('b/people')).toMatchObject([{ algorithm: 'people' }]);
   });
 });

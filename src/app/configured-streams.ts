@@ -1,7 +1,9 @@
 import assert from 'node:assert';
 import { fileURLToPath } from 'node:url';
 import type { FoundManifest } from '#algorithms/manifest.ts';
+import { viewName } from '#cameras/burned-in-views.ts';
 import { checkDefault } from '#cameras/catalogue.ts';
+import type { BurnIn } from '#cameras/contract.ts';
 import { parseDevice } from '#config/device-address.ts';
 import type { Config } from '#config/schema.ts';
 import { sourceKind } from '#config/source.ts';
@@ -34,6 +36,7 @@ export interface ConfiguredStream {
   readonly detect: readonly {
     readonly algorithm: string;
     readonly parameters: Readonly<Record<string, unknown>>;
+    readonly burnIn?: BurnIn | undefined;
   }[];
   /** Where it is published too. */
   readonly forwards: readonly ForwardSettings[];
@@ -157,10 +160,29 @@ export function detectionOf(
   return [...streams, ...patterns.map(({ pattern, detect }) => ({ stream: pattern, detect }))];
 }
 
+/** What is to look at a stream, by its name. What was drawn into the picture already is not looked at by patterns again. */
+export function detectOn(
+  streams: readonly ConfiguredStream[],
+  patterns: readonly PatternStreams[],
+): (name: string) => ConfiguredStream['detect'] {
+  const named = new Map(streams.map(({ stream, detect }) => [stream, detect]));
+  const of = (name: string): ConfiguredStream['detect'] => {
+    const own = named.get(name);
+    if (own) return own;
+    const at = name.lastIndexOf('/');
+    const [stream, last] = [name.slice(0, at), name.slice(at + 1)];
+    const isView = at > 0 && of(stream).some(({ algorithm, burnIn }) => burnIn && algorithm === last);
+    return isView ? [] : (byPattern(patterns, name)?.detect ?? []);
+  };
+  return of;
+}
+
 /**
- * Makes sure that the algorithms which the configuration wants can run as it wants them.
+ * Makes sure that the algorithms which the configuration wants can run as it wants them, and that streams with their
+ * results drawn in have names of their own.
  * @param file where the configuration stands, for the error
- * @throws NamedError ALGORITHM_UNKNOWN, PARAMETERS_INVALID that names the file and the key
+ * @throws NamedError ALGORITHM_UNKNOWN, PARAMETERS_INVALID, STREAM_NAME_INVALID, CONFIG_INVALID that names the file and the
+ *   key
  */
 export function checkDetection(
   streams: ReturnType<typeof detectionOf>,
@@ -171,6 +193,7 @@ export function checkDetection(
     for (const [index, wish] of detect.entries()) {
       try {
         checkDefault(algorithms, wish);
+        if (wish.burnIn && !isStreamPattern(stream)) checkViewName(viewName(stream, wish.algorithm), streams);
       } catch (error) {
         if (!(error instanceof NamedError)) throw error;
         const sentence = `${file}: "streams.${stream}.detect[${index}]": ${error.message}`;
@@ -178,6 +201,13 @@ export function checkDetection(
       }
     }
   }
+}
+
+function checkViewName(name: string, streams: ReturnType<typeof detectionOf>): void {
+  parsePublishedName(name);
+  if (!streams.some(({ stream }) => stream === name)) return;
+  const sentence = `"burnIn" makes a stream "${name}", and "streams" has another one of that name. Give that another name.`;
+  throw new NamedError('CONFIG_INVALID', sentence, 400);
 }
 
 /** What is held to it may lead nowhere but where `sources` of the configuration lets the API lead. */

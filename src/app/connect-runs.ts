@@ -33,6 +33,9 @@ export function connectRuns(options: {
   workers.link.events.on('result', (worker, task, epoch, result) => {
     if (workers.pool.accepts(worker, task, epoch)) runs.result(task, epoch, result as Result);
   });
+  workers.link.events.on('picture', (worker, { task, epoch, byAlgorithm, ...picture }) => {
+    if (byAlgorithm && workers.pool.accepts(worker, task, epoch)) runs.picture(task, epoch, picture);
+  });
   workers.link.events.on('statistics', (worker, task, epoch, statistics) => {
     if (workers.pool.accepts(worker, task, epoch)) runs.statistics(task, epoch, statistics as RunStatistics);
   });

@@ -16,6 +16,7 @@ it('a stream that ends by a change of the configuration does not bring the old f
   const parts = {
     hub: { events, streams: [] },
     runs: { configure() {} },
+    burnedIn: { configure() {} },
     rtsp: {},
     rtmp: {},
     sources: { apply: () => events.emit('streamRemoved') },

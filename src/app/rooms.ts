@@ -1,5 +1,6 @@
 import type { AddressInfo, Server } from 'node:net';
 import type { AccessControl } from '#auth/access-control.ts';
+import type { BurnedInViews } from '#cameras/burned-in-views.ts';
 import type { RunManager } from '#cameras/runs.ts';
 import { affectedParts, type Change, diffConfig } from '#config/diff.ts';
 import type { Config } from '#config/schema.ts';
@@ -19,11 +20,11 @@ import type { PreparedTls, TlsDoor } from '#util/tls-door.ts';
 import type { CertificateWatch } from './certificate-watch.ts';
 import { configuredJobs } from './configured-jobs.ts';
 import {
-  byPattern,
   type ConfiguredStream,
   checkDetection,
   configuredStreams,
   detectionOf,
+  detectOn,
   forwardsOf,
   type PatternStreams,
   patternSources,
@@ -50,6 +51,7 @@ export interface RoomParts {
   readonly hub: Hub;
   readonly workers: WorkerRoom;
   readonly runs: RunManager;
+  readonly burnedIn: BurnedInViews;
   readonly http: Server;
   readonly https: TlsDoor;
   readonly rtsp: RtspServer;
@@ -190,8 +192,9 @@ export class Rooms {
     this.#parts.runs.configure(
       algorithms,
       new Map(streams.map(({ stream, detect }) => [stream, detect])),
-      (name) => byPattern(patterns, name)?.detect ?? [],
+      detectOn(streams, patterns),
     );
+    this.#parts.burnedIn.configure(detectOn(streams, patterns));
     // From here on nothing fails. Streams that end by it are looked at by what is to be.
     this.#config = config;
     const prepared = { streams, patterns, http, rtsp, rtmp, media, https, rtsps, rtmps, webrtc };

@@ -29,13 +29,14 @@ import { systemClock } from '#util/clock.ts';
 import { setListenerErrorHandler } from '#util/emitter.ts';
 import { looksHashed } from '#util/password-hash.ts';
 import { TcpPort } from '#util/tcp-port.ts';
+import { createBurnedIn } from './burned-in.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { ConfigurationFile, type ConfigurationSource } from './configuration-file.ts';
 import {
-  byPattern,
   checkDetection,
   configuredStreams,
   detectionOf,
+  detectOn,
   patternSources,
   patternStreams,
 } from './configured-streams.ts';
@@ -123,7 +124,10 @@ export async function createServer(
 
   const hub = new Hub({
     ...hubSettings(config),
-    startRendition: renditionStarter(() => workers),
+    startRendition: renditionStarter(
+      () => workers,
+      () => runs,
+    ),
   });
   const workers = createWorkerRoom({
     hub,
@@ -148,12 +152,15 @@ export async function createServer(
   runs.configure(
     algorithms,
     new Map(streams.map(({ stream, detect }) => [stream, detect])),
-    (name) => byPattern(patterns, name)?.detect ?? [],
+    detectOn(streams, patterns),
   );
+  const burnedIn = createBurnedIn({ hub, runs, log });
+  burnedIn.configure(detectOn(streams, patterns));
 
   const api = createApi({
     hub,
     runs,
+    burnedIn,
     sources: () => sources?.list() ?? [],
     algorithms: () =>
       [...runs.algorithms.values()].map(({ manifest }) => ({
@@ -268,6 +275,7 @@ export async function createServer(
   const close = (reason = 'The server stops.'): Promise<void> => {
     closing ??= (async () => {
       await file?.[Symbol.asyncDispose]();
+      burnedIn.close();
       certificates[Symbol.dispose]();
       // What they write is completed while all that it needs is there; one that hangs does not hold the rest up.
       const jobsEnd = jobs?.[Symbol.asyncDispose]();
@@ -354,6 +362,7 @@ export async function createServer(
       hub,
       workers,
       runs,
+      burnedIn,
       hooks,
       http: api.server,
       https,

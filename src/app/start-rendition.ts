@@ -1,11 +1,16 @@
+import type { RunManager } from '#cameras/runs.ts';
 import type { RenditionStarter } from '#hub/rendition.ts';
+import type { TaskInput } from '#link/messages.ts';
 import type { WorkerRoom } from './worker-room.ts';
 
 /**
- * Has a worker make a track of a stream something else.
- * @param workers asked for with the first rendition, because workers need the hub that this is for
+ * Has a worker make a track of a stream something else, and tells it what the run found that it is to draw.
+ * @param workers asked for with the first rendition, because workers need the hub that this is for, like `runs`
  */
-export function renditionStarter(workers: () => Pick<WorkerRoom, 'pool'>): RenditionStarter {
+export function renditionStarter(
+  workers: () => Pick<WorkerRoom, 'pool'>,
+  runs?: () => Pick<RunManager, 'events'>,
+): RenditionStarter {
   return (wanted, onFailure) => {
     const task = workers().pool.start({
       role: 'pipeline',
@@ -19,6 +24,26 @@ export function renditionStarter(workers: () => Pick<WorkerRoom, 'pool'>): Rendi
         onFailure(reason ?? 'its worker ended.', { retried });
       },
     });
-    return () => void task.stop();
+    const { burnIn } = wanted.request;
+    const ignore = burnIn && runs ? tellFindings(burnIn.run, runs(), (input) => task.tell(input)) : () => {};
+    return () => {
+      ignore();
+      void task.stop();
+    };
+  };
+}
+
+/** Hands on what a run finds, until the returned function is called. */
+function tellFindings(
+  id: string,
+  { events }: Pick<RunManager, 'events'>,
+  tell: (input: TaskInput) => void,
+): () => void {
+  const ignore = [
+    events.on('result', (result) => result.run === id && tell({ kind: 'result', result })),
+    events.on('picture', (run, picture) => run === id && tell({ kind: 'picture', picture })),
+  ];
+  return () => {
+    for (const one of ignore) one();
   };
 }

@@ -1,5 +1,5 @@
 import type { Hub } from '#hub/hub.ts';
-import type { TaskSpec } from '#link/messages.ts';
+import type { TaskInput, TaskSpec } from '#link/messages.ts';
 import { LinkServer } from '#link/server.ts';
 import { WorkerPool } from '#workers/pool.ts';
 import type { Logger } from './logger.ts';
@@ -40,6 +40,11 @@ export function createWorkerRoom(options: {
     const attached = pool.attach(worker, {
       start: (task) => connection.send({ type: 'task.start', task }),
       stop: (task) => connection.send({ type: 'task.stop', task }),
+      tell: (task, epoch, input) => {
+        const told = input as TaskInput;
+        if (told.kind === 'picture') connection.sendPicture({ ...told.picture, task, epoch });
+        else connection.send({ type: 'task.result', task, epoch, result: told.result });
+      },
     });
     if (attached) return;
     log.warn({ worker }, 'a worker that nobody expects connected');

@@ -2,7 +2,7 @@ import type { Manifest, Parameters, RunStatistics } from '#algorithms/contract.t
 
 /** Who asks for a run. `id` tells askers apart, over all kinds; `reason` is for people. */
 export interface Holder {
-  readonly kind: 'viewer' | 'api' | 'config';
+  readonly kind: 'viewer' | 'view' | 'api' | 'config';
   readonly id: string;
   readonly reason: string;
 }
@@ -48,10 +48,35 @@ export interface RunInfo {
   readonly averageObjects?: number;
 }
 
+/** How results are drawn into the pictures of a stream. */
+export interface BurnIn {
+  /** Boxes have labels and scores. */
+  readonly labels: boolean;
+  /** When the picture was captured stands in its corner. */
+  readonly clock: boolean;
+  /** A picture that the algorithm gave back stands until the next one. */
+  readonly hold: boolean;
+  /** Longest time that pictures wait for their results. */
+  readonly maxDelaySeconds: number;
+}
+
 /** An algorithm that runs on a stream whenever somebody watches it. */
 export interface DefaultWish {
   readonly algorithm: string;
   readonly parameters?: Parameters | undefined;
+  /** There is a stream `<stream>/<algorithm>` as well, with the results drawn into its pictures. */
+  readonly burnIn?: BurnIn | undefined;
+}
+
+/** A picture that an algorithm gave back. */
+export interface GivenPicture {
+  readonly jpeg: Buffer;
+  /** Of the picture that it was made from, ticks of the track's clock rate. */
+  readonly pts: number;
+  /** When that was captured, ms since 1970. */
+  readonly ntp: number;
+  readonly width: number;
+  readonly height: number;
 }
 
 /** What a worker is asked to do for a run. */

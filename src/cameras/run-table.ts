@@ -2,7 +2,7 @@ import type { Parameters, Result } from '#algorithms/contract.ts';
 import type { FoundManifest } from '#algorithms/manifest.ts';
 import type { Clock } from '#util/clock.ts';
 import type { Emitter } from '#util/emitter.ts';
-import type { Executor, Lease, RunInfo } from './contract.ts';
+import type { Executor, GivenPicture, Lease, RunInfo } from './contract.ts';
 import { Run } from './run.ts';
 
 export interface RunEvents {
@@ -13,6 +13,8 @@ export interface RunEvents {
   /** A lease is over, whoever ended it. */
   leaseEnded(lease: Lease, reason: string): void;
   result(result: Result): void;
+  /** The algorithm of a run gave a picture back for the one of that time. */
+  picture(run: string, picture: GivenPicture): void;
 }
 
 /** Whether a stream is there, comes when it is wanted, or is unknown. */

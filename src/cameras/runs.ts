@@ -5,7 +5,7 @@ import { Emitter } from '#util/emitter.ts';
 import { NamedError } from '#util/named-error.ts';
 import { adjust, agree } from './agreement.ts';
 import { type Catalogue, checkDefault, findAlgorithm } from './catalogue.ts';
-import type { DefaultWish, Executor, Holder, Lease, RunInfo } from './contract.ts';
+import type { DefaultWish, Executor, GivenPicture, Holder, Lease, RunInfo } from './contract.ts';
 import type { Run } from './run.ts';
 import { type Presence, type RunEvents, RunTable } from './run-table.ts';
 import { Viewers } from './viewers.ts';
@@ -63,7 +63,8 @@ export class RunManager implements AsyncDisposable {
     this.#runs = new RunTable({ executor, clock, lingerMs, events: this.events, claim: onDemand?.claim });
     this.#viewers = new Viewers({
       streamExists: (name) => this.#presence(name) !== 'unknown',
-      take: (stream, viewerId, wish) => this.#takeDefault(stream, viewerId, wish),
+      take: (stream, viewerId, wish) =>
+        this.shareDefault(stream, wish, { kind: 'viewer', id: viewerId, reason: `watches ${stream}` }),
       release: (leaseId) => void this.release(leaseId),
       adjust: (stream, wish) => this.#adjust(stream, wish),
     });
@@ -75,8 +76,8 @@ export class RunManager implements AsyncDisposable {
   }
 
   /**
-   * Takes a lease on the run of an algorithm on a stream, and starts it if need be. A holder of kind `config` may ask
-   * before the stream is there.
+   * Takes a lease on the run of an algorithm on a stream, and starts it if need be. A holder of kind `config` or `view` may
+   * ask before the stream is there.
    * @throws NamedError ALGORITHM_UNKNOWN, STREAM_UNKNOWN, PARAMETERS_INVALID, RUN_CONFLICT
    */
   acquire(wish: RunWish & { readonly holder: Holder }): { run: RunInfo; lease: Lease } {
@@ -94,7 +95,8 @@ export class RunManager implements AsyncDisposable {
     const presence = this.#presence(stream);
     const id = runId(stream, algorithm);
     const existing = this.#runs.get(id);
-    if (presence === 'unknown' && !existing && holder.kind !== 'config') {
+    const mayWait = holder.kind === 'config' || holder.kind === 'view';
+    if (presence === 'unknown' && !existing && !mayWait) {
       throw new NamedError(
         'STREAM_UNKNOWN',
         `There is no stream "${stream}" now. Publish it first; GET /api/streams lists those that are live.`,
@@ -114,6 +116,17 @@ export class RunManager implements AsyncDisposable {
     run.leases.set(lease.id, lease);
     this.events.emit(existing ? 'runChanged' : 'runStarted', run.info);
     return { run: run.info, lease };
+  }
+
+  /**
+   * Takes a lease on the run of what is configured for a stream; who only watches takes what runs already, whatever its
+   * parameters. Gives the id of the lease.
+   * @throws NamedError ALGORITHM_UNKNOWN, STREAM_UNKNOWN, PARAMETERS_INVALID
+   */
+  shareDefault(stream: string, { algorithm, parameters }: DefaultWish, holder: Holder): string {
+    const shared = this.#runs.get(runId(stream, algorithm))?.leases.size;
+    const named = shared ? {} : { parameters };
+    return this.#acquire({ stream, algorithm, holder, insists: false, ...named }).lease.id;
   }
 
   /** Gives a lease back; the last one ends the run at once. False when there is no such lease (any more). */
@@ -226,6 +239,12 @@ export class RunManager implements AsyncDisposable {
     this.events.emit('result', result);
   }
 
+  /** An algorithm gave a picture back; ignored when its task or attempt is over. */
+  picture(taskId: string, epoch: number, picture: GivenPicture): void {
+    const run = this.#byTask(taskId, epoch);
+    if (run) this.events.emit('picture', run.id, picture);
+  }
+
   /** A worker says how a run does; ignored when its task or attempt is over. */
   statistics(taskId: string, epoch: number, statistics: RunStatistics): void {
     this.#byTask(taskId, epoch)?.statistics(taskId, epoch, statistics);
@@ -244,14 +263,6 @@ export class RunManager implements AsyncDisposable {
   #presence(stream: string): Presence {
     if (this.#options.streamExists(stream)) return 'there';
     return this.#options.onDemand?.has(stream) ? 'coming' : 'unknown';
-  }
-
-  #takeDefault(stream: string, viewerId: string, { algorithm, parameters }: DefaultWish): string {
-    const holder: Holder = { kind: 'viewer', id: viewerId, reason: `watches ${stream}` };
-    // Who only watches takes what runs already, whatever its parameters.
-    const shared = this.#runs.get(runId(stream, algorithm))?.leases.size;
-    const named = shared ? {} : { parameters };
-    return this.#acquire({ stream, algorithm, holder, insists: false, ...named }).lease.id;
   }
 
   #adjust(stream: string, { algorithm, parameters }: DefaultWish): void {

@@ -193,6 +193,21 @@ describe('the configuration', () => {
     expect(wrong('maybe')).toContain('"streams.a.restricted" must be true or false, or a list of source');
   });
 
+  it('takes how results are burned in as true, or as a map of what differs', () => {
+    const burnIn = (value: string) =>
+      parseConfig(`streams: { a: { detect: [{ algorithm: x, burnIn: ${value} }] } }`, 'sluice.yml').streams[
+        'a'
+      ]?.detect[0];
+    const plain = { labels: true, clock: false, hold: false, maxDelaySeconds: 5 };
+    expect(burnIn('true')).toEqual({ algorithm: 'x', parameters: {}, burnIn: plain });
+    expect(burnIn('{ clock: true }')).toMatchObject({ burnIn: { ...plain, clock: true } });
+    expect(burnIn('false')).toEqual({ algorithm: 'x', parameters: {}, burnIn: undefined });
+    const wrong = (value: string) =>
+      refusal(`streams: { a: { detect: [{ algorithm: x, burnIn: ${value} }] } }`).message;
+    expect(wrong('{ maxDelaySeconds: 90 }')).toContain('must be a whole number from 1 to 20');
+    expect(wrong('maybe')).toContain('"streams.a.detect.0.burnIn" must be true or false, or a map with');
+  });
+
   it('asks the hub whether a stream may have its name', () => {
     const streamName = (name: string) => {
       if (name === 'api') throw new NamedError('STREAM_NAME_INVALID', '"api" is reserved.');

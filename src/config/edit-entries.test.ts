@@ -44,6 +44,19 @@ describe('an entry of streams', () => {
     expect(edited.replace(added, '')).toBe(FILE);
   });
 
+  it('keeps that results are drawn into the picture, and how', () => {
+    const edited = edit(FILE, 'new', {
+      detect: [
+        { algorithm: 'people', burnIn: true },
+        { algorithm: 'motion', burnIn: { clock: true } },
+      ],
+    });
+    expect(parse(edited).streams.new.detect).toEqual([
+      { algorithm: 'people', burnIn: true },
+      { algorithm: 'motion', burnIn: { labels: true, clock: true, hold: false, maxDelaySeconds: 5 } },
+    ]);
+  });
+
   it('is changed key by key: comments and quotes of the others stay', () => {
     const edited = edit(FILE, 'yard/gate-1', {
       source: 'rtsp://10.0.0.9/live',

@@ -45,7 +45,13 @@ function keysOf(field: Field, path: string): Key[] {
     return keysOfTypes(field.additionalProperties.oneOf, below('<name>'));
   }
   const items = (field.items?.anyOf ?? (field.items ? [field.items] : [])).filter((one) => one.properties);
-  return [{ path, field }, ...items.flatMap((one) => keysOf(one, `${path}[]`))];
+  // A map in place of a plain value.
+  const maps = (field.anyOf ?? []).filter((one) => one.properties);
+  return [
+    { path, field },
+    ...items.flatMap((one) => keysOf(one, `${path}[]`)),
+    ...maps.flatMap((one) => keysOf(one, path)),
+  ];
 }
 
 /** Keys of entries whose `type` says which they have: each once for each meaning. */

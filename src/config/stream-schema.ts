@@ -7,6 +7,34 @@ import { sourceKind } from './source.ts';
 const algorithmRule = 'must be the id of an algorithm: small letters, digits and "-"';
 const algorithmId = z.string({ error: algorithmRule }).regex(/^[a-z0-9-]+$/, { error: algorithmRule });
 
+export const burnInKeys = section({
+  labels: yesOrNo().default(true).meta({
+    title: 'Labels',
+    description: 'Boxes have their labels and scores beside them.',
+  }),
+  clock: yesOrNo().default(false).meta({
+    title: 'Clock',
+    description: 'When a picture was captured stands in its corner, in the time zone of the server.',
+  }),
+  hold: yesOrNo().default(false).meta({
+    title: 'Hold pictures',
+    description:
+      "Of algorithms that give back whole pictures: each stands until the next one. Without it, it is shown for the picture that it was made from, and between them the camera's own are.",
+  }),
+  maxDelaySeconds: wholeNumber(1, 20).default(5).meta({
+    title: 'Longest delay, seconds',
+    description:
+      'The picture, and the sound with it, waits so long for the algorithm at most; results that take longer are not drawn as measured.',
+  }),
+});
+
+const burnInRule = 'must be true or false, or a map with `labels`, `clock`, `hold` and `maxDelaySeconds`';
+
+/** How results are drawn into the pictures; undefined: they are not. */
+export const burnIn = z
+  .union([yesOrNo(), burnInKeys], { error: burnInRule })
+  .transform((value) => (value === true ? burnInKeys.parse({}) : value || undefined));
+
 /** An algorithm and its parameters, as they are when the entry was read. */
 export const detectWish = section({
   algorithm: algorithmId.meta({
@@ -20,6 +48,11 @@ export const detectWish = section({
       title: 'Parameters',
       description: 'Values that differ from the defaults in the manifest of the algorithm.',
     }),
+  burnIn: burnIn.optional().meta({
+    title: 'Burned in',
+    description:
+      '`true`: there is a stream `<stream>/<algorithm>` as well, while somebody reads it, with the boxes drawn into the picture, each on the picture it belongs to, and the sound as it is (docs/burned-in.md). Or a map with `labels`, `clock`, `hold` and `maxDelaySeconds`.',
+  }),
 });
 
 const detect = z

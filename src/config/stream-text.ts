@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isMap, isSeq, Scalar } from 'yaml';
 import { type EntryKind, pairOf } from './edit-entries.ts';
-import { type StreamEntry, streamSchema } from './stream-schema.ts';
+import { burnInKeys, type StreamEntry, streamSchema } from './stream-schema.ts';
 
 /** What the file says about the key that the API writes of its own: where the source is all, and where it is not. */
 const RESTRICTED = {
@@ -13,6 +13,8 @@ const RESTRICTED = {
 /** An entry has to say something, so this one does; its source counts as no default. */
 const DEFAULTS: StreamEntry = { ...streamSchema.parse({ source: 'testsrc' }), source: undefined };
 
+const BURN_IN = burnInKeys.parse({});
+
 /** Entries of `streams`. */
 export const streamEntries: EntryKind<StreamEntry> = {
   map: 'streams',
@@ -21,8 +23,7 @@ export const streamEntries: EntryKind<StreamEntry> = {
     if (isDeepStrictEqual(value, valueOf(DEFAULTS, key))) return undefined;
     switch (key) {
       case 'detect':
-        // An algorithm without parameters is written by its id.
-        return entry.detect.map((wish) => (Object.keys(wish.parameters).length > 0 ? wish : wish.algorithm));
+        return entry.detect.map(storedWish);
       case 'forward':
         return entry.forward.map(storedAddress);
       case 'restricted':
@@ -42,6 +43,15 @@ export const streamEntries: EntryKind<StreamEntry> = {
     explainAddresses(pairOf(map, 'forward')?.value);
   },
 };
+
+/** An algorithm of which nothing else is said is written by its id. */
+function storedWish({ algorithm, parameters, burnIn }: StreamEntry['detect'][number]): unknown {
+  const more = {
+    ...(Object.keys(parameters).length > 0 && { parameters }),
+    ...(burnIn && { burnIn: isDeepStrictEqual(burnIn, BURN_IN) ? true : burnIn }),
+  };
+  return Object.keys(more).length > 0 ? { algorithm, ...more } : algorithm;
+}
 
 /** An address of which nothing else is said is written by itself. */
 export function storedAddress(address: {

@@ -54,8 +54,8 @@ export class OnDemand {
   /** How many want a stream without reading it (those who wait for it, pages, runs), whoever brings it. */
   readonly #claims = new Map<string, number>();
   readonly #waiting = new Map<string, Set<(stream: Stream) => void>>();
-  /** Asked about names that nobody offered; absent: there are no such streams. */
-  offering: Offering | undefined;
+  /** Asked in this order about names that nobody offered; the first who has one offers it. */
+  readonly offerings = new Set<Offering>();
 
   constructor(options: OnDemandOptions) {
     this.#options = options;
@@ -84,7 +84,7 @@ export class OnDemand {
   }
 
   has(name: string): boolean {
-    return this.#entries.has(name) || this.offering?.has(name) === true;
+    return this.#entries.has(name) || this.offerings.values().some((offering) => offering.has(name));
   }
 
   /** Why the stream that somebody wants is not there; undefined while nothing is wrong. */
@@ -160,7 +160,10 @@ export class OnDemand {
   /** Has a stream offered that nobody brings or publishes now. */
   #offer(name: string): NamedError | undefined {
     if (this.#entries.has(name) || this.#options.get(name)?.state === 'live') return undefined;
-    return this.offering?.offer(name);
+    return this.offerings
+      .values()
+      .find((offering) => offering.has(name))
+      ?.offer(name);
   }
 
   #arrival(entry: Entry, signal: AbortSignal | undefined): Promise<Stream> {

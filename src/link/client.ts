@@ -3,8 +3,8 @@ import type { AccessUnit } from '#media/access-unit.ts';
 import type { Track } from '#media/track.ts';
 import { Emitter } from '#util/emitter.ts';
 import { decodeMessage, decodeUnit, encodeMessage, encodeUnit, type Passage, sameTrack } from './framing.ts';
-import type { HubToWorker, Selection, Task, Want, WorkerToHub } from './messages.ts';
-import { encodePicture, type FramedPicture } from './picture.ts';
+import type { HubToWorker, Selection, Task, TaskInput, Want, WorkerToHub } from './messages.ts';
+import { decodePicture, encodePicture, type FramedPicture } from './picture.ts';
 
 export type { Passage } from './framing.ts';
 export type {
@@ -13,10 +13,12 @@ export type {
   ProbeReport,
   SinkStatistics,
   Task,
+  TaskInput,
   TaskSpec,
   TaskState,
   Want,
 } from './messages.ts';
+export type { JpegPicture } from './picture.ts';
 
 /** How many bytes a publication may have waiting on the socket before it should pause (see {@link LinkClient.drained}). */
 const HIGH_WATER = 4 << 20;
@@ -45,6 +47,8 @@ export interface SubscriptionHandlers {
 interface LinkClientEvents {
   start(task: Task): void;
   stop(task: string): void;
+  /** For the attempt `epoch` of a task. */
+  input(task: string, epoch: number, input: TaskInput): void;
   /** The link is gone: the worker has no reason left to live. */
   closed(reason: string): void;
 }
@@ -60,7 +64,7 @@ export class LinkClient {
   private constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.on('message', (data: Buffer, binary) =>
-      binary ? this.#unit(data) : this.#message(data.toString()),
+      binary ? this.#binary(data) : this.#message(data.toString()),
     );
     socket.on('close', () => this.#closed('The connection to the hub is closed.'));
     socket.on('error', (error) => this.#closed(error.message));
@@ -168,6 +172,12 @@ export class LinkClient {
     this.#socket.close();
   }
 
+  #binary(data: Buffer): void {
+    const picture = decodePicture(data);
+    if (picture) this.events.emit('input', picture.task, picture.epoch, { kind: 'picture', picture });
+    else this.#unit(data);
+  }
+
   #unit(data: Buffer): void {
     const framed = decodeUnit(data);
     const subscription = framed && this.#subscriptions.get(framed.channel);
@@ -185,6 +195,10 @@ export class LinkClient {
         return this.events.emit('start', message.task);
       case 'task.stop':
         return this.events.emit('stop', message.task);
+      case 'task.result': {
+        const { task, epoch, result } = message;
+        return this.events.emit('input', task, epoch, { kind: 'result', result });
+      }
       case 'tracks': {
         const subscription = this.#subscriptions.get(message.subscription);
         if (!subscription) return;

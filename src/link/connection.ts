@@ -11,7 +11,7 @@ import type { Accepts, LinkServerEvents } from './events.ts';
 import { decodeUnit, encodeMessage, sameTrack } from './framing.ts';
 import { LinkFeedWriter } from './from-stream.ts';
 import type { HubToWorker, WorkerToHub } from './messages.ts';
-import { decodePicture } from './picture.ts';
+import { decodePicture, encodePicture, type FramedPicture } from './picture.ts';
 import { parseWorkerMessage } from './worker-messages.ts';
 
 type Subscribe = Extract<WorkerToHub, { type: 'subscribe' }>;
@@ -28,6 +28,8 @@ interface Outlet {
 /** Within this time a worker must have said hello. */
 const HELLO_MS = 5000;
 const PING_MS = 500;
+/** While more waits on the socket, pictures for tasks are let go. */
+const PICTURE_BACKLOG = 8 << 20;
 
 /** One worker's connection. */
 export class LinkConnection {
@@ -72,6 +74,11 @@ export class LinkConnection {
 
   send(message: HubToWorker): void {
     if (this.#ws.readyState === this.#ws.OPEN) this.#ws.send(encodeMessage(message));
+  }
+
+  sendPicture(picture: FramedPicture): void {
+    if (this.#ws.readyState !== this.#ws.OPEN || this.#socket.writableLength > PICTURE_BACKLOG) return;
+    this.#ws.send(encodePicture(picture));
   }
 
   close(reason: string): void {

@@ -4,6 +4,8 @@ import type { FramedPicture } from './picture.ts';
 /** Where tasks are sent to one worker. */
 export interface TaskLink {
   send(message: HubToWorker): void;
+  /** Sends a picture to a task; it is let go where so much waits for the worker that it would be late anyway. */
+  sendPicture(picture: FramedPicture): void;
   close(reason: string): void;
 }
 

@@ -2,13 +2,14 @@ import type { Device } from '#media/device.ts';
 import type { FileKind } from '#media/outputs.ts';
 import type { RenditionRequest } from '#media/rendition-request.ts';
 import type { Track } from '#media/track.ts';
+import type { JpegPicture } from './picture.ts';
 
 /**
  * What travels on a link, beside access units: JSON text messages. The worker connects to
  * `ws://<hub>/api/link?token=…` and says `hello`; then either side speaks when it has something to say.
  *
  * Access units are binary messages (framing.ts) that name a channel: a `subscription` towards the worker, a
- * `publication` towards the hub. Pictures (picture.ts) are binary too, towards the hub only, and name their task. Buffers inside JSON (parameter sets, configurations) are base64, see framing.ts.
+ * `publication` towards the hub. Pictures (picture.ts) are binary too, and name their task. Buffers inside JSON (parameter sets, configurations) are base64, see framing.ts.
  * Channel numbers are chosen by the worker and unique within one link, both kinds
  * together.
  */
@@ -180,9 +181,16 @@ export interface ProbeReport {
 
 export type TaskState = 'starting' | 'running' | 'waiting' | 'failed' | 'done';
 
+/** What a running task is told: what a run found (a Result), or the picture that it made of one. */
+export type TaskInput =
+  | { readonly kind: 'result'; readonly result: unknown }
+  | { readonly kind: 'picture'; readonly picture: JpegPicture };
+
 export type HubToWorker =
   | { readonly type: 'task.start'; readonly task: Task }
   | { readonly type: 'task.stop'; readonly task: string }
+  /** What a run found, for a task that draws it (`burnIn` of a rendition): a Result (opaque to the link). */
+  | { readonly type: 'task.result'; readonly task: string; readonly epoch: number; readonly result: unknown }
   /** Answer to `subscribe`, again whenever a track's format changed (before its first access unit). */
   | { readonly type: 'tracks'; readonly subscription: number; readonly tracks: readonly Track[] }
   /** The subscription is over: the stream ended, or there is none of that name. */

@@ -15,6 +15,11 @@ test('a picture crosses the link with its exact times', () => {
   expect(decodePicture(encodePicture(picture))).toEqual(picture);
 });
 
+test('a picture that an algorithm gave back is known as such', () => {
+  const given = { ...picture, byAlgorithm: true } as const;
+  expect(decodePicture(encodePicture(given))).toEqual(given);
+});
+
 test('a picture that is cut off, or no JPEG, or has no time, is none', () => {
   const whole = encodePicture(picture);
   for (let length = 0; length < whole.length; length++) {

@@ -1,9 +1,9 @@
 /**
- * A JPEG on its way from a worker to the hub, one binary message of the link:
+ * A JPEG on its way from a worker to the hub, or to a worker whose task draws it; one binary message of the link:
  *
  *     offset  size
  *     0       1     2 = picture
- *     1       1     0
+ *     1       1     flags: bit 0 the algorithm gave it back
  *     2       2     width in pixels
  *     4       2     height in pixels
  *     6       2     bytes of the task's id, n
@@ -17,6 +17,7 @@
  */
 const HEADER = 28;
 const PICTURE = 2;
+const FLAG_BY_ALGORITHM = 1;
 /** Start and end of every JPEG (ITU-T T.81 annex B.1.1.3). */
 const START_OF_IMAGE = 0xffd8;
 const END_OF_IMAGE = 0xffd9;
@@ -33,17 +34,19 @@ export interface JpegPicture {
   readonly height: number;
 }
 
-/** A picture as it comes from a link: who sent it, and for which attempt of its task. */
+/** A picture as it comes from a link: whose it is, and for which attempt of its task. */
 export interface FramedPicture extends JpegPicture {
   readonly task: string;
   readonly epoch: number;
+  /** An algorithm gave it back for the picture of this time; else it is that picture. */
+  readonly byAlgorithm?: true;
 }
 
 /** The bytes of one picture message. */
 export function encodePicture(picture: FramedPicture): Buffer {
   const idBytes = Buffer.byteLength(picture.task);
   const bytes = Buffer.allocUnsafe(HEADER + idBytes + picture.jpeg.length);
-  bytes.writeUInt16BE(PICTURE << 8, 0);
+  bytes.writeUInt16BE((PICTURE << 8) | (picture.byAlgorithm ? FLAG_BY_ALGORITHM : 0), 0);
   bytes.writeUInt16BE(picture.width, 2);
   bytes.writeUInt16BE(picture.height, 4);
   bytes.writeUInt16BE(idBytes, 6);
@@ -69,5 +72,7 @@ export function decodePicture(bytes: Buffer): FramedPicture | undefined {
   const width = bytes.readUInt16BE(2);
   const height = bytes.readUInt16BE(4);
   const task = bytes.toString('utf8', HEADER, start);
-  return { task, epoch: bytes.readUInt32BE(8), pts, ntp, width, height, jpeg };
+  const byAlgorithm = (bytes[1]! & FLAG_BY_ALGORITHM) !== 0;
+  const found = { task, epoch: bytes.readUInt32BE(8), pts, ntp, width, height, jpeg };
+  return byAlgorithm ? { ...found, byAlgorithm } : found;
 }

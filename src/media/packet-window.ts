@@ -39,8 +39,16 @@ export class PacketWindow<Unit extends AccessUnit = AccessUnit> {
 
   /** The latest presentation time in the window; undefined when it is empty. */
   get newestPts(): number | undefined {
+    return this.newestPtsOf(() => true);
+  }
+
+  /** The same of the units at the front that are counted, up to the first one that is not. */
+  newestPtsOf(counts: (unit: Unit) => boolean): number | undefined {
     let newest: number | undefined;
-    for (const { unit } of this.#units) if (newest === undefined || unit.pts > newest) newest = unit.pts;
+    for (const { unit } of this.#units) {
+      if (!counts(unit)) break;
+      if (newest === undefined || unit.pts > newest) newest = unit.pts;
+    }
     return newest;
   }
 

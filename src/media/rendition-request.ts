@@ -6,6 +6,23 @@ export type PictureRenditionCodec = 'h264' | 'h265' | 'mpeg4';
 
 export type RenditionCodec = SoundRenditionCodec | PictureRenditionCodec;
 
+/** What is drawn into each picture. */
+export interface BurnInRequest {
+  /** Id of the run whose results are drawn, each on the picture that it was computed from. */
+  readonly run: string;
+  /** Boxes have no labels. */
+  readonly labels?: false;
+  /** When the picture was captured stands in its corner. */
+  readonly clock?: true;
+  /**
+   * Where the algorithm gives back whole pictures, each stands until the next one; else it is shown for the picture it was
+   * made from, and between them the camera's own are.
+   */
+  readonly hold?: true;
+  /** Longest time that pictures wait for their results, ms. */
+  readonly maxDelayMs: number;
+}
+
 /**
  * What a track is to be made. All keep the timestamps of their source. What is not said is chosen: the size, the pace and
  * about the bit rate of the source; for sound 48 kHz (G.711: 8 kHz) and its channels, two at most. Pictures come without
@@ -25,6 +42,8 @@ export interface RenditionRequest {
   readonly channels?: 1 | 2;
   /** `auto`: an encoder of the machine's graphics hardware where there is one that works. Default `none`. */
   readonly hardware?: 'auto' | 'none';
+  /** Of pictures: drawn into, and held back as long as their results take. */
+  readonly burnIn?: BurnInRequest;
 }
 
 /** The same text for requests that want the same, whatever order they say it in. */

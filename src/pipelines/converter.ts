@@ -2,6 +2,7 @@ import type { AccessUnit } from '#media/access-unit.ts';
 import type { RenditionRequest } from '#media/rendition-request.ts';
 import type { Track } from '#media/track.ts';
 import { NamedError } from '#util/named-error.ts';
+import type { Burner } from './burn-in/burner.ts';
 
 /** What a converter is to do. */
 export interface Conversion {
@@ -13,6 +14,8 @@ export interface Conversion {
   /** `live`: each unit at once, on one thread. `file`: on all threads, units may stay inside for a while. */
   readonly pace: 'live' | 'file';
   readonly log: (level: 'info' | 'warn', message: string) => void;
+  /** Draws into the pictures. */
+  readonly burner?: Burner | undefined;
 }
 
 /** Makes one kind of track out of another. One owner; every call awaited before the next. */

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
-import type { Frame, Manifest } from '#algorithms/contract.ts';
+import type { Frame } from '#algorithms/contract.ts';
 import type { FromHost, ToHost } from '#algorithms/host-messages.ts';
 import { VirtualClock } from '#util/clock.ts';
+import { manifest as testManifest } from '../../test/support/manifest.ts';
 import { AlgorithmHosts, type HostStatus } from './host-client.ts';
 import type { HostProcess } from './host-process.ts';
 
-const manifest = { schema: 1, id: 'test' } as unknown as Manifest;
+const manifest = testManifest();
 const frame = { width: 1, height: 1, data: new Uint8Array(3) } as unknown as Frame;
 
 /** A host process whose answers the test gives. */

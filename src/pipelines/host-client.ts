@@ -3,7 +3,7 @@ import type { FromHost } from '#algorithms/host-messages.ts';
 import { Backoff } from '#util/backoff.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
-import { FramePatience } from './frame-patience.ts';
+import { FramePatience, frameTimeoutMs } from './frame-patience.ts';
 import { forkHost, type HostProcess } from './host-process.ts';
 
 export type Found = Extract<FromHost, { type: 'found' }>;
@@ -191,7 +191,7 @@ export class AlgorithmHost {
       case 'ready':
         this.#owedSince = undefined;
         this.#readySince = this.#clock.now();
-        this.#patience = new FramePatience(message.manifest.runtime?.frameTimeoutMs);
+        this.#patience = new FramePatience(frameTimeoutMs(message.manifest));
         for (const { run, parameters } of this.#sessions.values()) {
           this.#process?.send({ type: 'open', run, parameters });
         }

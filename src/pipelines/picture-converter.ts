@@ -21,6 +21,8 @@ const CLOCK_RATE = 90_000;
 const KEYFRAME_TICKS = 2 * CLOCK_RATE;
 /** Pictures that are so far behind the newest are decoded, because others need them, and not encoded. */
 const LATE_TICKS = CLOCK_RATE / 2;
+/** The same of pictures that are drawn into: none is to be missing, so a machine that was held up catches up. */
+const LATE_BURNED_TICKS = 8 * CLOCK_RATE;
 /** The encoder begins anew, at a keyframe, when its source has turned out to have so many times its bits, or the other way. */
 const RATE_TOLERANCE = 1.5;
 /** Luma samples in a second above which the encoder has to be quicker. */
@@ -147,16 +149,21 @@ export class PictureConverter implements Converter {
     // Pictures come in order of display: what stands before this one will not come any more.
     for (const before of this.#inside.keys()) if (before <= pts) this.#inside.delete(before);
     if (!unit || pts <= this.#latest || (picture.damaged && pts < this.#beganAt)) return [];
-    if (newest !== undefined && newest - pts > LATE_TICKS) return [];
+    const { burner, request } = this.#conversion;
+    // What was there before somebody wanted it is old: it begins with what is due.
+    const hasBegun = this.#latest !== Number.NEGATIVE_INFINITY;
+    const late = burner && hasBegun ? LATE_BURNED_TICKS : LATE_TICKS;
+    if (newest !== undefined && newest - pts > late) return [];
     if (!this.#gate.isDue(pts)) return [];
     this.#gate.pass(pts);
     const { width, height } = picture;
-    const size = fittedSize({ width, height, pixelAspect: pixelAspectOf(picture) }, this.#conversion.request);
+    const size = fittedSize({ width, height, pixelAspect: pixelAspectOf(picture) }, request);
     const plain = await this.#yuv420.convert(picture, size);
+    const painted = burner ? await burner.paint(plain, unit.ntp) : plain;
     try {
-      return await this.#encode(plain, unit, picture);
+      return await this.#encode(painted, unit, picture);
     } finally {
-      plain.release();
+      painted.release();
     }
   }
 
@@ -208,7 +215,7 @@ export class PictureConverter implements Converter {
     const pace: Pace =
       this.#conversion.pace === 'file'
         ? { kind: 'file', bitRate }
-        : { kind: 'live', bitRate, many: width * height * fps > MANY_SAMPLES };
+        : { kind: 'live', bitRate, haste: this.#haste(width * height * fps) };
     const options = {
       ...{ codec: this.#codec, width, height, fullRange, fps: Math.round(fps), pace },
       // The time is what counts (KEYFRAME_TICKS): the number only has to be beyond it.
@@ -224,6 +231,14 @@ export class PictureConverter implements Converter {
       this.#track = { id: this.#conversion.id, clockRate: CLOCK_RATE, format };
     }
     return left;
+  }
+
+  /** @param samples luma samples a second */
+  #haste(samples: number): 'none' | 'some' | 'most' {
+    const isMuch = samples > MANY_SAMPLES;
+    // Everything else that pictures which are drawn into need takes its time as well.
+    if (this.#conversion.burner) return isMuch ? 'most' : 'some';
+    return isMuch ? 'some' : 'none';
   }
 
   /** By the graphics hardware, where that is wished for and works with these pictures; else by software. */

@@ -3,6 +3,8 @@ import type { AccessUnit } from '#media/access-unit.ts';
 import { PacketWindow } from '#media/packet-window.ts';
 import { Backoff } from '#util/backoff.ts';
 import { NamedError } from '#util/named-error.ts';
+import { Burner } from './burn-in/burner.ts';
+import type { DelayedUnits } from './burn-in/delayed-units.ts';
 import type { Converter } from './converter.ts';
 import { converterFor } from './converters.ts';
 import { sleep, type TaskContext, type TaskOutcome } from './task.ts';
@@ -32,7 +34,8 @@ class Transcoding {
   readonly #context: TaskContext;
   readonly #onLive: () => void;
   readonly #converter: Converter;
-  readonly #waiting = new PacketWindow();
+  readonly #burner: Burner | undefined;
+  readonly #waiting: PacketWindow | DelayedUnits;
   #wake = Promise.withResolvers<void>();
   #end: string | undefined;
   #failure: NamedError | undefined;
@@ -44,12 +47,17 @@ class Transcoding {
     this.#context = context;
     this.#onLive = onLive;
     const { stream, id, request } = spec;
-    this.#converter = converterFor({ of: stream, id, request, pace: 'live', log: context.log });
+    const { log } = context;
+    const due = () => this.#signal();
+    this.#burner = request.burnIn && new Burner(request.burnIn, due, (message) => log('warn', message));
+    this.#waiting = this.#burner?.units ?? new PacketWindow();
+    this.#converter = converterFor({ of: stream, id, request, pace: 'live', log, burner: this.#burner });
   }
 
   /** Resolves with the reason when the stream ends, or the task is stopped. */
   async run(): Promise<string> {
-    const { link, signal } = this.#context;
+    const { link, signal, inputs } = this.#context;
+    const forget = inputs.on('input', (input) => this.#burner?.take(input));
     const stop = () => this.#finish('The rendition was stopped.');
     signal.addEventListener('abort', stop, { once: true });
     const subscription: Subscription = link.subscribe(
@@ -75,6 +83,8 @@ class Transcoding {
       subscription.close();
       this.#publication?.close(this.#end ?? 'The rendition failed.');
       this.#converter.close();
+      forget();
+      this.#burner?.close();
     }
   }
 

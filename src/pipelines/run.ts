@@ -1,7 +1,8 @@
-import type { Frame, Manifest, Parameters, Result } from '#algorithms/contract.ts';
+import type { Frame, Manifest, Parameters, PixelFormat, Result } from '#algorithms/contract.ts';
 import type { TaskSpec } from '#link/client.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
-import { Scaler } from './av/video.ts';
+import { JpegEncoder } from './av/jpeg.ts';
+import { type Picture, Scaler } from './av/video.ts';
 import type { DecoderStatus, StreamDecoders } from './decoder.ts';
 import { scaledSize } from './frame-size.ts';
 import type { AlgorithmHosts, Found, HostSession, HostStatus } from './host-client.ts';
@@ -96,6 +97,7 @@ class Looker {
   readonly #counters: RunCounters;
   readonly #maxAge: number;
   #scaler: Scaler | undefined;
+  #jpegs: JpegEncoder | undefined;
   #lastComplaint = '';
 
   constructor(
@@ -119,6 +121,7 @@ class Looker {
       const found = await this.#session.detect(frame);
       this.#counters.inferred++;
       this.#counters.infer.add(found.inferMs);
+      if (found.picture) this.#sendPicture(frame, found.picture);
       this.#send(shot, frame, found, sent - shot.arrival);
     } catch (error) {
       if (this.#context.signal.aborted) return;
@@ -140,21 +143,47 @@ class Looker {
   close(): void {
     this.#scaler?.close();
     this.#scaler = undefined;
+    this.#jpegs?.close();
+    this.#jpegs = undefined;
   }
 
   async #frame({ picture, pts, ntp }: Shot, { input }: Manifest): Promise<Frame> {
     try {
       const { width, height } = scaledSize(input.size, picture.width, picture.height);
-      if (this.#scaler?.width !== width || this.#scaler.height !== height) {
-        this.#scaler?.close();
-        this.#scaler = new Scaler(width, height, input.format);
-      }
-      const data = await this.#scaler.scale(picture);
+      const { format } = input;
+      const data =
+        format === 'jpeg'
+          ? await this.#jpeg(picture, width, height)
+          : await this.#scalerFor(width, height, format).scale(picture);
       const { width: sourceWidth, height: sourceHeight } = picture;
-      return { width, height, format: input.format, data, sourceWidth, sourceHeight, pts, ntp };
+      return { width, height, format, data, sourceWidth, sourceHeight, pts, ntp };
     } finally {
       picture.release();
     }
+  }
+
+  #scalerFor(width: number, height: number, format: PixelFormat): Scaler {
+    if (this.#scaler?.width !== width || this.#scaler.height !== height) {
+      this.#scaler?.close();
+      this.#scaler = new Scaler(width, height, format);
+    }
+    return this.#scaler;
+  }
+
+  async #jpeg(picture: Picture, width: number, height: number): Promise<Buffer> {
+    if (this.#jpegs?.width !== width || this.#jpegs.height !== height) {
+      this.#jpegs?.close();
+      this.#jpegs = undefined;
+      this.#jpegs = await JpegEncoder.open(width, height);
+    }
+    return this.#jpegs.encode(picture);
+  }
+
+  /** Before the result: whoever has that has the picture too. */
+  #sendPicture({ pts, ntp, width, height }: Frame, picture: Uint8Array): void {
+    const { id: task, epoch } = this.#context.task;
+    const jpeg = Buffer.from(picture.buffer, picture.byteOffset, picture.byteLength);
+    this.#context.link.sendPicture({ task, epoch, pts, ntp, width, height, jpeg, byAlgorithm: true });
   }
 
   #send({ pts, ntp, arrival }: Shot, frame: Frame, found: Found, queueMs: number): void {

@@ -1,4 +1,5 @@
-import type { LinkClient, ProbeReport, Task, TaskState } from '#link/client.ts';
+import type { LinkClient, ProbeReport, Task, TaskInput, TaskState } from '#link/client.ts';
+import type { Emitter } from '#util/emitter.ts';
 
 /** What every pipeline gets from the worker that runs it. */
 export interface TaskContext {
@@ -6,6 +7,8 @@ export interface TaskContext {
   readonly task: Task;
   /** Aborted when the task is to stop; whoever runs it ends within 2 s. */
   readonly signal: AbortSignal;
+  /** What the hub tells this attempt of the task while it is at work. */
+  readonly inputs: Emitter<{ input(input: TaskInput): void }>;
   /** Tells the hub how the task stands; `reason` is due for `waiting`. */
   state(state: Extract<TaskState, 'running' | 'waiting'>, reason?: string): void;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
-import type { LinkClient, Task, TaskSpec, TaskState } from '#link/client.ts';
+import type { LinkClient, Task, TaskInput, TaskSpec, TaskState } from '#link/client.ts';
 import { confinedPath } from '#util/confined-path.ts';
+import { Emitter } from '#util/emitter.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { runConvert } from './convert.ts';
 import { StreamDecoders } from './decoder.ts';
@@ -25,6 +26,7 @@ type FileSourceSpec = Extract<TaskSpec, { kind: 'file-source' }>;
 interface Running {
   readonly task: Task;
   readonly abort: AbortController;
+  readonly inputs: TaskContext['inputs'];
   readonly done: Promise<void>;
 }
 
@@ -51,6 +53,10 @@ export class WorkerTasks {
     };
     link.events.on('start', (task) => void this.#start(task));
     link.events.on('stop', (id) => this.#running.get(id)?.abort.abort());
+    link.events.on('input', (id, epoch, input: TaskInput) => {
+      const running = this.#running.get(id);
+      if (running?.task.epoch === epoch) running.inputs.emit('input', input);
+    });
   }
 
   /** Ends all tasks and resolves when they are ended. */
@@ -71,18 +77,19 @@ export class WorkerTasks {
     if (before && before.task.epoch >= task.epoch) return;
     before?.abort.abort();
     const abort = new AbortController();
+    const inputs: TaskContext['inputs'] = new Emitter();
     const done = (async () => {
       // A new epoch takes over only when the old one has let go of what they share.
       await before?.done;
-      if (!this.#closed && !abort.signal.aborted) await this.#run(task, abort.signal);
+      if (!this.#closed && !abort.signal.aborted) await this.#run(task, abort.signal, inputs);
     })();
-    const running = { task, abort, done };
+    const running = { task, abort, inputs, done };
     this.#running.set(task.id, running);
     await done;
     if (this.#running.get(task.id) === running) this.#running.delete(task.id);
   }
 
-  async #run(task: Task, signal: AbortSignal): Promise<void> {
+  async #run(task: Task, signal: AbortSignal, inputs: TaskContext['inputs']): Promise<void> {
     let last = '';
     const tell = (
       state: TaskState,
@@ -99,6 +106,7 @@ export class WorkerTasks {
       link: this.#link,
       task,
       signal,
+      inputs,
       state: (state, reason) => tell(state, reason === undefined ? {} : { reason }),
       log: (level, message) => this.#link.send({ type: 'log', level, message }),
     };

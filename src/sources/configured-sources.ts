@@ -29,7 +29,7 @@ export class ConfiguredSources implements AsyncDisposable, Offering {
   ) {
     this.#options = options;
     this.apply(options.settings, options.patterns);
-    options.onDemand.offering = this;
+    options.onDemand.offerings.add(this);
   }
 
   list(): SourceOverview[] {
@@ -77,7 +77,7 @@ export class ConfiguredSources implements AsyncDisposable, Offering {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#options.onDemand.offering = undefined;
+    this.#options.onDemand.offerings.delete(this);
     const ends = this.#sources.values().map((source) => source[Symbol.asyncDispose]());
     await Promise.all([...ends, ...this.#ending.values()]);
   }

@@ -41,6 +41,8 @@ class FakeWorker implements WorkerLink<string> {
   stop(task: string): void {
     this.tasks.delete(task);
   }
+
+  tell(): void {}
 }
 
 class World {

@@ -44,6 +44,17 @@ describe('WorkerPool', () => {
     expect([a.state, b.epoch]).toEqual(['starting', 2]);
   });
 
+  it('tells a task what its owner has to say, while a worker has it and it is not over', () => {
+    const { workers, start, attach } = setUpPool();
+    const task = start('people');
+    task.tell('too early');
+    attach();
+    task.tell('hello');
+    void task.stop();
+    task.tell('too late');
+    expect(workers[0]!.heard).toEqual(['start task-1#1 people', 'tell task-1#1 hello', 'stop task-1']);
+  });
+
   it('tells the owner of each state once, however often the worker says it', () => {
     const { workers, start, attach, states, say } = setUpPool();
     const task = start('people');

@@ -57,12 +57,16 @@ export interface TaskHandle {
   stop(): Promise<void>;
   /** True when what `workerId` sends under `epoch` is this task's own. */
   accepts(workerId: string, epoch: number): boolean;
+  /** Tells the task something, which the pool does not look into; lost while it is with no worker. */
+  tell(input: unknown): void;
 }
 
 /** The way to a worker that has said hello. */
 export interface WorkerLink<Spec> {
   start(task: { readonly id: string; readonly epoch: number; readonly spec: Spec }): void;
   stop(task: string): void;
+  /** Something for the attempt `epoch` of a task. */
+  tell(task: string, epoch: number, input: unknown): void;
 }
 
 /** Where a task lives; the slot of a worker is one. */
@@ -116,6 +120,10 @@ export class PoolTask<Spec> implements TaskHandle {
 
   accepts(workerId: string, epoch: number): boolean {
     return !this.#over && this.#home.workerId === workerId && this.#epoch === epoch;
+  }
+
+  tell(input: unknown): void {
+    if (!this.#over && !this.#stopping && this.#epoch > 0) this.#home.link?.tell(this.id, this.#epoch, input);
   }
 
   stop(): Promise<void> {

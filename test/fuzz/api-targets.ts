@@ -85,6 +85,7 @@ function api() {
     ...{
       hub: parts.hub,
       runs: parts.runs,
+      burnedIn: parts.burnedIn,
       sources: () => [],
       workers: () => [],
       algorithms: () => algorithms,

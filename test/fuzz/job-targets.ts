@@ -85,9 +85,9 @@ export const jobTargets: readonly FuzzTarget[] = [
         jobs: () => ({ list: () => Object.entries(config.jobs).map(standing), start() {} }),
         check: async () => {},
       });
-      const { hub, runs } = domain();
+      const { hub, runs, burnedIn } = domain();
       const app = createApi({
-        ...{ hub, runs, jobs, sources: () => [], workers: () => [], algorithms: () => [] },
+        ...{ hub, runs, burnedIn, jobs, sources: () => [], workers: () => [], algorithms: () => [] },
         ...{ access: new AccessControl({ users: [], tokens: [] }), version: '0', pageFolder: '/nowhere' },
         place: { host: '127.0.0.1', names: [], origins: [], asksWho: false },
         onFault: (error) => {

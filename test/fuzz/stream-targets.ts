@@ -68,9 +68,9 @@ export const streamTargets: readonly FuzzTarget[] = [
     ],
     open: () => {
       const { entries, config, reset } = entriesInMemory();
-      const { hub, runs } = domain();
+      const { hub, runs, burnedIn } = domain();
       const app = createApi({
-        ...{ hub, runs, entries, sources: () => [], workers: () => [], algorithms: () => [] },
+        ...{ hub, runs, burnedIn, entries, sources: () => [], workers: () => [], algorithms: () => [] },
         ...{ access: new AccessControl({ users: [], tokens: [] }), version: '0', pageFolder: '/nowhere' },
         place: { host: '127.0.0.1', names: [], origins: [], asksWho: false },
         onFault: (error) => {

@@ -1,3 +1,4 @@
+import { findingsOf } from '#algorithms/http/legacy.ts';
 import { parseConfig } from '#config/load.ts';
 import { parseStreamName } from '#hub/name.ts';
 import { decodeMessage, decodeUnit, encodeMessage, encodeUnit } from '#link/framing.ts';
@@ -44,6 +45,22 @@ export const fuzzTargets: readonly FuzzTarget[] = [
       }),
     ],
     open: () => ({ take: (input) => void decodePicture(input) }),
+  },
+  {
+    name: 'answers of a service of the old kind',
+    seeds: () => [
+      text('{ "picture": "data:image/jpeg;base64,/9j/4AAQSkZJRv/Z", "state": { "a": [1] }, "type": "x" }'),
+      text('{ "picture": "/9j/4AAQSkZJRv/Z" }'),
+    ],
+    open: () => ({
+      take(input) {
+        try {
+          findingsOf(input);
+        } catch (error) {
+          if (!(error instanceof Error) || !error.message.startsWith('answered with ')) throw error;
+        }
+      },
+    }),
   },
   {
     name: 'link texts',

@@ -3,6 +3,7 @@ import { type Duplex, duplexPair } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { RunStatistics } from '#algorithms/contract.ts';
 import type { FoundManifest } from '#algorithms/manifest.ts';
+import { BurnedInViews } from '#cameras/burned-in-views.ts';
 import type { Executor } from '#cameras/contract.ts';
 import { RunManager } from '#cameras/runs.ts';
 import { Hub } from '#hub/hub.ts';
@@ -53,7 +54,12 @@ export function domain() {
   });
   const publish = (name: string) =>
     hub.publish(name, { id: 'p1', door: 'rtsp', remote: '127.0.0.1:5000' }, [video], { onClose: () => {} });
-  return { clock, hub, algorithms, runs, started, publish };
+  const burnedIn = new BurnedInViews({
+    runs,
+    offer: (name, summoner) => hub.onDemand.add(name, summoner),
+    make: () => ({ trouble: undefined, close() {} }),
+  });
+  return { clock, hub, algorithms, runs, burnedIn, started, publish };
 }
 
 /** Connects WebSocket clients to a handler of upgrades through memory: no port is opened. */

@@ -12,7 +12,8 @@ import {
   type FramedUnit,
 } from '#link/framing.ts';
 import { HeldUnits } from '#link/held-units.ts';
-import type { HubToWorker, TaskSpec, WorkerToHub } from '#link/messages.ts';
+import type { HubToWorker, Task, TaskSpec, WorkerToHub } from '#link/messages.ts';
+import { decodePicture, encodePicture } from '#link/picture.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { Track } from '#media/track.ts';
 
@@ -48,6 +49,7 @@ export class FakeHub implements AsyncDisposable {
   readonly #server: WebSocketServer;
   readonly #streams = new Map<string, Stream>();
   readonly #channels = new Map<number, string>();
+  readonly #tasks = new Map<string, Task>();
   readonly #waiters = new Set<() => void>();
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   #socket: WebSocket | undefined;
@@ -91,7 +93,9 @@ export class FakeHub implements AsyncDisposable {
 
   /** Starts a task; returns its id. */
   task(spec: TaskSpec, id = `t${this.#epoch + 1}`): string {
-    this.send({ type: 'task.start', task: { id, epoch: ++this.#epoch, spec } });
+    const task = { id, epoch: ++this.#epoch, spec };
+    this.#tasks.set(id, task);
+    this.send({ type: 'task.start', task });
     return id;
   }
 
@@ -178,7 +182,22 @@ export class FakeHub implements AsyncDisposable {
     this.#server.close();
   }
 
+  /** The tasks that draw what a run finds. */
+  #burnIns(task: string): Task[] {
+    const spec = this.#tasks.get(task)?.spec;
+    if (spec?.kind !== 'run') return [];
+    return [...this.#tasks.values()].filter(
+      (other) => other.spec.kind === 'rendition' && other.spec.request.burnIn?.run === spec.run,
+    );
+  }
+
   #unit(data: Buffer): void {
+    const picture = decodePicture(data);
+    if (picture) {
+      for (const { id, epoch } of this.#burnIns(picture.task))
+        this.#socket?.send(encodePicture({ ...picture, task: id, epoch }));
+      return;
+    }
     const unit = decodeUnit(data);
     if (!unit) throw new Error('The worker sent a broken access unit.');
     this.units.push({ ...unit, at: performance.now() });
@@ -206,6 +225,10 @@ export class FakeHub implements AsyncDisposable {
     const message = decodeMessage<WorkerToHub>(text);
     if (!message) throw new Error(`The worker sent a broken message: ${text}`);
     this.messages.push(message);
+    if (message.type === 'task.result') {
+      for (const { id, epoch } of this.#burnIns(message.task))
+        this.send({ type: 'task.result', task: id, epoch, result: message.result });
+    }
     if (message.type === 'publish') {
       this.publications.push(message);
       this.#channels.set(message.publication, message.rendition ? '' : message.stream);

@@ -11,6 +11,7 @@ export function api(options: Partial<ApiDependencies> = {}) {
   const app = createApi({
     hub: parts.hub,
     runs: parts.runs,
+    burnedIn: parts.burnedIn,
     sources: () => [],
     algorithms: () =>
       [...parts.algorithms.values()].map(({ manifest }) => ({

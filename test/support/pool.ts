@@ -19,6 +19,10 @@ class FakeWorker {
   stop(task: string) {
     this.heard.push(`stop ${task}`);
   }
+
+  tell(task: string, epoch: number, input: unknown) {
+    this.heard.push(`tell ${task}#${epoch} ${String(input)}`);
+  }
 }
 
 /** A pool on virtual time, its workers, and the words that tests say to them. */

@@ -57,6 +57,7 @@ class Room implements AsyncDisposable {
         this.pool.attach(id, {
           start: (task) => tell({ type: 'start', task }),
           stop: (task) => tell({ type: 'stop', task }),
+          tell: () => {},
         });
       }
     });

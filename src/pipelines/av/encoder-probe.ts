@@ -50,7 +50,7 @@ async function tryOut(codec: 'h264' | 'h265', hardware: HardwareEncoder): Promis
   const options = { codec, ...TRIAL, fps: 25, gop: 25, hardware };
   const encoder = await VideoEncoder.open({
     ...options,
-    pace: { kind: 'live', bitRate: 1_000_000, many: false },
+    pace: { kind: 'live', bitRate: 1_000_000, haste: 'none' },
   });
   const frame = new Frame();
   frame.alloc();

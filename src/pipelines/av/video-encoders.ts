@@ -15,8 +15,8 @@ import type { VideoFormat } from '#media/track.ts';
 export type Pace =
   /** As fast as can be, at constant quality. */
   | { readonly kind: 'quick' }
-  /** For viewers elsewhere, without delay. `many`: so many pixels that it has to be quicker. */
-  | { readonly kind: 'live'; readonly bitRate: number; readonly many: boolean }
+  /** For viewers elsewhere, without delay. `haste`: where there are so many pixels that it has to be quicker. */
+  | { readonly kind: 'live'; readonly bitRate: number; readonly haste: 'none' | 'some' | 'most' }
   /** Into a file: on all threads, pictures may stay inside for a while. */
   | { readonly kind: 'file'; readonly bitRate: number };
 
@@ -45,6 +45,8 @@ function rates(bitRate: number): EncoderOptions {
 
 /** Of codecs that have no constant quality worth the name. */
 const QUICK_BIT_RATE = 3_000_000;
+/** Of x264, live. */
+const PRESETS = { none: 'veryfast', some: 'superfast', most: 'ultrafast' } as const;
 const NO_DELAY = { tune: 'zerolatency', threads: 1, 'forced-idr': 1 } as const;
 
 export const CODECS: Readonly<Record<PictureRenditionCodec, CodecRules>> = {
@@ -70,7 +72,7 @@ export const CODECS: Readonly<Record<PictureRenditionCodec, CodecRules>> = {
         };
       }
       // Constrained baseline is what every browser plays (RFC 7742 section 6.2).
-      const preset = pace.many ? 'superfast' : 'veryfast';
+      const preset = PRESETS[pace.haste];
       return { ...NO_DELAY, ...rate, preset, profile: 'baseline', 'x264-params': keyframes };
     },
   },
@@ -88,7 +90,12 @@ export const CODECS: Readonly<Record<PictureRenditionCodec, CodecRules>> = {
       if (pace.kind === 'file') {
         return { ...rate, preset: 'superfast', threads: 0, 'forced-idr': 1, 'x265-params': keyframes };
       }
-      return { ...NO_DELAY, ...rate, preset: pace.many ? 'ultrafast' : 'superfast', 'x265-params': single };
+      return {
+        ...NO_DELAY,
+        ...rate,
+        preset: pace.haste === 'none' ? 'superfast' : 'ultrafast',
+        'x265-params': single,
+      };
     },
   },
   mpeg4: {

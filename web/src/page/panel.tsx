@@ -1,9 +1,9 @@
 import type { TFunction } from 'i18next';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { PlayMode } from '#algorithms/overlay/boxes.ts';
 import type { StreamInfo, StreamTrack, TrackClock } from '../api/types.ts';
 import { codecName } from '../player/codec-support.ts';
-import type { PlayMode } from '../player/overlay.ts';
 import type { RunInfo } from '../player/protocol.ts';
 import type { PlayerSnapshot } from '../player/snapshot.ts';
 import {

@@ -1,9 +1,9 @@
 import { type ReactNode, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { PlayMode } from '#algorithms/overlay/boxes.ts';
 import { useAlgorithms } from '../api/queries.ts';
 import type { AlgorithmInfo } from '../api/types.ts';
 import type { Via } from '../player/ladder.ts';
-import type { PlayMode } from '../player/overlay.ts';
 import type { RunInfo } from '../player/protocol.ts';
 import { Chevron, Person } from './icons.tsx';
 import { useKeys } from './keys.ts';

@@ -1,6 +1,6 @@
 import { useCallback, useSyncExternalStore } from 'react';
+import type { PlayMode } from '#algorithms/overlay/boxes.ts';
 import { RUNGS, type Via } from '../player/ladder.ts';
-import type { PlayMode } from '../player/overlay.ts';
 
 /** What of the page stands in its address. */
 export interface UrlState {

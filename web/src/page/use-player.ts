@@ -1,7 +1,7 @@
 import { type RefObject, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { PlayMode } from '#algorithms/overlay/boxes.ts';
 import type { Via } from '../player/ladder.ts';
-import type { PlayMode } from '../player/overlay.ts';
 import { Player } from '../player/player.ts';
 import type { PlayerSnapshot } from '../player/snapshot.ts';
 import type { StreamStatus } from '../player/source.ts';

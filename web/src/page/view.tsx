@@ -1,8 +1,8 @@
 import { type CSSProperties, type ReactNode, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { PlayMode } from '#algorithms/overlay/boxes.ts';
 import type { StreamInfo } from '../api/types.ts';
 import { RUNGS, type Via } from '../player/ladder.ts';
-import type { PlayMode } from '../player/overlay.ts';
 import type { StreamStatus } from '../player/source.ts';
 import { remember, remembered } from '../remembered.ts';
 import { Panel } from './panel.tsx';

@@ -1,5 +1,5 @@
+import { HeldMaximum } from '#util/held-maximum.ts';
 import { EdgeEnvelope } from './edge-envelope.ts';
-import { HeldMaximum } from './held-maximum.ts';
 
 /** A stretch of buffered media, in seconds of the media timeline. */
 export type Range = readonly [start: number, end: number];

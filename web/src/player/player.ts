@@ -1,6 +1,6 @@
+import type { PlayMode } from '#algorithms/overlay/boxes.ts';
 import { Ladder, type Rung, type Via } from './ladder.ts';
 import { LadderMemory, tabStorage } from './ladder-memory.ts';
-import type { PlayMode } from './overlay.ts';
 import { doorUrl } from './protocol.ts';
 import { Rate } from './rate.ts';
 import { Renderer } from './renderer.ts';

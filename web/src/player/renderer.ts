@@ -1,6 +1,6 @@
-import { placeLabels, type Rect } from './label-layout.ts';
-import type { DrawnBox } from './overlay.ts';
-import { colourOf } from './palette.ts';
+import type { DrawnBox } from '#algorithms/overlay/boxes.ts';
+import { placeLabels, type Rect } from '#algorithms/overlay/label-layout.ts';
+import { colourOf } from '#algorithms/overlay/palette.ts';
 import type { PresentedFrame } from './source.ts';
 
 /** The canvas has at most so many pixels: more cost time on every frame and show nothing new. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { classColours, colourOf } from './palette.ts';
+import { classColours, colourOf } from '#algorithms/overlay/palette.ts';
 import { doorUrl, parseMessage } from './protocol.ts';
 import { Rate } from './rate.ts';
 import { retryDelay } from './reconnecting-socket.ts';

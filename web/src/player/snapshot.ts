@@ -1,6 +1,6 @@
 import type { Result } from '#algorithms/contract.ts';
+import type { DrawnBox } from '#algorithms/overlay/boxes.ts';
 import type { Rung, Setback } from './ladder.ts';
-import type { DrawnBox } from './overlay.ts';
 import type { RunInfo, TrackInfo, UnsupportedTrack } from './protocol.ts';
 import type { SourceState } from './source.ts';
 

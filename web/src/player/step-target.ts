@@ -1,4 +1,4 @@
-import { HeldMaximum } from './held-maximum.ts';
+import { HeldMaximum } from '#util/held-maximum.ts';
 
 /** Before the first results show what is needed, seconds. */
 const INITIAL_S = 0.5;

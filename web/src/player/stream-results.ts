@@ -1,9 +1,9 @@
 import type { Result } from '#algorithms/contract.ts';
-import { boxesFor, type DrawnBox, type PlayMode } from './overlay.ts';
+import { boxesFor, type DrawnBox, type PlayMode } from '#algorithms/overlay/boxes.ts';
+import { ResultDelays } from '#algorithms/overlay/result-delay.ts';
+import { ResultStore } from '#algorithms/overlay/results.ts';
 import type { RunInfo } from './protocol.ts';
 import { Rate } from './rate.ts';
-import { ResultDelays } from './result-delay.ts';
-import { ResultStore } from './results.ts';
 import type { PlayerSnapshot } from './snapshot.ts';
 import { StepTarget } from './step-target.ts';
 

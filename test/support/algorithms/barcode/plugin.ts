@@ -4,6 +4,8 @@ import { readBarcode } from './read.ts';
 
 /** Reads the frame number that the generated test clip carries in its picture, and says it back. */
 const barcode: AlgorithmFactory = () => ({
+  // It mostly waits.
+  isConcurrent: true,
   async detect(frame: Frame, { parameters }: Context): Promise<Findings> {
     const number = readBarcode(frame);
     const wait = Number(parameters['delayMs'] ?? 0);

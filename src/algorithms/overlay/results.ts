@@ -1,4 +1,4 @@
-import type { Result } from '#algorithms/contract.ts';
+import type { Result } from '../contract.ts';
 
 /** Seconds of results kept behind the newest one. */
 const KEEP_TICKS = 60 * 90_000;

@@ -1,4 +1,4 @@
-import type { Box, Result, ResultObject } from '#algorithms/contract.ts';
+import type { Box, Result, ResultObject } from '../contract.ts';
 import type { ResultTrack } from './results.ts';
 
 /** `live`: the lowest latency. `in-step`: playback is held back so that results are there before their frame. */

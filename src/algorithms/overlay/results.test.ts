@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Result } from '#algorithms/contract.ts';
+import type { Result } from '../contract.ts';
 import { ResultStore, ResultTrack } from './results.ts';
 
 export function resultAt(pts: number, objects: Result['objects'] = [], algorithm = 'people'): Result {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Box, Result, ResultObject } from '#algorithms/contract.ts';
-import { boxesFor, INTERPOLATE_TICKS, PREDICT_TICKS } from './overlay.ts';
+import type { Box, Result, ResultObject } from '../contract.ts';
+import { boxesFor, INTERPOLATE_TICKS, PREDICT_TICKS } from './boxes.ts';
 import { ResultTrack } from './results.ts';
 
 const frame = 3_600;
