@@ -59,7 +59,11 @@ function keysOfTypes(variants: readonly Field[], path: string): Key[] {
   const found = new Map<string, { readonly key: Key; readonly types: string[] }>();
   for (const variant of variants) {
     const type = variant.properties?.['type']?.const ?? '';
-    for (const key of keysOf(variant, path)) {
+    // What may be said of an address is the same for all of them, and listed with those of a list.
+    const keys = keysOf(variant, path).filter(
+      (key) => !/\./.test(key.path.slice(path.length + 1).replace(/\[\].*/, '')),
+    );
+    for (const key of keys) {
       const { const: _, ...field } = key.field;
       const meaning = `${key.path} ${JSON.stringify(field)}`;
       const known = found.get(meaning);
