@@ -69,16 +69,22 @@ export interface StreamEntriesAccess {
   /** In the order of the file. */
   list(): ReadonlyMap<string, StreamEntry>;
   /**
-   * @param wish `whole`: the keys that it does not have are as by default. `fresh`: there must be no entry yet
+   * @param wish `whole`: the keys that it does not have are as by default. `fresh`: there must be no entry yet. `match`:
+   *   its `entryVersion` must be one of these
    * @returns whether there was none
    * @throws NamedError
    */
   set(
     key: string,
-    wish: { readonly keys: EntryWish; readonly whole: boolean; readonly fresh?: boolean },
+    wish: {
+      readonly keys: EntryWish;
+      readonly whole: boolean;
+      readonly fresh?: boolean;
+      readonly match?: readonly string[] | undefined;
+    },
   ): Promise<boolean>;
   /** @throws NamedError */
-  remove(key: string): Promise<void>;
+  remove(key: string, match?: readonly string[]): Promise<void>;
 }
 
 /** Where the server listens; asked anew at each request, since it may move. */

@@ -56,6 +56,7 @@ describe('entries of streams over the API', () => {
         name: 'yard/gate',
         pattern: false,
         restricted: [],
+        version: expect.stringMatching(/^[\w-]{22}$/),
         settings: {
           source: 'rtsp://***@cam/live',
           onDemandStartSeconds: 10,

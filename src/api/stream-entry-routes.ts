@@ -1,7 +1,8 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { API_KEYS, restrictedParts } from '#config/entry-change.ts';
+import { entryVersion } from '#config/entry-version.ts';
 import { showAddress } from '#config/shown-address.ts';
 import { isStreamPattern } from '#config/stream-pattern.ts';
 import type { StreamEntry } from '#config/stream-schema.ts';
@@ -54,6 +55,12 @@ export function addStreamEntryRoutes(
     );
   };
 
+  const answer = (reply: FastifyReply, key: string) => {
+    const body = shown(key);
+    reply.header('etag', `"${body.version}"`);
+    return body;
+  };
+
   app.get(
     one,
     {
@@ -65,7 +72,7 @@ export function addStreamEntryRoutes(
         response: { 200: entry, 404: failure },
       },
     },
-    (request) => shown(keyOf(request.params)),
+    (request, reply) => answer(reply, keyOf(request.params)),
   );
 
   app.put(
@@ -76,7 +83,7 @@ export function addStreamEntryRoutes(
         tags,
         summary: 'Configure a stream',
         description:
-          'Makes the entry, or puts this one in its place, and saves it into the configuration file. With `If-None-Match: *` only where there is none. `***` in an address stands for the secret that is stored.',
+          'Makes the entry, or puts this one in its place, and saves it into the configuration file. With `If-None-Match: *` only where there is none, with `If-Match` only where it is still the one of that ETag. `***` in an address stands for the secret that is stored.',
         params,
         body: entryBody,
         response: { 200: entry, 201: entry, 412: failure, ...failures },
@@ -85,9 +92,10 @@ export function addStreamEntryRoutes(
     async (request, reply) => {
       const key = keyOf(request.params);
       const fresh = request.headers['if-none-match']?.trim() === '*';
-      const created = await entries.set(key, { keys: request.body, whole: true, fresh });
+      const match = matchOf(request.headers['if-match']);
+      const created = await entries.set(key, { keys: request.body, whole: true, fresh, match });
       if (created) reply.header('location', `/api/config/streams/${encodeURIComponent(key)}`);
-      return reply.code(created ? 201 : 200).send(shown(key));
+      return reply.code(created ? 201 : 200).send(answer(reply, key));
     },
   );
 
@@ -99,16 +107,17 @@ export function addStreamEntryRoutes(
         tags,
         summary: 'Change some of what the configuration says about a stream',
         description:
-          'Keys that are not there stay as they are; one that is `null` gets its default (RFC 7396).',
+          'Keys that are not there stay as they are; one that is `null` gets its default (RFC 7396). With `If-Match` only where it is still the one of that ETag.',
         params,
         body: entryPatch,
-        response: { 200: entry, ...failures },
+        response: { 200: entry, 412: failure, ...failures },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const key = keyOf(request.params);
-      await entries.set(key, { keys: request.body, whole: false });
-      return shown(key);
+      const match = matchOf(request.headers['if-match']);
+      await entries.set(key, { keys: request.body, whole: false, match });
+      return answer(reply, key);
     },
   );
 
@@ -121,11 +130,11 @@ export function addStreamEntryRoutes(
         summary: 'Take a stream out of the configuration',
         description: 'Its source ends at once, and with it the stream.',
         params,
-        response: { 204: z.undefined().meta({ description: 'It is out.' }), ...failures },
+        response: { 204: z.undefined().meta({ description: 'It is out.' }), 412: failure, ...failures },
       },
     },
     async (request, reply) => {
-      await entries.remove(keyOf(request.params));
+      await entries.remove(keyOf(request.params), matchOf(request.headers['if-match']));
       return reply.code(204).send();
     },
   );
@@ -136,6 +145,12 @@ const managesEntry: RouteAccess = ({ params }) => ['manage', concerned(keyOf(par
 /** Slashes around a name are forgiven; who may is asked of the same name that is written. */
 function keyOf({ '*': key }: { readonly '*': string }): string {
   return isStreamPattern(key) ? key : key.replace(/^\/+|\/+$/g, '');
+}
+
+/** The versions that `If-Match` names (RFC 9110 section 13.1.1), of which one has to be; undefined: any may be. */
+function matchOf(header: string | undefined): readonly string[] | undefined {
+  if (header === undefined || header.trim() === '*') return undefined;
+  return [...header.matchAll(/"([^"]*)"/g)].flatMap(([, version]) => version ?? []);
 }
 
 /** The stream that an entry is about; a pattern is about any, and so about the server. */
@@ -150,6 +165,7 @@ function entryView(name: string, value: StreamEntry): z.output<typeof entry> {
     name,
     pattern: isStreamPattern(name),
     restricted: restrictedParts(value),
+    version: entryVersion(value),
     settings: {
       ...settings,
       ...(source === undefined ? {} : { source: showAddress(source) }),

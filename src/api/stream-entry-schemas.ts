@@ -57,6 +57,10 @@ export const entry = z
       description:
         'What came over the API, and may only lead where `sources` lets the API lead: `source`, `fill`, `standby`, `forward[0]`.',
     }),
+    version: z.string().meta({
+      description:
+        'Its ETag, without the quotes: with `If-Match` a change is refused where the entry is another by then.',
+    }),
     settings: z.object(shown).meta({
       description: 'Complete with defaults. `***` in an address stands for a secret; it may be sent back.',
     }),

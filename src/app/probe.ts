@@ -13,6 +13,7 @@ import { RtspSource } from '#sources/rtsp/source.ts';
 import { WhepSource } from '#sources/whep/source.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
+import type { ServerTrust } from '#util/server-trust.ts';
 import { withEngine } from './engine.ts';
 import { createLogger } from './logger.ts';
 import type { WorkerRoom } from './worker-room.ts';
@@ -29,22 +30,31 @@ const QUIET = createLogger({ level: 'error', format: 'auto' });
 /**
  * Says what is in an input. A live address is opened as a source would be, RTSP, RTMP and WHEP by our own protocol code
  * and the rest by FFmpeg in a worker of its own, and looked at for some seconds; a file is read by FFmpeg.
+ * @param trust how the certificate of a server behind TLS is judged
  * @throws NamedError with a sentence for whatever cannot be opened
  */
-export async function probe(address: string): Promise<ProbeReport> {
+export async function probe(address: string, trust: ServerTrust = {}): Promise<ProbeReport> {
   switch (sourceKind(address)) {
     case 'rtsp':
-      return probeRtsp(address);
+      return probeRtsp(address, trust);
     case 'rtmp': {
       const hub = new Hub();
-      return live(address, hub, (onState) => new RtmpSource({ hub, stream: STREAM, url: address, onState }));
+      return live(
+        address,
+        hub,
+        (onState) => new RtmpSource({ hub, stream: STREAM, url: address, trust, onState }),
+      );
     }
     case 'whep': {
       const hub = new Hub();
-      return live(address, hub, (onState) => new WhepSource({ hub, stream: STREAM, url: address, onState }));
+      return live(
+        address,
+        hub,
+        (onState) => new WhepSource({ hub, stream: STREAM, url: address, trust, onState }),
+      );
     }
     case 'network':
-      return probeInWorker(address, { kind: 'network-source', stream: STREAM, url: address });
+      return probeInWorker(address, { kind: 'network-source', stream: STREAM, url: address, trust });
     case 'device': {
       const device = parseDevice(address);
       if (!device) throw new NamedError('ADDRESS_UNSUPPORTED', `"${address}" ${deviceTrouble(address)}.`);
@@ -73,8 +83,8 @@ function probeInWorker(address: string, spec: TaskSpec): Promise<ProbeReport> {
 }
 
 /** All tracks that the server describes, and how those are that a source would take. */
-async function probeRtsp(address: string): Promise<ProbeReport> {
-  const { medias } = await describeRtsp(address, { timeoutMs: DESCRIBE_MS });
+async function probeRtsp(address: string, trust: ServerTrust): Promise<ProbeReport> {
+  const { medias } = await describeRtsp(address, { timeoutMs: DESCRIBE_MS, trust });
   const described = medias.map((media, index) => {
     const track = trackFromMedia(media, index);
     return 'unsupported' in track
@@ -86,7 +96,7 @@ async function probeRtsp(address: string): Promise<ProbeReport> {
   const { tracks } = await live(
     address,
     hub,
-    (onState) => new RtspSource({ hub, stream: STREAM, url: address, onState }),
+    (onState) => new RtspSource({ hub, stream: STREAM, url: address, trust, onState }),
   );
   const measured = [...tracks];
   return {

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { editEntry } from '#config/edit-entries.ts';
 import { type EntryWish, wishedEntry } from '#config/entry-change.ts';
+import { entryVersion } from '#config/entry-version.ts';
 import type { Config } from '#config/schema.ts';
 import { sourceKind } from '#config/source.ts';
 import { isStreamPattern, patternTrouble } from '#config/stream-pattern.ts';
@@ -33,14 +34,20 @@ export class StreamEntries {
 
   /**
    * Sets an entry, and has the file say so.
-   * @param wish `whole`: the keys that it does not have are as by default. `fresh`: there must be none yet
+   * @param wish `whole`: the keys that it does not have are as by default. `fresh`: there must be none yet. `match`: its
+   *   `entryVersion` must be one of these
    * @returns whether there was none
    * @throws NamedError STREAM_NAME_INVALID, REQUEST_INVALID, SECRET_MISSING, SOURCE_FORBIDDEN, STREAM_CONFIGURED (412),
-   *   STREAM_NOT_CONFIGURED, and what `ConfigurationFile.edit` throws
+   *   STREAM_CHANGED (412), STREAM_NOT_CONFIGURED, and what `ConfigurationFile.edit` throws
    */
   async set(
     key: string,
-    wish: { readonly keys: EntryWish; readonly whole: boolean; readonly fresh?: boolean },
+    wish: {
+      readonly keys: EntryWish;
+      readonly whole: boolean;
+      readonly fresh?: boolean;
+      readonly match?: readonly string[] | undefined;
+    },
   ): Promise<boolean> {
     const name = checkedKey(key);
     let created = false;
@@ -48,7 +55,8 @@ export class StreamEntries {
       const before = entryOf(config, name);
       created = before === undefined;
       if (before && wish.fresh) throw configured(name);
-      if (!before && !wish.whole) throw notConfigured(name);
+      if (!before && (!wish.whole || wish.match)) throw notConfigured(name);
+      checkUnchanged(name, before, wish.match);
       const after = wishedEntry(name, before, withAbsolutePaths(wish.keys, file), wish.whole);
       const trouble = isStreamPattern(name) ? patternTrouble(name, after) : undefined;
       if (trouble !== undefined) throw new NamedError('REQUEST_INVALID', trouble);
@@ -61,12 +69,13 @@ export class StreamEntries {
 
   /**
    * Takes an entry out of the file.
-   * @throws NamedError STREAM_NOT_CONFIGURED, and what `ConfigurationFile.edit` throws
+   * @throws NamedError STREAM_NOT_CONFIGURED, STREAM_CHANGED (412), and what `ConfigurationFile.edit` throws
    */
-  async remove(key: string): Promise<void> {
+  async remove(key: string, match?: readonly string[]): Promise<void> {
     await editFile(this.#options.file, (text, config) => {
       const before = entryOf(config, key);
       if (!before) throw notConfigured(key);
+      checkUnchanged(key, before, match);
       return editEntry(streamEntries, text, key, before, undefined);
     });
   }
@@ -96,6 +105,20 @@ function checkedKey(key: string): string {
   // Of all names this one is none in a map of JavaScript.
   if (name !== '__proto__') return name;
   throw new NamedError('STREAM_NAME_INVALID', 'No stream of the configuration can be named "__proto__".');
+}
+
+/** Who changes an entry as it was shown must not undo what somebody else changed since. */
+function checkUnchanged(
+  name: string,
+  now: StreamEntry | undefined,
+  match: readonly string[] | undefined,
+): void {
+  if (!now || !match || match.includes(entryVersion(now))) return;
+  throw new NamedError(
+    'STREAM_CHANGED',
+    `The configuration of the stream "${name}" has changed since it was read. Read it again, and change what it is now.`,
+    412,
+  );
 }
 
 function configured(name: string): NamedError {

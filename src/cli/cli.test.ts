@@ -95,6 +95,10 @@ describe('the command line', () => {
         '"sluice probe" needs an address (rtsp, rtsps, rtmp, rtmps, whep, wheps, http, https, srt, udp) or the path of a file.',
       ],
       [['probe', 'a', 'b'], '"sluice probe" does not take "b".'],
+      [
+        ['probe', 'a', '--fingerprint', 'ab:cd'],
+        'The value of "--fingerprint" must be the SHA-256 of a certificate: 64 hexadecimal digits, colons between pairs allowed.',
+      ],
       [['probe', 'a', '--json=yes'], 'The option "--json" takes no value.'],
       [['version', 'x'], '"sluice version" does not take "x".'],
     ];

@@ -4,6 +4,7 @@ import type { transport } from '#app/transport.ts';
 import type { Config } from '#config/schema.ts';
 import type { ProbeReport } from '#link/messages.ts';
 import type { Clock } from '#util/clock.ts';
+import type { ServerTrust } from '#util/server-trust.ts';
 
 export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGPIPE';
 
@@ -34,7 +35,7 @@ export interface CliEnvironment {
   ) => Promise<Pick<SluiceServer, 'addresses' | 'close'>>;
   /** All of the standard input. */
   readonly readInput: () => Promise<string>;
-  readonly probe: (address: string) => Promise<ProbeReport>;
+  readonly probe: (address: string, trust: ServerTrust) => Promise<ProbeReport>;
 }
 
 /** The command line is not one that there is; the process ends with status 2. */

@@ -25,7 +25,7 @@ const code = await runCli(process.argv.slice(2), {
   // Loaded only when wanted: --help and mistakes are answered at once.
   createServer: async (config, source) => (await import('#app/server.ts')).createServer(config, { source }),
   readInput: () => text(process.stdin),
-  probe: async (address) => (await import('#app/probe.ts')).probe(address),
+  probe: async (address, trust) => (await import('#app/probe.ts')).probe(address, trust),
 });
 process.exitCode = code;
 // Whatever is still open now has no work left, and must not keep the terminal waiting.

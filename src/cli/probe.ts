@@ -1,7 +1,9 @@
 import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
 import { withoutCredentials } from '#app/logger.ts';
+import { fingerprint } from '#config/fields.ts';
 import type { ProbeReport } from '#link/messages.ts';
-import type { CliEnvironment } from './environment.ts';
+import type { TrackReport } from '#media/track-report.ts';
+import { type CliEnvironment, UsageError } from './environment.ts';
 
 /** `sluice probe <address>`: says what is in a file or behind an address. */
 export function probeCommand(environment: CliEnvironment): CommandDef {
@@ -14,11 +16,18 @@ export function probeCommand(environment: CliEnvironment): CommandDef {
           'An address (rtsp, rtsps, rtmp, rtmps, whep, wheps, http, https, srt, udp) or the path of a file',
         required: true,
       },
+      fingerprint: {
+        type: 'string',
+        description: 'SHA-256 of the certificate that a server behind TLS has, whoever signed it',
+        valueHint: 'hex',
+      },
+      insecure: { type: 'boolean', description: 'Take any certificate' },
       json: { type: 'boolean', description: 'Print JSON' },
     },
     run: async ({ args }) => {
       const address = String(args['address']);
-      const report = await environment.probe(address);
+      const trust = { fingerprint: fingerprintOf(args['fingerprint']), insecure: args['insecure'] === true };
+      const report = await environment.probe(address, trust);
       environment.print(
         args['json'] === true
           ? JSON.stringify(report, null, 2)
@@ -26,6 +35,13 @@ export function probeCommand(environment: CliEnvironment): CommandDef {
       );
     },
   });
+}
+
+/** By the rule of the configuration. */
+function fingerprintOf(given: unknown): string | undefined {
+  const { data, error } = fingerprint().optional().safeParse(given);
+  if (error) throw new UsageError(`The value of "--fingerprint" ${error.issues[0]?.message}.`);
+  return data;
 }
 
 /** A report for people: a line for the input and one for each track. */
@@ -45,7 +61,7 @@ export function describeProbe(address: string, { container, duration, tracks }: 
   ].join('\n');
 }
 
-function details(track: ProbeReport['tracks'][number]): string {
+function details(track: TrackReport): string {
   const parts = [
     track.codecString,
     track.width === undefined ? undefined : `${track.width} × ${track.height}`,

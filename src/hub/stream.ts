@@ -5,7 +5,8 @@ import { isVideo, type Track } from '#media/track.ts';
 import type { Clock } from '#util/clock.ts';
 import { Emitter } from '#util/emitter.ts';
 import { NamedError } from '#util/named-error.ts';
-import { Continuity, type PublisherTimes } from './continuity.ts';
+import { RateLimit } from '#util/rate-limit.ts';
+import { Continuity } from './continuity.ts';
 import { Feed, type FeedLimits, type FeedWriter } from './feed.ts';
 import { FeedSet } from './feed-set.ts';
 import { type Fill, isThisMachine, knownClock } from './fill.ts';
@@ -28,6 +29,7 @@ import {
   RenditionSet,
   type RenditionStarter,
 } from './rendition.ts';
+import { type Seat, Seats } from './seats.ts';
 import type { StreamEvents } from './stream-events.ts';
 import { TrackTable } from './track-table.ts';
 
@@ -46,16 +48,8 @@ export interface StreamOptions {
   readonly onEnd: () => void;
 }
 
-/** At most one keyframe request per this many milliseconds goes to a publisher. */
-const KEYFRAME_REQUEST_MS = 1000;
-
-/** A publisher, and how its times become the stream's. */
-interface Seat {
-  readonly publication: Publication;
-  readonly times: PublisherTimes;
-  /** By its own ids. */
-  tracks: readonly Track[];
-}
+/** Keyframe requests a second that go to a publisher, at most. */
+const MAX_KEYFRAME_REQUESTS = 1;
 
 /**
  * Live media under a name: one publisher, any number of readers behind feeds. Beside the publisher there may be a second
@@ -74,17 +68,11 @@ export class Stream implements ClockOrigin {
   readonly #continuity = new Continuity();
   readonly #recent: RecentUnits;
   readonly #orders = new PictureOrders();
-  #main: Seat | undefined;
-  /** Has come while the stand-in is shown, and takes over with its first keyframe. */
-  #coming: Seat | undefined;
-  /** What is shown while the publisher is gone. */
-  #standby: Seat | undefined;
-  /** Whose media were the stream's last. */
-  #latest: Seat | undefined;
+  readonly #seats = new Seats();
   #fill: FillTracks | undefined;
   readonly #hold: Hold;
   readonly #clockName = newClockName();
-  #lastKeyframeRequest = 0;
+  readonly #keyframeRequests = new RateLimit(MAX_KEYFRAME_REQUESTS);
   #ended = false;
 
   constructor(name: string, options: StreamOptions) {
@@ -106,13 +94,13 @@ export class Stream implements ClockOrigin {
   }
 
   get publisher(): (PublisherInfo & { since: number }) | undefined {
-    const publication = this.#main?.publication;
+    const publication = this.#seats.main?.publication;
     return publication && { ...publication.publisher, since: publication.since };
   }
 
   /** Who publishes, be it one that has sent no keyframe yet and is not shown. */
   get taker(): PublisherInfo | undefined {
-    return (this.#coming ?? this.#main)?.publication.publisher;
+    return this.#seats.taker?.publication.publisher;
   }
 
   /** Ids of the tracks that come from the second source. */
@@ -122,16 +110,16 @@ export class Stream implements ClockOrigin {
 
   /** What was lost on the way from the publisher and the second source, where that can be known. */
   get reception(): readonly TrackReception[] | undefined {
-    return this.#together(this.#main?.publication.reception, this.#fill?.fill.publication?.reception);
+    return this.#together(this.#seats.main?.publication.reception, this.#fill?.fill.publication?.reception);
   }
 
   /** How their clocks run, where their doors measure them. */
   get clocks(): readonly TrackClockState[] | undefined {
-    return this.#together(this.#main?.publication.clocks, this.#fill?.fill.publication?.clocks);
+    return this.#together(this.#seats.main?.publication.clocks, this.#fill?.fill.publication?.clocks);
   }
 
   get ntpShift(): number {
-    return this.#latest?.times.ntpShift ?? 0;
+    return this.#seats.latest?.times.ntpShift ?? 0;
   }
 
   get clockName(): string {
@@ -142,14 +130,14 @@ export class Stream implements ClockOrigin {
 
   /** Streams of one origin have one clock, whatever that shows: their capture times need no alignment. */
   get clockOrigin(): ClockOrigin {
-    return this.#main?.publication.hooks.clockOrigin?.() ?? this;
+    return this.#seats.main?.publication.hooks.clockOrigin?.() ?? this;
   }
 
   /** `standby`: the publisher is gone, and something else is shown meanwhile. */
   get state(): 'live' | 'standby' | 'held' | 'ended' {
     if (this.#ended) return 'ended';
-    if (this.#main) return 'live';
-    return this.#standby ? 'standby' : 'held';
+    if (this.#seats.main) return 'live';
+    return this.#seats.standby ? 'standby' : 'held';
   }
 
   /** When the publisher left, while the stream is held; and how long readers are held in all. */
@@ -218,9 +206,7 @@ export class Stream implements ClockOrigin {
    */
   requestKeyframe(tracks: Iterable<number> = []): void {
     if (this.renditions.requestKeyframe(tracks)) return;
-    const now = this.#options.clock.now();
-    if (now - this.#lastKeyframeRequest < KEYFRAME_REQUEST_MS) return;
-    this.#lastKeyframeRequest = now;
+    if (!this.#keyframeRequests.take(this.#options.clock.now())) return;
     this.#pictures?.hooks.requestKeyframe?.();
   }
 
@@ -230,10 +216,7 @@ export class Stream implements ClockOrigin {
     this.#ended = true;
     this.#hold.end();
     const { publisher } = this;
-    for (const seat of [this.#main, this.#coming, this.#standby]) seat?.publication.terminate(reason);
-    this.#main = undefined;
-    this.#coming = undefined;
-    this.#standby = undefined;
+    this.#seats.clear(reason);
     this.#fill?.fill.join(undefined);
     if (publisher) this.events.emit('publisher', undefined, reason);
     this.renditions.close();
@@ -252,22 +235,15 @@ export class Stream implements ClockOrigin {
    */
   adopt(publisher: PublisherInfo, tracks: readonly Track[], hooks: PublisherHooks): Publication {
     const seat = this.#seat(publisher, tracks, hooks);
-    this.#coming?.publication.terminate('Another publisher took over.');
-    this.#coming = undefined;
-    if (this.#standby && tracks.some(isVideo)) {
-      this.#coming = seat;
-      hooks.requestKeyframe?.();
-    } else {
-      this.#enthrone(seat);
-    }
+    if (this.#seats.come(seat)) hooks.requestKeyframe?.();
+    else this.#enthrone(seat);
     return seat.publication;
   }
 
   /** Only for the hub: something is shown as long as no publisher is there; a publisher that comes ends it. */
   standIn(publisher: PublisherInfo, tracks: readonly Track[], hooks: PublisherHooks): Publication {
     const seat = this.#seat(publisher, tracks, hooks);
-    this.#standby?.publication.terminate('Another one stands in.');
-    this.#standby = seat;
+    this.#seats.standIn(seat);
     this.#hold.end();
     this.#take(seat);
     this.events.emit('standby');
@@ -277,14 +253,14 @@ export class Stream implements ClockOrigin {
   /** Only for the hub: a second source brings what the publisher does not have. */
   join(fill: Fill): void {
     this.#fill = new FillTracks(fill, this.#table, this.#continuity);
-    if (this.#main) fill.clock.restartFirst(isThisMachine(this.#main.publication.publisher));
+    if (this.#seats.main) fill.clock.restartFirst(isThisMachine(this.#seats.main.publication.publisher));
     fill.join(this);
     this.fillChanged();
   }
 
   /** Only for the second source. */
   fillChanged(): void {
-    if (!this.#fill || !this.#main) return;
+    if (!this.#fill || !this.#seats.main) return;
     const before = this.#table.ids;
     if (!this.#fill.add()) return;
     this.events.emit('tracks');
@@ -293,8 +269,8 @@ export class Stream implements ClockOrigin {
 
   /** Only for the second source. What it sends while the publisher is gone is let go. */
   fillUnit(unit: AccessUnit): void {
-    if (!this.#fill || !this.#main) return;
-    const placed = this.#fill.place(unit, this.#options.clock.now(), this.#main.times.ntpShift);
+    if (!this.#fill || !this.#seats.main) return;
+    const placed = this.#fill.place(unit, this.#options.clock.now(), this.#seats.main.times.ntpShift);
     if (placed === 'discarded') this.counters.discarded++;
     else if (placed) this.#deliver(placed);
   }
@@ -302,15 +278,16 @@ export class Stream implements ClockOrigin {
   /** Only for its publication. `unit` still has the publisher's own track and timestamps. */
   accept(publication: Publication, unit: AccessUnit, trackId: number): void {
     let id: number | undefined = trackId;
-    if (publication === this.#coming?.publication) {
+    const { coming } = this.#seats;
+    if (publication === coming?.publication) {
       if (!unit.keyframe || !isVideo(unit.track)) return;
-      id = this.#enthrone(this.#coming).get(unit.track.id);
+      id = this.#enthrone(coming).get(unit.track.id);
     }
-    const seat = this.#main ?? this.#standby;
+    const seat = this.#seats.shown;
     const track = id === undefined ? undefined : this.#table.get(id);
     if (publication !== seat?.publication || !track) return;
     const now = this.#options.clock.now();
-    if (this.#main) this.#fill?.observe(unit, now, publication);
+    if (this.#seats.main) this.#fill?.observe(unit, now, publication);
     const placed = seat.times.place(unit, track, now);
     if (placed) this.#deliver(placed);
     else this.counters.discarded++;
@@ -318,11 +295,11 @@ export class Stream implements ClockOrigin {
 
   /** Only for its publication: a track's format changed. */
   changeTrack(publication: Publication, track: Track): void {
-    const seat = [this.#main, this.#coming, this.#standby].find((one) => one?.publication === publication);
+    const seat = this.#seats.of(publication);
     if (!seat) return;
-    if (seat === this.#coming) {
+    if (seat === this.#seats.coming) {
       seat.tracks = seat.tracks.map((one) => (one.id === track.id ? track : one));
-    } else if (seat === (this.#main ?? this.#standby)) {
+    } else if (seat === this.#seats.shown) {
       this.#orders.forget(track.id);
       this.#table.set(track);
       this.events.emit('tracks');
@@ -331,16 +308,9 @@ export class Stream implements ClockOrigin {
 
   /** Only for its publication: the publisher is gone. Readers are held; without readers the stream ends at once. */
   abandon(publication: Publication, reason: string): void {
-    if (publication === this.#coming?.publication) {
-      this.#coming = undefined;
-    } else if (publication === this.#standby?.publication) {
-      this.#standby = undefined;
-      this.#lose(reason);
-    } else if (publication === this.#main?.publication) {
-      this.#main = undefined;
-      this.events.emit('publisher', undefined, reason);
-      this.#lose(reason);
-    }
+    const place = this.#seats.leave(publication);
+    if (place === 'main') this.events.emit('publisher', undefined, reason);
+    if (place === 'main' || place === 'standby') this.#lose(reason);
   }
 
   /** Only for the hub: how long readers are held, those that are being held included. */
@@ -351,10 +321,10 @@ export class Stream implements ClockOrigin {
   /** Whoever brings the picture. */
   get #pictures(): { readonly hooks: PublisherHooks } | undefined {
     const isFilled = this.filled.some((id) => this.#table.get(id)?.format.kind === 'video');
-    return isFilled ? this.#fill?.fill.publication : (this.#main ?? this.#coming)?.publication;
+    return isFilled ? this.#fill?.fill.publication : (this.#seats.main ?? this.#seats.coming)?.publication;
   }
 
-  #seat(publisher: PublisherInfo, tracks: readonly Track[], hooks: PublisherHooks): Seat {
+  #seat(publisher: PublisherInfo, tracks: readonly Track[], hooks: PublisherHooks) {
     const ids = new Map(tracks.map(({ id }) => [id, id]));
     const publication: Publication = new PublicationOf(
       this,
@@ -368,12 +338,8 @@ export class Stream implements ClockOrigin {
 
   /** A publisher's media are the stream's from now on; gives its track ids → the stream's. */
   #enthrone(seat: Seat): ReadonlyMap<number, number> {
-    const returns = this.held !== undefined || this.#standby !== undefined;
-    this.#main?.publication.terminate('Another publisher took over.');
-    this.#standby?.publication.terminate('The stream is back.');
-    this.#standby = undefined;
-    this.#coming = undefined;
-    this.#main = seat;
+    const returns = this.held !== undefined || this.#seats.standby !== undefined;
+    this.#seats.take(seat);
     this.#hold.end();
     const { publisher } = seat.publication;
     this.#fill?.fill.clock.restartFirst(isThisMachine(publisher));
@@ -386,14 +352,13 @@ export class Stream implements ClockOrigin {
 
   /** The stream has the tracks of this seat, and those of the second source beside a publisher's. */
   #take(seat: Seat, told = () => this.events.emit('tracks')): ReadonlyMap<number, number> {
-    this.#latest = seat;
     this.#recent.clear();
     this.#orders.clear();
     const before = this.#table.ids;
     const ids = this.#table.replace(seat.tracks);
     seat.publication.rename(ids);
     this.#fill?.forget();
-    if (this.#main) this.#fill?.add();
+    if (this.#seats.main) this.#fill?.add();
     told();
     if (before.length > 0 && !sameIds(before, this.#table.ids)) this.#replaceTracks();
     return ids;
@@ -401,7 +366,7 @@ export class Stream implements ClockOrigin {
 
   /** Nobody brings the stream any more. */
   #lose(reason: string): void {
-    if (this.#main || this.#standby) return;
+    if (this.#seats.shown) return;
     const { ms } = this.#hold;
     if (this.readerCount === 0 || ms === 0) return this.#release(reason);
     this.#hold.begin(reason);
@@ -410,7 +375,8 @@ export class Stream implements ClockOrigin {
 
   /** Nobody is held any more: the stream ends, or is that of a publisher who has sent no keyframe yet. */
   #release(reason: string): void {
-    if (this.#coming) this.#enthrone(this.#coming);
+    const { coming } = this.#seats;
+    if (coming) this.#enthrone(coming);
     else this.end(reason);
   }
 

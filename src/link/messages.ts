@@ -2,6 +2,7 @@ import type { Device } from '#media/device.ts';
 import type { FileKind } from '#media/outputs.ts';
 import type { RenditionRequest } from '#media/rendition-request.ts';
 import type { Track } from '#media/track.ts';
+import type { TrackReport } from '#media/track-report.ts';
 import type { JpegPicture } from './picture.ts';
 
 /**
@@ -83,7 +84,7 @@ export type TaskSpec =
       readonly url: string;
       readonly part?: Part;
       readonly guard?: true;
-      readonly trust?: { readonly fingerprint?: string | undefined; readonly insecure: boolean };
+      readonly trust?: { readonly fingerprint?: string | undefined; readonly insecure?: boolean | undefined };
     }
   /**
    * Publish what a device of this machine gives, encoded, with the times of its capture; `address` is how people name it.
@@ -163,20 +164,7 @@ export interface Task {
 export interface ProbeReport {
   readonly container: string;
   readonly duration?: number;
-  readonly tracks: readonly {
-    readonly kind: 'video' | 'audio' | 'data';
-    readonly codec: string;
-    readonly codecString?: string;
-    readonly width?: number;
-    readonly height?: number;
-    readonly fps?: number;
-    readonly sampleRate?: number;
-    readonly channels?: number;
-    readonly bitrate?: number;
-    readonly keyframeInterval?: number;
-    /** By what its capture time is known, of a live input that shows it. */
-    readonly clock?: 'sender-report' | 'arrival';
-  }[];
+  readonly tracks: readonly TrackReport[];
 }
 
 export type TaskState = 'starting' | 'running' | 'waiting' | 'failed' | 'done';

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Hub } from '#hub/hub.ts';
+import type { TrackReport } from '#media/track-report.ts';
 import { VirtualClock } from '#util/clock.ts';
 import { audio, picture, sound, video } from '../../test/support/units.ts';
-import { type MeasuredTrack, measure } from './measure.ts';
+import { measure } from './measure.ts';
 
 function setUp() {
   const clock = new VirtualClock();
@@ -12,7 +13,7 @@ function setUp() {
     onClose: () => {},
     clocks: () => clocks,
   });
-  const state: { tracks?: MeasuredTrack[] } = {};
+  const state: { tracks?: TrackReport[] } = {};
   const done = measure(hub.get('a')!, { clock }).then((tracks) => {
     state.tracks = tracks;
   });

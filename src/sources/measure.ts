@@ -3,27 +3,11 @@ import type { Stream } from '#hub/stream.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { payloadSize } from '#media/access-unit.ts';
 import type { Track } from '#media/track.ts';
+import type { TrackReport } from '#media/track-report.ts';
 import { type Clock, systemClock } from '#util/clock.ts';
 
 /** How often is looked for the second keyframe, once the time is over. */
 const LOOK_MS = 250;
-
-/** What was seen of one track. Times in seconds, rates per second; absent what could not be told. */
-export interface MeasuredTrack {
-  readonly kind: 'video' | 'audio' | 'data';
-  readonly codec: string;
-  readonly codecString?: string;
-  readonly width?: number;
-  readonly height?: number;
-  readonly fps?: number;
-  readonly sampleRate?: number;
-  readonly channels?: number;
-  /** Bits per second. */
-  readonly bitrate?: number;
-  readonly keyframeInterval?: number;
-  /** By what its capture time is known, where the door measures it. */
-  readonly clock?: 'sender-report' | 'arrival';
-}
 
 export interface MeasureOptions {
   readonly clock?: Clock;
@@ -34,7 +18,7 @@ export interface MeasureOptions {
 }
 
 /** Looks at a stream that has begun for some seconds, and says what it is made of. Ends early with the stream. */
-export function measure(stream: Stream, options: MeasureOptions = {}): Promise<MeasuredTrack[]> {
+export function measure(stream: Stream, options: MeasureOptions = {}): Promise<TrackReport[]> {
   const { clock = systemClock, forMs = 3000, atMostMs = 8000 } = options;
   return new Promise((resolve) => {
     const seen = new Map<number, TrackMeter>();
@@ -82,7 +66,7 @@ export function measure(stream: Stream, options: MeasureOptions = {}): Promise<M
 }
 
 /** What a track says of itself. */
-export function describeTrack({ format }: Track): MeasuredTrack {
+export function describeTrack({ format }: Track): TrackReport {
   switch (format.kind) {
     case 'video': {
       const { kind, codec, codecString, width, height } = format;
@@ -126,7 +110,7 @@ class TrackMeter {
     if (unit.keyframe && this.#isVideo) this.#keyframes.push(unit.pts);
   }
 
-  report(clockRate: number): Pick<MeasuredTrack, 'fps' | 'bitrate' | 'keyframeInterval'> {
+  report(clockRate: number): Pick<TrackReport, 'fps' | 'bitrate' | 'keyframeInterval'> {
     const seconds = (this.#last - (this.#first ?? 0)) / clockRate;
     if (seconds < 0.5) return {};
     const [first = 0] = this.#keyframes;

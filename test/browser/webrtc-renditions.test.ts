@@ -2,8 +2,9 @@ import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TestBrowser } from '../support/browser.ts';
 import { lossyUdpRelay } from '../support/lossy-relay.ts';
-import { barcode, barcodeClip } from '../support/media.ts';
+import { barcodeClip } from '../support/media.ts';
 import { eventually, sluice, type TestSluice } from '../support/sluice.ts';
+import { READ_NUMBER, WATCH_BY_WHEP } from '../support/whep-page.ts';
 import { publish, testAlgorithms } from './support.ts';
 
 /**
@@ -65,45 +66,29 @@ afterEach(() => page.evaluate('for (const { pc } of Object.values(window.viewers
 /** Begins to watch as `viewers[name]` of the page; `change` is an expression over the answer, `sdp`. */
 async function watch(name: string, stream: string, change = 'sdp'): Promise<void> {
   await page.evaluate(`(async () => {
-    const pc = new RTCPeerConnection();
-    const viewer = { pc, frames: [], results: [], heard: [], channel: 'connecting' };
-    (window.viewers ??= {})['${name}'] = viewer;
-    pc.addTransceiver('video', { direction: 'recvonly' });
-    pc.addTransceiver('audio', { direction: 'recvonly' });
-    const channel = pc.createDataChannel('results');
-    channel.onopen = () => (viewer.channel = 'open');
-    channel.onclose = () => (viewer.channel = 'closed');
-    viewer.say = (message) => channel.send(JSON.stringify(message));
-    channel.onmessage = ({ data }) => {
-      const message = JSON.parse(data);
-      viewer.heard.push(message.type);
-      if (message.result?.state) viewer.results.push({ rtp: message.rtpTimestamp, number: message.result.state.number });
+    ${WATCH_BY_WHEP} ${READ_NUMBER}
+    const viewer = { frames: [], results: [], heard: [], channel: 'connecting' };
+    const began = (pc, video, media) => {
+      Object.assign(viewer, { pc, video, media });
+      (window.viewers ??= {})['${name}'] = viewer;
+      const channel = pc.createDataChannel('results');
+      channel.onopen = () => (viewer.channel = 'open');
+      channel.onclose = () => (viewer.channel = 'closed');
+      viewer.say = (message) => channel.send(JSON.stringify(message));
+      channel.onmessage = ({ data }) => {
+        const message = JSON.parse(data);
+        viewer.heard.push(message.type);
+        const { number } = message.result?.state ?? {};
+        if (number !== undefined) viewer.results.push({ rtp: message.rtpTimestamp, number });
+      };
     };
-    const video = viewer.video = Object.assign(document.createElement('video'), { autoplay: true });
-    document.body.append(video);
-    const media = viewer.media = new MediaStream();
-    video.srcObject = media;
-    pc.ontrack = ({ track }) => media.addTrack(track);
-    await pc.setLocalDescription();
-    const answer = await fetch('/${stream}/whep', {
-      method: 'POST', headers: { 'content-type': 'application/sdp' }, body: pc.localDescription.sdp });
-    if (answer.status !== 201) throw new Error(await answer.text());
-    viewer.session = answer.headers.get('location');
-    const sdp = await answer.text();
-    await pc.setRemoteDescription({ type: 'answer', sdp: ${change} });
+    const { video, session } = await watchByWhep('/${stream}/whep', { began, answered: (sdp) => ${change} });
+    viewer.session = session;
     const canvas = document.createElement('canvas');
-    const context = canvas.getContext('2d', { willReadFrequently: true });
     const look = (_, { rtpTimestamp }) => {
-      canvas.width = video.videoWidth;
-      canvas.height = video.videoHeight;
-      context.drawImage(video, 0, 0);
+      const number = readNumber(video, canvas);
       if (viewer.isProbed) document.dispatchEvent(new CustomEvent('sluice:frame', { detail: { canvas } }));
-      const row = context.getImageData(0, ${barcode.row}, canvas.width, 1).data;
-      const isWhite = (x) => row[x * 4] > 128;
-      let number = 0;
-      for (let bit = 0; bit < ${barcode.bits}; bit++)
-        if (isWhite(${barcode.left} + ${barcode.cell} * bit + 16)) number += 2 ** bit;
-      if (isWhite(${barcode.markerX})) viewer.frames.push({ rtp: rtpTimestamp, number });
+      if (number !== undefined) viewer.frames.push({ rtp: rtpTimestamp, number });
       video.requestVideoFrameCallback(look);
     };
     video.requestVideoFrameCallback(look);

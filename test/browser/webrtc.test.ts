@@ -1,8 +1,9 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestBrowser } from '../support/browser.ts';
-import { barcode, barcodeClip } from '../support/media.ts';
+import { barcodeClip } from '../support/media.ts';
 import { eventually, sluice, type TestSluice } from '../support/sluice.ts';
+import { READ_NUMBER, WATCH_BY_WHEP } from '../support/whep-page.ts';
 import { publish } from './support.ts';
 
 /** What a viewer in the page saw and heard. */
@@ -41,39 +42,22 @@ afterAll(async () => {
  */
 async function watch(path: string, pictures: number, keepMs: number | null = null): Promise<Watched> {
   const script = `(async () => {
+    ${WATCH_BY_WHEP} ${READ_NUMBER}
     const began = performance.now();
-    const pc = new RTCPeerConnection();
-    window.viewer = pc;
-    pc.addTransceiver('video', { direction: 'recvonly' });
-    pc.addTransceiver('audio', { direction: 'recvonly' });
-    const video = Object.assign(document.createElement('video'), { autoplay: true });
-    document.body.append(video);
-    const media = new MediaStream();
-    video.srcObject = media;
-    pc.ontrack = ({ track }) => media.addTrack(track);
-    await pc.setLocalDescription();
-    const answer = await fetch('${path}', {
-      method: 'POST', headers: { 'content-type': 'application/sdp' }, body: pc.localDescription.sdp });
-    if (answer.status !== 201) throw new Error(await answer.text());
-    for (const receiver of pc.getReceivers()) receiver.jitterBufferTarget = ${keepMs};
-    await pc.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
+    const { pc, video, session } = await watchByWhep('${path}', { answered: (sdp, pc) => {
+      window.viewer = pc;
+      for (const receiver of pc.getReceivers()) receiver.jitterBufferTarget = ${keepMs};
+      return sdp;
+    } });
     const canvas = document.createElement('canvas');
-    const context = canvas.getContext('2d', { willReadFrequently: true });
     const frames = [];
     let firstPictureMs = 0;
     await new Promise((resolve, reject) => {
       setTimeout(() => reject(new Error('after ' + frames.length + ' pictures, ' + pc.connectionState)), 25000);
       const look = (_, { rtpTimestamp }) => {
         firstPictureMs ||= performance.now() - began;
-        canvas.width = video.videoWidth;
-        canvas.height = video.videoHeight;
-        context.drawImage(video, 0, 0);
-        const row = context.getImageData(0, ${barcode.row}, canvas.width, 1).data;
-        const isWhite = (x) => row[x * 4] > 128;
-        let number = 0;
-        for (let bit = 0; bit < ${barcode.bits}; bit++)
-          if (isWhite(${barcode.left} + ${barcode.cell} * bit + 16)) number += 2 ** bit;
-        if (isWhite(${barcode.markerX})) frames.push({ rtp: rtpTimestamp, number });
+        const number = readNumber(video, canvas);
+        if (number !== undefined) frames.push({ rtp: rtpTimestamp, number });
         if (frames.length < ${pictures}) video.requestVideoFrameCallback(look); else resolve();
       };
       video.requestVideoFrameCallback(look);
@@ -86,7 +70,7 @@ async function watch(path: string, pictures: number, keepMs: number | null = nul
         keptMs = 1000 * stat.jitterBufferDelay / stat.jitterBufferEmittedCount;
       if (stat.type === 'transport') cipher = stat.srtpCipher;
     }
-    return { firstPictureMs, frames, audioEnergy, lost, keptMs, cipher, session: answer.headers.get('location') };
+    return { firstPictureMs, frames, audioEnergy, lost, keptMs, cipher, session };
   })()`;
   return page.evaluate<Watched>(script);
 }

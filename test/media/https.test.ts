@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
@@ -5,6 +6,7 @@ import { request } from 'node:https';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { probe } from '#app/probe.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { eventually, sluice, type TestSluice } from '../support/sluice.ts';
 
@@ -21,7 +23,8 @@ let yaml: string;
 
 beforeAll(async () => {
   certificate = await selfSigned();
-  yaml = `demo: false\ntls: { cert: ${certificate.cert}, key: ${certificate.key} }\n${USERS}`;
+  yaml = `demo: false\ntls: { cert: ${certificate.cert}, key: ${certificate.key} }\n${USERS}
+streams: { test: { source: testsrc, onDemand: false } }\n`;
   server = await sluice(yaml);
 });
 
@@ -112,6 +115,21 @@ describe('HTTPS', () => {
     await once(own, 'open');
     own.close();
     await once(own, 'close');
+  });
+
+  test('is probed where its certificate is the one that was named, or any may be', async () => {
+    const isLive = async () =>
+      (await ask('/api/streams/test', { headers: root })).body.includes('"state":"live"');
+    await eventually(isLive);
+    const { fingerprint256: fingerprint } = new X509Certificate(await readFile(certificate.cert));
+    const login = (url: string) => url.replace('://', '://root:rooted@');
+    const hls = login(`${address()}/test/index.m3u8`);
+    const rtsps = login(`${server.server.addresses.rtsps}/test`);
+    await expect(probe(hls)).rejects.toMatchObject({ code: 'INPUT_CERTIFICATE_REFUSED' });
+    await expect(probe(rtsps, { fingerprint: '00'.repeat(32) })).rejects.toThrow(fingerprint);
+    const [byName, any] = await Promise.all([probe(hls, { fingerprint }), probe(rtsps, { insecure: true })]);
+    for (const { tracks } of [byName, any])
+      expect(tracks.map(({ codec }) => codec).sort()).toEqual(['aac', 'h264']);
   });
 
   test('names sessions of WHIP by addresses that lead back to it', async () => {

@@ -40,17 +40,18 @@ afterAll(() => server?.[Symbol.asyncDispose]());
 
 const text = () => readFile(file, 'utf8');
 
-async function ask(method: string, path: string, body?: object) {
+async function ask(method: string, path: string, body?: object, headers: Record<string, string> = {}) {
   const answer = await fetch(`${server.http}/api/config/streams/${path}`, {
     method,
-    ...(body ? { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) } : {}),
+    headers: body ? { ...headers, 'content-type': 'application/json' } : headers,
+    ...(body && { body: JSON.stringify(body) }),
   });
   const json = (await answer.json().catch(() => ({}))) as {
     error?: { code: string; message: string };
     settings?: Record<string, unknown>;
     restricted?: readonly string[];
   };
-  return { status: answer.status, ...json };
+  return { status: answer.status, etag: answer.headers.get('etag') ?? '', ...json };
 }
 
 /** As an editor does it. */
@@ -96,6 +97,25 @@ describe('streams over the API', () => {
     expect(await text()).toBe(before);
     expect((await seen('test'))?.since).toBe(since);
     expect((await ask('DELETE', 'second')).error?.code).toBe('STREAM_NOT_CONFIGURED');
+  });
+
+  it('are not changed by who has not seen what somebody else, or a hand, has written since', async () => {
+    const { etag: first } = await ask('PUT', 'shared', { source: 'rtsp://cam.invalid/a' });
+    const { etag: second } = await ask('PATCH', 'shared', { loop: false }, { 'if-match': first });
+    expect(second).not.toBe(first);
+    expect((await ask('GET', 'shared')).etag).toBe(second);
+    const late = { 'if-match': first };
+    for (const refused of [
+      await ask('PATCH', 'shared', { source: 'rtsp://cam.invalid/b' }, late),
+      await ask('PUT', 'shared', { source: 'rtsp://cam.invalid/b' }, late),
+      await ask('DELETE', 'shared', undefined, late),
+    ])
+      expect(refused).toMatchObject({ status: 412, error: { code: 'STREAM_CHANGED' } });
+    await byHand((before) => before.replace('cam.invalid/a', 'anna:secret@cam.invalid/a'));
+    expect((await ask('PATCH', 'shared', { loop: true }, { 'if-match': second })).status).toBe(412);
+    expect((await ask('GET', 'nobody')).status).toBe(404);
+    expect((await ask('PUT', 'nobody', {}, late)).error?.code).toBe('STREAM_NOT_CONFIGURED');
+    expect((await ask('DELETE', 'shared', undefined, { 'if-match': '*' })).status).toBe(204);
   });
 
   it('are taken up once and not again when the watch sees what was written', async () => {

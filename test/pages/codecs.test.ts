@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestBrowser } from '../support/browser.ts';
 import { type BarcodeClipOptions, barcodeClip } from '../support/media.ts';
 import { sluice, type TestSluice } from '../support/sluice.ts';
+import { WATCH_BY_WHEP } from '../support/whep-page.ts';
 
 /** What a viewer in the page saw and heard. */
 interface Watched {
@@ -61,17 +62,8 @@ function watch(begin: string): Promise<Watched> {
 }
 
 const whep = (name: string) => `async (video) => {
-  const pc = new RTCPeerConnection();
-  pc.addTransceiver('video', { direction: 'recvonly' });
-  pc.addTransceiver('audio', { direction: 'recvonly' });
-  const media = new MediaStream();
-  video.srcObject = media;
-  pc.ontrack = ({ track }) => media.addTrack(track);
-  await pc.setLocalDescription();
-  const headers = { 'content-type': 'application/sdp' };
-  const answer = await fetch('/${name}/whep', { method: 'POST', headers, body: pc.localDescription.sdp });
-  if (answer.status !== 201) throw new Error(await answer.text());
-  await pc.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
+  ${WATCH_BY_WHEP}
+  const { pc } = await watchByWhep('/${name}/whep', { video });
   const report = async () => {
     const stats = [...(await pc.getStats()).values()];
     const of = (kind) => stats.find((one) => one.type === 'inbound-rtp' && one.kind === kind);

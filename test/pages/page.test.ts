@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { pageBuilt, settled } from '../browser/support.ts';
+import { pageBuilt } from '../browser/support.ts';
 import { TestBrowser } from '../support/browser.ts';
 import { sluice, type TestSluice } from '../support/sluice.ts';
 
@@ -42,7 +42,9 @@ describe('the page', () => {
     page.on('request', (request) => hosts.add(new URL(request.url()).host));
     page.on('websocket', (socket) => hosts.add(new URL(socket.url()).host));
     await page.goto(server.http);
-    await settled(page);
+    // Picture and results: what it plays is all there.
+    await page.getByTestId('fps').waitFor({ timeout: 30_000 });
+    await page.getByText('Detecting people').waitFor({ timeout: 30_000 });
     expect([...hosts]).toEqual([new URL(server.http).host]);
   });
 

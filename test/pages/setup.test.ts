@@ -18,6 +18,8 @@ streams:
   ~^cam-(\\d+)$: { source: 'rtsp://10.0.0.$1/live' }
 `;
 
+const asAnna = { authorization: `Basic ${Buffer.from('anna:right').toString('base64')}` };
+
 beforeAll(async () => {
   await pageBuilt();
   server = await sluice(FILE);
@@ -37,7 +39,7 @@ async function logIn(user: string, path = '/', viewport = { width: 1180, height:
   return page;
 }
 
-it('who manages the server sets streams up on the page: sees how they stand, adds one, is told why not, takes one out', async () => {
+it('who manages the server sets streams up on the page: sees how they stand, adds one, is told why not, changes one, takes one out', async () => {
   const page = await logIn('anna', '/?stream=hall');
   await page.getByTestId('open-setup').click();
   await page.locator('[data-testid=setup-row-hall][data-state=live]').waitFor();
@@ -66,18 +68,47 @@ it('who manages the server sets streams up on the page: sees how they stand, add
       await page.screenshot({ path: `${folder}/setup.${language}.${palette}.png` });
       await page.getByTestId('theme').click();
     }
+    await page.getByTestId('setup-edit-yard/gate-1').click();
+    await page.screenshot({ path: `${folder}/setup-edit.${language}.png` });
     await page.setViewportSize({ width: 360, height: 800 });
     const wide = await page.evaluate<number>('document.documentElement.scrollWidth');
     await page.screenshot({ path: `${folder}/setup.${language}.narrow.png` });
     expect(wide, 'at 360 pixels nothing stands out').toBeLessThanOrEqual(360);
+    await page.getByTestId('setup-cancel').click();
     await page.setViewportSize({ width: 1180, height: 560 });
   }
+
+  // What was not typed is not known here, and stays.
+  const gate = page.getByTestId('setup-row-yard/gate-1');
+  const source = page.getByTestId('setup-edit-source');
+  await page.getByTestId('setup-edit-yard/gate-1').click();
+  expect(await source.inputValue()).toBe('rtsp://***@camera.invalid/stream1');
+  await source.fill('rtsp://***@camera.invalid/stream2');
+  await page.getByTestId('setup-save').click();
+  await gate.getByText('/stream2').waitFor();
+  expect(await written()).toContain('rtsp://viewer:secret@camera.invalid/stream2');
+
+  // Somebody else is quicker: that is shown before it is undone.
+  await page.getByTestId('setup-edit-yard/gate-1').click();
+  await source.fill('rtsp://camera.invalid/mine');
+  const theirs = { source: 'rtsp://camera.invalid/theirs' };
+  const changed = await fetch(`${server.http}/api/config/streams/yard/gate-1`, {
+    method: 'PATCH',
+    headers: { ...asAnna, 'content-type': 'application/json' },
+    body: JSON.stringify(theirs),
+  });
+  expect(changed.status).toBe(200);
+  await page.getByTestId('setup-save').click();
+  await page.getByTestId('setup-now').getByText(theirs.source).waitFor();
+  expect(await source.inputValue()).toBe('rtsp://camera.invalid/mine');
+  expect(await written()).toContain(theirs.source);
+  await page.getByTestId('setup-save').click();
+  await gate.getByText('rtsp://camera.invalid/mine').waitFor();
 
   await page.getByTestId('setup-delete-yard/gate-2').click();
   await page.getByTestId('setup-confirm-yard/gate-2').click();
   await page.getByTestId('setup-row-yard/gate-2').waitFor({ state: 'detached' });
-  const { file } = await configuration();
-  expect(await readFile(file, 'utf8')).not.toContain('gate-2');
+  expect(await written()).not.toContain('gate-2');
   // Back to the picture.
   await page.getByTestId('stream-hall').click();
   await page.getByTestId('stage').waitFor();
@@ -92,9 +123,9 @@ it('who only watches is not offered to set streams up', async () => {
   await page.context().close();
 });
 
-async function configuration(): Promise<{ file: string }> {
-  const answer = await fetch(`${server.http}/api/health`, {
-    headers: { authorization: `Basic ${Buffer.from('anna:right').toString('base64')}` },
-  });
-  return ((await answer.json()) as { configuration: { file: string } }).configuration;
+/** The configuration file as it is now. */
+async function written(): Promise<string> {
+  const answer = await fetch(`${server.http}/api/health`, { headers: asAnna });
+  const { configuration } = (await answer.json()) as { configuration: { file: string } };
+  return readFile(configuration.file, 'utf8');
 }

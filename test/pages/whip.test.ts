@@ -5,6 +5,7 @@ import { TestBrowser } from '../support/browser.ts';
 import { lossyUdpRelay } from '../support/lossy-relay.ts';
 import { run } from '../support/process.ts';
 import { eventually, sluice, type TestSluice } from '../support/sluice.ts';
+import { WATCH_BY_WHEP } from '../support/whep-page.ts';
 
 let server: TestSluice;
 let browser: TestBrowser;
@@ -82,21 +83,9 @@ async function watch(
   change: Change = 'sdp',
 ): Promise<{ protocol: string; energy: number }> {
   await page.evaluate(`(async () => {
-    const pc = new RTCPeerConnection();
-    window.viewer = pc;
-    pc.addTransceiver('video', { direction: 'recvonly' });
-    pc.addTransceiver('audio', { direction: 'recvonly' });
-    const video = Object.assign(document.createElement('video'), { autoplay: true });
-    document.body.append(video);
-    const media = new MediaStream();
-    video.srcObject = media;
-    pc.ontrack = ({ track }) => media.addTrack(track);
-    await pc.setLocalDescription();
-    const answer = await fetch('/${stream}/whep', {
-      method: 'POST', headers: { 'content-type': 'application/sdp' }, body: pc.localDescription.sdp });
-    if (answer.status !== 201) throw new Error(await answer.text());
-    const sdp = await answer.text();
-    await pc.setRemoteDescription({ type: 'answer', sdp: ${change} });
+    ${WATCH_BY_WHEP}
+    const answered = (sdp) => ${change};
+    await watchByWhep('/${stream}/whep', { began: (pc) => (window.viewer = pc), answered });
   })()`);
   let all: Record<string, number | string>[] = [];
   const inbound = await eventually(async () => {

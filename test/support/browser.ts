@@ -11,6 +11,8 @@ export interface OpenPageOptions {
   readonly viewport?: { readonly width: number; readonly height: number };
   readonly locale?: string;
   readonly deviceScaleFactor?: number;
+  /** Any certificate is taken, as if whoever looks had said so. */
+  readonly insecure?: boolean;
   /** Names of scripts in `web/probes/` that run before the page's own. */
   readonly probes?: readonly string[];
 }
@@ -50,8 +52,16 @@ export class TestBrowser implements AsyncDisposable {
   }
 
   async open(url: string, options: OpenPageOptions = {}): Promise<Page> {
-    const { viewport = { width: 1280, height: 800 }, locale = 'en-GB', deviceScaleFactor = 1 } = options;
-    const context = await this.#browser.newContext({ viewport, locale, deviceScaleFactor });
+    const {
+      viewport = { width: 1280, height: 800 },
+      locale = 'en-GB',
+      deviceScaleFactor = 1,
+      insecure = false,
+    } = options;
+    const context = await this.#browser.newContext({
+      ...{ viewport, locale, deviceScaleFactor },
+      ignoreHTTPSErrors: insecure,
+    });
     for (const probe of options.probes ?? [])
       await context.addInitScript({ content: await probeScript(probe) });
     const page = await context.newPage();

@@ -1,8 +1,5 @@
 import { ONE_BYTE } from './header-extension.ts';
 
-/** The header extension by which a sender bounds how long pictures wait in the receiver's jitter buffer. */
-export const PLAYOUT_DELAY = 'http://www.webrtc.org/experiments/rtp-hdrext/playout-delay';
-
 /** What a delay is counted in, ms, and how many of these there may be: 12 bits. */
 const UNIT_MS = 10;
 const MAX_UNITS = 0xfff;
@@ -18,7 +15,8 @@ export interface PlayoutDelay {
 }
 
 /**
- * The extension block behind an RTP header, with its profile and length: one element of three bytes, the least and the
+ * The header extension by which a sender bounds how long pictures wait in the receiver's jitter buffer
+ * (http://www.webrtc.org/experiments/rtp-hdrext/playout-delay): the block behind an RTP header, with its profile and length: one element of three bytes, the least and the
  * greatest delay in 12 bits each, in units of 10 ms. Undefined for an id that takes a header of two bytes.
  */
 export function playoutDelayBlock(id: number, { min, max }: PlayoutDelay): Buffer | undefined {

@@ -49,6 +49,22 @@ export class ReceiverReports {
     }
   }
 
+  /** What a hub may ask of whoever sends these tracks. */
+  get hooks() {
+    const tracks = this.#tracks;
+    return {
+      requestKeyframe: tracks.some(({ understandsPli }) => understandsPli)
+        ? () => this.requestKeyframe()
+        : undefined,
+      reception: () =>
+        tracks.map(({ receiver: { track, counters } }) => {
+          const { packets, lost, late, duplicate, concealed } = counters;
+          return { track: track.id, packets, lost, late, duplicate, concealed };
+        }),
+      clocks: () => tracks.map(({ receiver: { track, clock } }) => ({ track: track.id, ...clock })),
+    };
+  }
+
   /** Sends feedback, made for our source, behind a report in one compound packet (RFC 4585 section 3.1). */
   feedback(channel: number, build: (ssrc: number) => readonly Buffer[]): void {
     // An empty report spares the interval of the next one.

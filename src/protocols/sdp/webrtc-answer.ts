@@ -2,9 +2,11 @@ import { vp9Profile } from '#codecs/vp9.ts';
 import { isAudio, isVideo, type Track } from '#media/track.ts';
 import type { IceCredentials } from '../ice/agent.ts';
 import type { IceCandidate } from '../ice/candidate.ts';
-import { PLAYOUT_DELAY } from '../rtp/playout-delay.ts';
 import { formatLines, rejectedLines, sessionLines, transportLines } from './webrtc-lines.ts';
 import type { OfferedFormat, OfferedMedia, WebRtcOffer } from './webrtc-offer.ts';
+
+/** By this name browsers offer to be told how long to keep pictures. */
+export const PLAYOUT_DELAY = 'http://www.webrtc.org/experiments/rtp-hdrext/playout-delay';
 
 /** A track that goes to the browser, in which media section and as which payload type. */
 export interface AnsweredTrack {

@@ -4,8 +4,8 @@ import { pcmaFormat } from '#codecs/g711.ts';
 import { opusFormat } from '#codecs/opus.ts';
 import type { Track } from '#media/track.ts';
 import { av1Track, vp8Track, vp9Track } from '../../../test/support/coded-samples.ts';
-import { PLAYOUT_DELAY, playoutDelayBlock } from '../rtp/playout-delay.ts';
-import { buildWebRtcAnswer, matchTracks } from './webrtc-answer.ts';
+import { playoutDelayBlock } from '../rtp/playout-delay.ts';
+import { buildWebRtcAnswer, matchTracks, PLAYOUT_DELAY } from './webrtc-answer.ts';
 import { parseWebRtcOffer } from './webrtc-offer.ts';
 
 const FINGERPRINT = Array.from({ length: 32 }, (_, i) => i.toString(16).padStart(2, '0').toUpperCase()).join(

@@ -114,15 +114,9 @@ export class MediaReceiver {
   }
 
   /** What a hub may ask of who publishes these tracks. */
-  readonly hooks = {
-    requestKeyframe: () => this.requestKeyframe(),
-    reception: () =>
-      this.#sources.map(({ receiver: { track, counters } }) => {
-        const { packets, lost, late, duplicate, concealed } = counters;
-        return { track: track.id, packets, lost, late, duplicate, concealed };
-      }),
-    clocks: () => this.#sources.map(({ receiver: { track, clock } }) => ({ track: track.id, ...clock })),
-  };
+  get hooks() {
+    return { ...this.#reports.hooks, requestKeyframe: () => this.requestKeyframe() };
+  }
 
   /** An RTP packet in clear, whose bytes belong to the receiver from now on. */
   receiveRtp(bytes: Buffer): void {

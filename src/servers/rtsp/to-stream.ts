@@ -1,6 +1,6 @@
 import type { Hub } from '#hub/hub.ts';
 import { parsePublishedName } from '#hub/name.ts';
-import type { Publication, PublisherInfo, TrackReception } from '#hub/stream.ts';
+import type { Publication, PublisherInfo } from '#hub/stream.ts';
 import { StreamClock } from '#media/clock-mapping.ts';
 import type { Track } from '#media/track.ts';
 import { ReceiverReports, type ReportedTrack } from '#protocols/rtp/receiver-reports.ts';
@@ -122,16 +122,9 @@ export class RtspPublishing {
       );
     }
     const tracks = this.#tracks.map(({ receiver }) => receiver.track).sort((a, b) => a.id - b.id);
-    this.#publication = hub.publish(this.name, publisher, tracks, {
-      onClose,
-      ...(this.#tracks.some(({ understandsPli }) => understandsPli) && {
-        requestKeyframe: () => this.#reports?.requestKeyframe(),
-      }),
-      reception: () => this.#reception(),
-      clocks: () => this.#tracks.map(({ receiver }) => ({ track: receiver.track.id, ...receiver.clock })),
-    });
     const { send = () => {} } = this.#options;
-    this.#reports = new ReceiverReports({ clock: this.#clock, tracks: this.#tracks, send });
+    this.#reports ??= new ReceiverReports({ clock: this.#clock, tracks: this.#tracks, send });
+    this.#publication = hub.publish(this.name, publisher, tracks, { ...this.#reports.hooks, onClose });
     if (this.#usesUdp) this.#watch(onClose);
   }
 
@@ -154,13 +147,6 @@ export class RtspPublishing {
     this.#reports?.close();
     for (const { receiver } of this.#tracks) receiver.close();
     this.#publication?.close(reason);
-  }
-
-  #reception(): TrackReception[] {
-    return this.#tracks.map(({ receiver }) => {
-      const { packets, lost, late, duplicate, concealed } = receiver.counters;
-      return { track: receiver.track.id, packets, lost, late, duplicate, concealed };
-    });
   }
 
   /** Over UDP a connection that stands says nothing about whether media comes. */

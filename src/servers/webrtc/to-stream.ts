@@ -1,9 +1,8 @@
 import type { Hub } from '#hub/hub.ts';
-import type { Publication, PublisherInfo } from '#hub/stream.ts';
-import type { AccessUnit } from '#media/access-unit.ts';
+import { LatePublication } from '#hub/late-publication.ts';
+import type { PublisherInfo } from '#hub/publication.ts';
 import type { ReceivedTrack } from '#protocols/sdp/webrtc-receive.ts';
 import { MediaReceiver } from '#protocols/webrtc/media-receiver.ts';
-import { NamedError } from '#util/named-error.ts';
 
 export interface WebRtcPublishingOptions {
   readonly hub: Hub;
@@ -12,29 +11,30 @@ export interface WebRtcPublishingOptions {
   readonly publisher: PublisherInfo;
   readonly tracks: readonly ReceivedTrack[];
   readonly sendRtcp: (packet: Buffer) => void;
-  /** The hub did not take it or ended it, or the publisher said goodbye. */
+  /** The hub did not take it or ended it, or the publisher said goodbye: it wants to be closed. */
   readonly onClose: (reason: string) => void;
 }
 
-/**
- * What one WebRTC publisher sends becomes a stream of the hub, with the first unit: who only promises media takes no
- * stream over.
- */
+/** What one WebRTC publisher sends becomes a stream of the hub, with the first unit. */
 export class WebRtcPublishing {
-  readonly #options: WebRtcPublishingOptions;
   readonly #receiver: MediaReceiver;
-  #publication: Publication | undefined;
-  #closed = false;
+  readonly #publication: LatePublication;
 
-  constructor(options: WebRtcPublishingOptions) {
-    this.#options = options;
+  constructor({ hub, name: stream, publisher, tracks, sendRtcp, onClose }: WebRtcPublishingOptions) {
+    this.#publication = new LatePublication({
+      hub,
+      stream,
+      publisher,
+      origin: () => this.#receiver,
+      onEnd: ({ message }) => onClose(message),
+    });
     this.#receiver = new MediaReceiver({
-      tracks: options.tracks,
-      clock: options.hub.options.clock,
-      sendRtcp: options.sendRtcp,
-      onUnit: (unit) => this.#unit(unit),
-      onTrack: (track) => this.#publication?.changeTrack(track),
-      onGoodbye: () => this.#end('The publisher said goodbye.'),
+      tracks,
+      clock: hub.options.clock,
+      sendRtcp,
+      onUnit: (unit) => this.#publication.write(unit),
+      onTrack: (track) => this.#publication.changeTrack(track),
+      onGoodbye: () => onClose('The publisher said goodbye.'),
     });
   }
 
@@ -48,35 +48,7 @@ export class WebRtcPublishing {
 
   /** The publisher is gone. Idempotent. */
   close(reason: string): void {
-    this.#closed = true;
     this.#receiver.close();
-    this.#publication?.close(reason);
-  }
-
-  #unit(unit: AccessUnit): void {
-    if (this.#closed) return;
-    this.#publication ??= this.#publish();
-    this.#publication?.write(unit);
-  }
-
-  #publish(): Publication | undefined {
-    const { hub, name, publisher } = this.#options;
-    const { tracks, hooks } = this.#receiver;
-    try {
-      return hub.publish(name, publisher, tracks, {
-        ...hooks,
-        onClose: (reason) => this.#end(reason),
-      });
-    } catch (error) {
-      if (!(error instanceof NamedError)) throw error;
-      this.#end(error.message);
-      return undefined;
-    }
-  }
-
-  #end(reason: string): void {
-    if (this.#closed) return;
-    this.close(reason);
-    this.#options.onClose(reason);
+    this.#publication.close(reason);
   }
 }

@@ -3,13 +3,11 @@ import { FlvTagType } from '#containers/flv/write.ts';
 import { FlvWriter, type TagFraming } from '#containers/flv/writer.ts';
 import { rtmpFraming } from '#feeds/flv/rtmp-framing.ts';
 import { selectFlvTracks } from '#feeds/flv/tracks.ts';
-import type { Feed } from '#hub/feed.ts';
 import type { HubOptions } from '#hub/hub.ts';
-import { Reader } from '#hub/reader.ts';
-import type { Transport } from '#hub/transport.ts';
 import { writeAmf0 } from '#util/amf0.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { ForwardConnection, ForwardEvents, ForwardTarget, OpenForward } from '../contract.ts';
+import { ForwardReader } from '../forward-reader.ts';
 
 export interface RtmpForwardOptions {
   /** Says how far the other server may fall behind, and how long it may take nothing; asked anew at each attempt. */
@@ -32,9 +30,7 @@ class RtmpForward implements ForwardConnection {
   readonly #listeners: (() => void)[];
   /** Ids of the tracks that are sent; empty until the server takes the stream. */
   #tracks: readonly number[] = [];
-  #feed: Feed | undefined;
-  #reader: Reader | undefined;
-  #bytes = 0;
+  #reader: ForwardReader | undefined;
   #over = false;
 
   /** @throws NamedError RTMP_ADDRESS_INVALID, SOURCE_FORBIDDEN */
@@ -58,10 +54,10 @@ class RtmpForward implements ForwardConnection {
   }
 
   get bytesSent(): number {
-    return this.#bytes;
+    return this.#reader?.counters.bytes ?? 0;
   }
 
-  get reader(): Reader | undefined {
+  get reader(): ForwardReader | undefined {
     return this.#reader;
   }
 
@@ -83,45 +79,23 @@ class RtmpForward implements ForwardConnection {
 
   /** @throws NamedError CODEC_UNSUPPORTED, STREAM_GONE */
   #join(messageStream: number): void {
-    const { stream, clock } = this.#target;
+    const { stream } = this.#target;
     const tracks = selectFlvTracks(stream);
     this.#tracks = tracks.map(({ id }) => id);
     const key = `rtmp-publish:${messageStream}:${this.#tracks.join()}`;
     const said = { name: () => stream.clockOrigin.clockName, frame: rtmpFraming(messageStream) };
     const writer = () => new FlvWriter(tracks, publishFraming(messageStream), said);
     const feed = stream.feed(key, this.#tracks, writer);
-    const { remote } = this.#connection;
-    const reader = new Reader({
-      id: `forward ${remote}`,
-      door: 'forward',
-      remote,
-      transport: this.#transport(),
-      clock,
+    this.#reader = new ForwardReader({
+      target: this.#target,
+      feed,
+      remote: this.#connection.remote,
+      out: this.#connection,
       limits: this.#hub.options.readerLimits,
-      startsAtKeyframe: true,
       onClose: (reason) => this.#end(reason),
     });
-    this.#feed = feed;
-    this.#reader = reader;
-    feed.attach(reader);
-    if (reader.counters.units === 0) stream.requestKeyframe();
+    this.#reader.join();
     this.#events.onUp();
-  }
-
-  /** What the feed's bytes go through. That a reader ends is told by its `onClose`, and ends the connection. */
-  #transport(): Transport {
-    const connection = this.#connection;
-    return {
-      write: (bytes) => {
-        this.#bytes += bytes.length;
-        connection.write(bytes);
-      },
-      get backlog() {
-        return connection.backlog;
-      },
-      onDrain: (callback) => connection.onDrain(callback),
-      close: () => {},
-    };
   }
 
   /** With other tracks (of another publisher, or once sound has shown its parameters) the connection begins anew. */
@@ -149,10 +123,7 @@ class RtmpForward implements ForwardConnection {
     if (this.#over) return;
     this.#over = true;
     for (const off of this.#listeners) off();
-    const reader = this.#reader;
-    if (!reader) return;
-    this.#feed?.detach(reader);
-    reader.close(reason);
+    this.#reader?.leave(reason);
   }
 }
 

@@ -3,10 +3,7 @@ import { parseTarget, RTSP_CODES } from '#clients/rtsp/target.ts';
 import { formatsKnown } from '#feeds/rtp/formats-known.ts';
 import { canBeSent, openRtpFeed } from '#feeds/rtp/open-feed.ts';
 import type { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
-import type { Feed } from '#hub/feed.ts';
 import type { HubOptions } from '#hub/hub.ts';
-import { Reader } from '#hub/reader.ts';
-import type { Transport } from '#hub/transport.ts';
 import { refusal } from '#media/outputs.ts';
 import type { Track } from '#media/track.ts';
 import { parseRtcp } from '#protocols/rtcp/packet.ts';
@@ -16,6 +13,7 @@ import { buildSdp } from '#protocols/sdp/build.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import type { NamedError } from '#util/named-error.ts';
 import type { ForwardConnection, ForwardEvents, ForwardTarget, OpenForward } from '../contract.ts';
+import { ForwardReader } from '../forward-reader.ts';
 
 export interface RtspForwardOptions {
   /** Limits of feeds and readers, asked for anew at each attempt. */
@@ -39,9 +37,7 @@ class RtspForward implements ForwardConnection {
   readonly #listeners: (() => void)[] = [];
   /** What was announced. */
   #tracks: readonly Track[] = [];
-  #reader: Reader | undefined;
-  #feed: Feed | undefined;
-  #bytes = 0;
+  #reader: ForwardReader | undefined;
   #over = false;
 
   /** @throws NamedError RTSP_ADDRESS_INVALID, SOURCE_FORBIDDEN */
@@ -79,10 +75,10 @@ class RtspForward implements ForwardConnection {
   }
 
   get bytesSent(): number {
-    return this.#bytes;
+    return this.#reader?.counters.bytes ?? 0;
   }
 
-  get reader(): Reader | undefined {
+  get reader(): ForwardReader | undefined {
     return this.#reader;
   }
 
@@ -108,44 +104,22 @@ class RtspForward implements ForwardConnection {
   }
 
   #join(channels: readonly ChannelPair[]): void {
-    const { stream, url, clock } = this.#target;
+    const { stream, url } = this.#target;
     const { hub, sequences } = this.#options;
     const byTrack = new Map(this.#tracks.flatMap(({ id }, at) => (channels[at] ? [[id, channels[at]]] : [])));
     if (stream.state === 'ended') return this.#end('The stream has ended.');
     const feed = openRtpFeed({ stream, channels: byTrack, sequences, limits: hub.options.feedLimits });
     const { host, port } = parseTarget(url);
-    const remote = `${host}:${port}`;
-    const reader = new Reader({
-      id: `forward ${remote}`,
-      door: 'forward',
-      remote,
-      transport: this.#transport(),
-      clock,
+    this.#reader = new ForwardReader({
+      target: this.#target,
+      feed,
+      remote: `${host}:${port}`,
+      out: this.#socket,
       limits: hub.options.readerLimits,
-      startsAtKeyframe: true,
       onClose: (reason) => this.#end(reason),
     });
-    this.#reader = reader;
-    this.#feed = feed;
-    feed.attach(reader);
-    if (reader.counters.units === 0) stream.requestKeyframe();
+    this.#reader.join();
     this.#events.onUp();
-  }
-
-  /** The way of the feed's bytes. Its end is that of the connection, which `#end` brings about. */
-  #transport(): Transport {
-    const socket = this.#socket;
-    return {
-      write: (bytes) => {
-        this.#bytes += bytes.length;
-        socket.write(bytes);
-      },
-      get backlog() {
-        return socket.backlog;
-      },
-      onDrain: (callback) => socket.onDrain(callback),
-      close() {},
-    };
   }
 
   /** The publisher is another one: what was announced may not be what comes now. */
@@ -173,9 +147,6 @@ class RtspForward implements ForwardConnection {
     if (this.#over) return;
     this.#over = true;
     for (const off of this.#listeners) off();
-    const reader = this.#reader;
-    if (!reader) return;
-    this.#feed?.detach(reader);
-    reader.close(reason);
+    this.#reader?.leave(reason);
   }
 }

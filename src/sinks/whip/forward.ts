@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { parseWebRtcAddress } from '#clients/webrtc/address.ts';
 import { ClientPeer } from '#clients/webrtc/client-peer.ts';
 import { HttpSession } from '#clients/webrtc/http-session.ts';
@@ -8,14 +7,13 @@ import { RtpSequences } from '#feeds/rtp/rtp-sequences.ts';
 import { WebRtcFeedWriter } from '#feeds/webrtc/feed-writer.ts';
 import type { Feed } from '#hub/feed.ts';
 import type { HubOptions } from '#hub/hub.ts';
-import { Reader } from '#hub/reader.ts';
 import type { Rendition } from '#hub/rendition.ts';
-import type { Transport } from '#hub/transport.ts';
 import { parseRtcp, type RtcpPacket } from '#protocols/rtcp/packet.ts';
 import { answeredPayloadTypes, buildClientOffer } from '#protocols/sdp/webrtc-client-offer.ts';
 import { parseWebRtcAnswer } from '#protocols/sdp/webrtc-offer.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { ForwardConnection, ForwardEvents, ForwardTarget, OpenForward } from '../contract.ts';
+import { ForwardReader } from '../forward-reader.ts';
 import { conversionOf, type SentTrack, sentTracks } from './from-stream.ts';
 import { PacketSender } from './packet-sender.ts';
 
@@ -45,7 +43,7 @@ class WhipForward implements ForwardConnection {
   #session: HttpSession | undefined;
   #sender: PacketSender | undefined;
   #feed: Feed | undefined;
-  #reader: Reader | undefined;
+  #reader: ForwardReader | undefined;
   #closing: Promise<void> | undefined;
   #over = false;
 
@@ -75,7 +73,7 @@ class WhipForward implements ForwardConnection {
     return this.#reader?.counters.bytes ?? 0;
   }
 
-  get reader(): Reader | undefined {
+  get reader(): ForwardReader | undefined {
     return this.#reader;
   }
 
@@ -144,7 +142,7 @@ class WhipForward implements ForwardConnection {
 
   #join(tracks: readonly SentTrack[], sender: PacketSender): void {
     if (this.#over) return;
-    const { stream, clock, url } = this.#target;
+    const { stream, url } = this.#target;
     const { options } = this.#options.hub;
     const key = `whip ${tracks.map(({ track }) => track.id).join(' ')}`;
     try {
@@ -168,20 +166,16 @@ class WhipForward implements ForwardConnection {
       return this.#end({ reason: error.message, code: error.code });
     }
     const { shown } = parseWebRtcAddress(url, 'whip');
-    this.#reader = new Reader({
-      id: randomUUID(),
-      door: 'forward',
+    this.#reader = new ForwardReader({
+      target: this.#target,
+      feed: this.#feed,
       remote: shown,
-      transport: transportOf(sender),
-      clock,
+      out: sender,
       limits: options.readerLimits,
-      startsAtKeyframe: true,
       onClose: (reason) => this.#end({ reason }),
     });
+    this.#reader.join();
     this.#events.onUp();
-    if (this.#over) return;
-    this.#feed.attach(this.#reader);
-    if (this.#reader.counters.units === 0) stream.requestKeyframe(this.#feed.tracks);
   }
 
   /** More is known of the order of the pictures: whether they can be sent as they are. */
@@ -212,22 +206,9 @@ class WhipForward implements ForwardConnection {
     for (const stop of this.#stopListening) stop();
     this.#abort.abort();
     this.#sender?.close();
-    if (this.#feed && this.#reader) this.#feed.detach(this.#reader);
-    this.#reader?.close(reason);
+    this.#reader?.leave(reason);
     for (const rendition of this.#renditions) rendition.release();
     await this.#opening;
     await Promise.all([this.#session?.close(), this.#peer?.close()]);
   }
-}
-
-/** The way of a reader's bytes; the reader ends with the attempt. */
-function transportOf(sender: PacketSender): Transport {
-  return {
-    write: (bytes) => sender.write(bytes),
-    get backlog() {
-      return sender.backlog;
-    },
-    onDrain: (callback) => sender.onDrain(callback),
-    close: () => sender.close(),
-  };
 }

@@ -124,7 +124,7 @@ function open(
               choice.worked(transport);
               events.published();
             },
-            onRefused: failed,
+            onEnd: failed,
           });
           connection.play({ baseUrl, ...pulling.controls }, transport);
         } catch (error) {

@@ -1,5 +1,5 @@
-import type { Outlet, PublisherInfo, Publishing, TrackReception } from '#hub/publication.ts';
-import type { AccessUnit } from '#media/access-unit.ts';
+import { LatePublication } from '#hub/late-publication.ts';
+import type { PublisherInfo, Publishing } from '#hub/publication.ts';
 import { StreamClock } from '#media/clock-mapping.ts';
 import type { Track } from '#media/track.ts';
 import { ReceiverReports, type ReportedTrack } from '#protocols/rtp/receiver-reports.ts';
@@ -27,7 +27,7 @@ export interface RtspPullingOptions {
   /** The first unit came, and the stream is there. */
   readonly onPublished: () => void;
   /** The hub did not take it, or ended it. */
-  readonly onRefused: (error: NamedError) => void;
+  readonly onEnd: (error: NamedError) => void;
 }
 
 /** What comes of one connection to a server: its first picture and its first sound become a stream of the hub. */
@@ -35,17 +35,23 @@ export class RtspPulling {
   /** `a=control` of the session, and of each track that is wanted. */
   readonly controls: { readonly control: string; readonly tracks: readonly string[] };
   readonly #options: RtspPullingOptions;
+  readonly #publication: LatePublication;
   readonly #receivers: readonly RtpTrackReceiver[];
   readonly #reported: readonly ReportedTrack[];
   /** What the server plays. */
   #active: readonly ReportedTrack[] = [];
   #reports: ReceiverReports | undefined;
-  #publication: Outlet | undefined;
-  #closed = false;
 
   /** @throws NamedError SDP_INVALID, CODEC_UNSUPPORTED */
   constructor(url: string, sdp: string, options: RtspPullingOptions) {
     this.#options = options;
+    this.#publication = new LatePublication({
+      ...options,
+      origin: () => ({
+        tracks: this.#active.map(({ receiver }) => receiver.track),
+        hooks: this.#reports?.hooks ?? {},
+      }),
+    });
     const description = parseSdp(sdp);
     const chosen = choose(url, description.medias);
     const clock = new StreamClock();
@@ -56,9 +62,9 @@ export class RtspPulling {
           media,
           track,
           clock,
-          onUnit: (unit) => this.#unit(unit),
-          onTrack: (changed) => this.#publication?.changeTrack(changed),
-          onConcealed: () => this.#publication?.requestKeyframe(),
+          onUnit: (unit) => this.#publication.write(unit),
+          onTrack: (changed) => this.#publication.changeTrack(changed),
+          onConcealed: () => this.#publication.requestKeyframe(),
           ...(options.reorder && { reorder: { clock: options.clock } }),
         }),
     );
@@ -82,7 +88,7 @@ export class RtspPulling {
   /** RTP or RTCP of a track; what comes before `ready` is let go by. */
   receive(index: number, kind: 'rtp' | 'rtcp', payload: Buffer): void {
     const receiver = this.#receivers[index];
-    if (!receiver || this.#active.length === 0 || this.#closed) return;
+    if (!receiver || this.#active.length === 0) return;
     const now = this.#options.clock.now();
     if (kind === 'rtp') receiver.receiveRtp(payload, now);
     else receiver.receiveRtcp(payload, now);
@@ -90,49 +96,9 @@ export class RtspPulling {
 
   /** The stream has lost its source. Idempotent. */
   close(reason: string): void {
-    this.#closed = true;
     this.#reports?.close();
     for (const receiver of this.#receivers) receiver.close();
-    this.#publication?.close(reason);
-  }
-
-  #reception(): TrackReception[] {
-    return this.#active.map(({ receiver }) => {
-      const { packets, lost, late, duplicate, concealed } = receiver.counters;
-      return { track: receiver.track.id, packets, lost, late, duplicate, concealed };
-    });
-  }
-
-  /** Published is with the first unit, so that a server which only promises takes no stream over. */
-  #unit(unit: AccessUnit): void {
-    if (this.#closed) return;
-    if (!this.#publication && !this.#publish()) return;
-    this.#publication?.write(unit);
-  }
-
-  #publish(): boolean {
-    const { hub, stream, publisher, onPublished, onRefused } = this.#options;
-    const tracks = this.#active.map(({ receiver }) => receiver.track);
-    try {
-      this.#publication = hub.publish(stream, publisher, tracks, {
-        onClose: (reason) => {
-          this.#closed = true;
-          onRefused(new NamedError('PUBLICATION_ENDED', reason, 409));
-        },
-        ...(this.#active.some(({ understandsPli }) => understandsPli) && {
-          requestKeyframe: () => this.#reports?.requestKeyframe(),
-        }),
-        reception: () => this.#reception(),
-        clocks: () => this.#active.map(({ receiver }) => ({ track: receiver.track.id, ...receiver.clock })),
-      });
-    } catch (error) {
-      if (!(error instanceof NamedError)) throw error;
-      this.#closed = true;
-      onRefused(error);
-      return false;
-    }
-    onPublished();
-    return true;
+    this.#publication.close(reason);
   }
 }
 

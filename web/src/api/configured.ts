@@ -6,6 +6,8 @@ export interface ConfiguredStream {
   /** A name, or a pattern of names. */
   readonly name: string;
   readonly pattern: boolean;
+  /** Another one when the entry is. */
+  readonly version: string;
   readonly settings: {
     /** With `***` in the place of secrets. */
     readonly source?: string;
@@ -32,17 +34,39 @@ export function useConfigured(): UseQueryResult<readonly ConfiguredStream[]> {
   });
 }
 
-/** Adding and deleting; each gives the refusal of the server, or undefined when it is done. */
+/** Whether the source of an entry waits for somebody to watch, which the server decides where nothing is said. */
+export function connectsOnDemand({
+  pattern,
+  settings: { source = '', onDemand },
+}: ConfiguredStream): boolean {
+  return onDemand ?? (pattern || /^[a-z]+:\/\//i.test(source));
+}
+
+/** Keys of an entry as they are to be; `null`: as by default. */
+type Changes = {
+  readonly [Key in keyof ConfiguredStream['settings']]?: ConfiguredStream['settings'][Key] | null;
+};
+
+/** Adding, changing and deleting; each gives the refusal of the server, or undefined when it is done. */
 export function useConfigure(): {
   readonly add: (name: string, settings: ConfiguredStream['settings']) => Promise<Refusal | undefined>;
+  /** Refused with STREAM_CHANGED where the entry is not the one any more that is given. */
+  readonly change: (
+    entry: Pick<ConfiguredStream, 'name' | 'version'>,
+    settings: Changes,
+  ) => Promise<Refusal | undefined>;
   readonly remove: (name: string) => Promise<Refusal | undefined>;
 } {
   const client = useQueryClient();
-  const ask = async (method: string, name: string, settings?: object): Promise<Refusal | undefined> => {
+  const ask = async (
+    method: string,
+    name: string,
+    settings?: object,
+    condition: Record<string, string> = {},
+  ): Promise<Refusal | undefined> => {
     const response = await fetch(`/api/config/streams/${encodeURIComponent(name)}`, {
       method,
-      // Somebody else's entry of this name is not written over.
-      headers: settings ? { 'content-type': 'application/json', 'if-none-match': '*' } : {},
+      headers: { ...condition, ...(settings ? { 'content-type': 'application/json' } : {}) },
       ...(settings ? { body: JSON.stringify(settings) } : {}),
     });
     await Promise.all([KEY, ['streams']].map((queryKey) => client.invalidateQueries({ queryKey })));
@@ -53,7 +77,9 @@ export function useConfigure(): {
     return { reason: error?.message ?? String(response.status), code: error?.code };
   };
   return {
-    add: (name, settings) => ask('PUT', name, settings),
+    // Somebody else's entry of this name is not written over.
+    add: (name, settings) => ask('PUT', name, settings, { 'if-none-match': '*' }),
+    change: ({ name, version }, settings) => ask('PATCH', name, settings, { 'if-match': `"${version}"` }),
     remove: (name) => ask('DELETE', name),
   };
 }

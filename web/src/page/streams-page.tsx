@@ -1,12 +1,19 @@
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { type ConfiguredStream, type Refusal, useConfigure, useConfigured } from '../api/configured.ts';
+import {
+  type ConfiguredStream,
+  connectsOnDemand,
+  type Refusal,
+  useConfigure,
+  useConfigured,
+} from '../api/configured.ts';
 import type { StreamInfo } from '../api/types.ts';
 import { reasonWords } from './reason.ts';
 import { Refused } from './refused.tsx';
+import { StreamEdit } from './stream-edit.tsx';
 import { toneOf } from './tone.ts';
 
-/** The streams of the configuration: how they stand, a form for another one, and taking one out. */
+/** The streams of the configuration: how they stand, a form for another one, changing one and taking one out. */
 export function StreamsPage({ streams }: { readonly streams: readonly StreamInfo[] }): ReactNode {
   const { t } = useTranslation();
   const configured = useConfigured();
@@ -24,7 +31,7 @@ export function StreamsPage({ streams }: { readonly streams: readonly StreamInfo
               <th scope="col">{t('setup.source')}</th>
               <th scope="col">{t('setup.onDemand')}</th>
               <th scope="col">
-                <span className="unseen">{t('setup.delete')}</span>
+                <span className="unseen">{t('setup.change')}</span>
               </th>
             </tr>
           </thead>
@@ -105,10 +112,20 @@ function AddForm(): ReactNode {
 function Row({ entry, info }: { entry: ConfiguredStream; info: StreamInfo | undefined }): ReactNode {
   const { t } = useTranslation();
   const { source } = entry.settings;
-  // As the server has it where nothing is said.
-  const onDemand = entry.settings.onDemand ?? (entry.pattern || /^[a-z]+:\/\//i.test(source ?? ''));
+  const onDemand = connectsOnDemand(entry);
+  const [isEdited, setEdited] = useState(false);
   const state = info?.state ?? 'idle';
   const { reason, code } = info?.source ?? {};
+  if (isEdited) {
+    return (
+      <tr data-testid={`setup-row-${entry.name}`} data-state={state}>
+        <th scope="row">{entry.name}</th>
+        <td colSpan={4}>
+          <StreamEdit entry={entry} onDone={() => setEdited(false)} />
+        </td>
+      </tr>
+    );
+  }
   return (
     <tr data-testid={`setup-row-${entry.name}`} data-state={state}>
       <th scope="row">{entry.name}</th>
@@ -128,6 +145,15 @@ function Row({ entry, info }: { entry: ConfiguredStream; info: StreamInfo | unde
         {source !== undefined && t(onDemand ? 'setup.yes' : 'setup.no')}
       </td>
       <td className="setup-act">
+        <button
+          type="button"
+          className="text-button"
+          aria-label={t('setup.editName', { name: entry.name })}
+          data-testid={`setup-edit-${entry.name}`}
+          onClick={() => setEdited(true)}
+        >
+          {t('setup.edit')}
+        </button>
         <Delete name={entry.name} readers={info?.readers.length ?? 0} />
       </td>
     </tr>

@@ -1,4 +1,5 @@
 import type { PlayMode } from '#algorithms/overlay/boxes.ts';
+import { Attention } from './attention.ts';
 import { Ladder, type Rung, type Via } from './ladder.ts';
 import { LadderMemory, tabStorage } from './ladder-memory.ts';
 import { doorUrl } from './protocol.ts';
@@ -6,6 +7,7 @@ import { Rate } from './rate.ts';
 import { Renderer } from './renderer.ts';
 import { ResultsSource } from './results-source.ts';
 import { RunningSource } from './running-source.ts';
+import { RunningSources } from './running-sources.ts';
 import { type FrameEventDetail, type PlayerSnapshot, phaseOf } from './snapshot.ts';
 import type { PresentedFrame, SourceState, StreamStatus } from './source.ts';
 import { missingRungs } from './sources.ts';
@@ -46,8 +48,8 @@ export class Player {
   readonly #memory = new LadderMemory(tabStorage());
   readonly #listeners = new Set<() => void>();
   readonly #timer: ReturnType<typeof setInterval>;
-  /** By rung; the one that plays and those that are tried. */
-  readonly #sources = new Map<Rung, RunningSource>();
+  readonly #sources = new RunningSources((rung) => this.#open(rung));
+  readonly #attention = new Attention(() => this.#seenAgain());
   #ladder: Ladder;
   #status: StreamStatus | undefined;
   /** As long as nothing else is known. */
@@ -56,7 +58,6 @@ export class Player {
   #muted: boolean;
   #label: (label: string) => string;
   #isAway = false;
-  #hiddenSince: number | undefined;
   #skipped = 0;
   #picture = false;
   /** When the last frame was drawn, `performance.now()`. */
@@ -75,14 +76,13 @@ export class Player {
     const canvas = document.createElement('canvas');
     host.append(canvas);
     this.#renderer = new Renderer(canvas, (box) => this.#label(box.label));
-    document.addEventListener('visibilitychange', this.#visibility);
     this.#ladder = this.#newLadder(options.via ?? 'auto');
     this.#snapshot = this.#take();
     this.#resultsSource = new ResultsSource(doorUrl(new URL(this.#origin), options.stream, 'results'), {
       open: (isBack) => {
         this.#setReachable(true);
         // What does not notice by itself that the server was away is to look now.
-        if (isBack) for (const { source } of this.#sources.values()) source.nudge(true);
+        if (isBack) for (const source of this.#sources) source.nudge(true);
       },
       runs: (runs) => {
         const first = this.#results.runs.length === 0;
@@ -92,7 +92,7 @@ export class Player {
       },
       result: (result) => {
         const now = performance.now();
-        for (const { source } of this.#sources.values()) source.anchor(result.pts);
+        for (const source of this.#sources) source.anchor(result.pts);
         this.#results.add(result, now, this.#playing?.source.edge(now));
       },
       error: (error) => {
@@ -133,12 +133,12 @@ export class Player {
     if (via === this.#ladder.via) return;
     const playing = this.#playing;
     // Those that are being tried judge by the choice they were opened under: they are opened anew.
-    for (const rung of [...this.#sources.keys()]) if (rung !== playing?.rung) this.#drop(rung);
+    this.#sources.dropAllBut(playing?.rung);
     this.#ladder.choose(via, now);
     const missed = playing?.unsupported.find(({ kind }) => kind === 'audio');
     if (playing?.rung === 'webrtc' && missed && via === 'auto') {
       // Without sound by the viewer's wish, which is over.
-      this.#drop(playing.rung);
+      this.#sources.drop(playing.rung);
       this.#ladder.failed(playing.rung, { kind: 'sound', codec: missed.codec }, now);
     }
     this.#follow();
@@ -167,8 +167,7 @@ export class Player {
       this.#ladder.renewed(Date.now());
       this.#follow();
     }
-    if (status.isLive && before?.isLive === false)
-      for (const { source } of this.#sources.values()) source.nudge(false);
+    if (status.isLive && before?.isLive === false) for (const source of this.#sources) source.nudge(false);
   }
 
   /** Starts an algorithm on this stream, or gives this viewer's lease on it back. */
@@ -181,16 +180,16 @@ export class Player {
 
   /** Tries again at once, from the top, whatever was being waited for. */
   retry(): void {
-    for (const rung of [...this.#sources.keys()]) this.#drop(rung);
+    this.#sources.dropAllBut();
     this.#ladder = new Ladder({ via: this.#ladder.via, standings: this.#missing, now: Date.now() });
     this.#follow();
   }
 
   close(): void {
     clearInterval(this.#timer);
-    document.removeEventListener('visibilitychange', this.#visibility);
+    this.#attention.close();
     this.#resultsSource.close();
-    for (const rung of [...this.#sources.keys()]) this.#drop(rung);
+    this.#sources.dropAllBut();
     this.#renderer.close();
     this.#listeners.clear();
     this.#host.replaceChildren();
@@ -208,26 +207,22 @@ export class Player {
   }
 
   get #playing(): RunningSource | undefined {
-    const rung = this.#ladder.playing;
-    return rung && this.#sources.get(rung);
+    return this.#sources.get(this.#ladder.playing);
   }
 
   /** The source whose state is the player's: the one that plays, else the best that is tried. */
   get #leading(): RunningSource | undefined {
-    const [first] = this.#ladder.running;
-    return this.#playing ?? (first && this.#sources.get(first));
+    return this.#playing ?? this.#sources.get(this.#ladder.running[0]);
   }
 
   /** Opens and closes sources as the ladder has it. */
   #follow(): void {
-    const running = this.#isAway ? [] : this.#ladder.running;
-    for (const rung of [...this.#sources.keys()]) if (!running.includes(rung)) this.#drop(rung);
-    for (const rung of running) if (!this.#sources.has(rung)) this.#open(rung);
+    this.#sources.follow(this.#isAway ? [] : this.#ladder.running);
     this.#publish();
   }
 
-  #open(rung: Rung): void {
-    const opened = new RunningSource(rung, this.#host, {
+  #open(rung: Rung): RunningSource {
+    return new RunningSource(rung, this.#host, {
       stream: this.#options.stream,
       origin: this.#origin,
       hold: this.#hold,
@@ -244,20 +239,13 @@ export class Player {
         },
         playing: () => this.#shows(rung),
         failed: (why) => {
-          this.#drop(rung);
+          this.#sources.drop(rung);
           this.#ladder.failed(rung, why, Date.now());
           this.#remember();
           this.#follow();
         },
       },
     });
-    this.#sources.set(rung, opened);
-  }
-
-  #drop(rung: Rung): void {
-    const dropped = this.#sources.get(rung);
-    this.#sources.delete(rung);
-    dropped?.close();
   }
 
   #setState(rung: Rung, state: SourceState, before: SourceState): void {
@@ -292,7 +280,7 @@ export class Player {
   }
 
   #tellSources(): void {
-    for (const { source } of this.#sources.values()) source.told(this.#knownStatus);
+    for (const source of this.#sources) source.told(this.#knownStatus);
   }
 
   #setReachable(isReachable: boolean): void {
@@ -314,7 +302,7 @@ export class Player {
 
   #retarget(isJump: boolean): void {
     const hold = this.#hold;
-    for (const { source } of this.#sources.values()) source.hold(hold, isJump);
+    for (const source of this.#sources) source.hold(hold, isJump);
     const playing = this.#playing;
     if (
       playing &&
@@ -323,7 +311,7 @@ export class Player {
       playing.rung !== this.#ladder.via
     ) {
       const { rung } = playing;
-      this.#drop(rung);
+      this.#sources.drop(rung);
       this.#ladder.failed(rung, { kind: 'far' }, Date.now());
       this.#follow();
     } else if (hold === undefined || hold < longestWebRtcHold() - FAR_MARGIN_S) {
@@ -331,15 +319,13 @@ export class Player {
     }
   }
 
-  #visibility = (): void => {
-    this.#hiddenSince = document.hidden ? performance.now() : undefined;
-    if (document.hidden) return;
+  #seenAgain(): void {
     this.#ladder.awake(Date.now());
     if (!this.#isAway) return;
     this.#isAway = false;
     this.#ladder = this.#newLadder(this.#ladder.via);
     this.#follow();
-  };
+  }
 
   #draw(frame: PresentedFrame): void {
     const content = frame.pts === undefined ? undefined : this.#results.on(frame.pts, this.#mode);
@@ -358,8 +344,7 @@ export class Player {
   }
 
   #tick(): void {
-    const hidden = this.#hiddenSince !== undefined && performance.now() - this.#hiddenSince > HIDDEN_MS;
-    if (hidden && this.muted && !this.#isAway) {
+    if (this.#attention.hiddenMs > HIDDEN_MS && this.muted && !this.#isAway) {
       this.#isAway = true;
       // What was seen long ago says nothing when somebody looks again.
       this.#picture = false;
