@@ -130,7 +130,10 @@ function templateOf(source: string, count: number): readonly Piece[] {
 
 /** In which part of an address a position is (RFC 3986 section 3); of a file's path it is the path. */
 function placeOf(source: string, at: number): Place {
-  if (sourceKind(source) === 'path') return 'path';
+  const kind = sourceKind(source);
+  if (kind === 'path') return 'path';
+  // Which device of this machine is taken is no choice of whoever asks for a stream.
+  if (kind === 'device') return 'host';
   const scheme = source.indexOf('://') + 3;
   const rest = source.slice(scheme);
   const end = rest.search(/[/?#]/);
