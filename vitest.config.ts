@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take long: begun last, they would keep everything waiting alone. */
 const LONG =
-  /\/(dropped-link|pipelines-run|sources-ffmpeg|pipelines-file|clocks|clocks-hour|boxes|ladder|publish|whip|soak|readers|sound|frame-exact)\.test\.ts$/;
+  /\/(dropped-link|commands|pipelines-run|sources-ffmpeg|pipelines-file|clocks|clocks-hour|boxes|ladder|publish|whip|soak|readers|sound|frame-exact)\.test\.ts$/;
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

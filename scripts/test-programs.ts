@@ -26,6 +26,7 @@ export const requirements: readonly Requirement[] = [
   { package: 'gstreamer1.0-rtsp', probe: element('rtspclientsink') },
   { package: 'redis-server', probe: ['redis-server', '--version'] },
   { package: 'redis-tools', probe: ['redis-cli', '--version'] },
+  { package: 'xvfb', probe: ['Xvfb', '-help'] },
   { package: 'iproute2', probe: ['ip', '-V'] },
   { package: 'nftables', probe: ['nft', '--version'] },
   { package: 'util-linux', probe: ['setpriv', '--pdeathsig', 'KILL', '--', 'setpriv', '--version'] },

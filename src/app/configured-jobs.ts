@@ -1,3 +1,4 @@
+import { isDevice, parseDevice, withDeviceWishes } from '#config/device-address.ts';
 import {
   type JobInputEntry,
   type JobOutputEntry,
@@ -26,7 +27,8 @@ export function jobSettings(
   entry: JobEntry,
   config: Pick<Config, 'sources' | 'outputs'>,
 ): JobSettings {
-  const from = (address: JobInputEntry) => inputOf(address, entry.loop, config);
+  const isMute = 'noAudio' in entry && entry.noAudio;
+  const from = (address: JobInputEntry) => inputOf(isMute ? mute(address) : address, entry.loop, config);
   const to = (address: JobOutputEntry) => outputOf(address, ends(entry), config);
   switch (entry.type) {
     case 'push': {
@@ -58,6 +60,13 @@ function inputOf(address: JobInputEntry, loop: boolean, { sources }: Pick<Config
   const limit = restricted && !sources.allowLocal ? sources : undefined;
   const source = mediaOf(url, { transport, loop, trust: { fingerprint, insecure }, limit });
   return { kind: 'source', source };
+}
+
+/** A microphone that nobody is to hear is not opened. */
+function mute(address: JobInputEntry): JobInputEntry {
+  const { url } = address;
+  const hasPicture = isDevice(url) && parseDevice(url)?.kind !== 'microphone';
+  return hasPicture ? { ...address, url: withDeviceWishes(url, { audio: 'none' }) } : address;
 }
 
 /** Whether the job ends with its input. */

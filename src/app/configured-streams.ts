@@ -1,8 +1,10 @@
+import assert from 'node:assert';
 import { fileURLToPath } from 'node:url';
 import type { FoundManifest } from '#algorithms/manifest.ts';
 import { viewName } from '#cameras/burned-in-views.ts';
 import { checkDefault } from '#cameras/catalogue.ts';
 import type { BurnIn, FrameSettings } from '#cameras/contract.ts';
+import { parseDevice } from '#config/device-address.ts';
 import type { Config } from '#config/schema.ts';
 import { sourceKind } from '#config/source.ts';
 import { compileStreamPattern, isStreamPattern } from '#config/stream-pattern.ts';
@@ -271,6 +273,11 @@ export function mediaOf(
       return { ...common, kind, url: address, ...(/^https?:/i.test(address) ? { trust } : {}) };
     case 'test':
       return { ...common, kind };
+    case 'device': {
+      const device = parseDevice(address);
+      assert(device, 'The configuration let a device in that is none.');
+      return { ...common, kind, device, address };
+    }
     default:
       return { ...common, kind: 'file', path: address, loop, ...(limit ? { within: limit.folders } : {}) };
   }

@@ -50,6 +50,15 @@ function writer({ format }: Config['log']): (line: string) => void {
   return (line) => void stream.write(line);
 }
 
+/** A log that hands on what somebody should know, as sentences. */
+export function messageLogger(write: (level: 'warn' | 'error', message: string) => void): Logger {
+  const line = (text: string) => {
+    const { level, msg } = JSON.parse(text) as { readonly level: number; readonly msg: string };
+    write(level >= 50 ? 'error' : 'warn', msg);
+  };
+  return pino({ level: 'warn', base: null, hooks: { streamWrite: withoutCredentials } }, { write: line });
+}
+
 /** The line with `user:password@` of every address in it masked. */
 export function withoutCredentials(line: string): string {
   return line.replace(CREDENTIALS, '$1***@');

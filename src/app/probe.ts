@@ -1,11 +1,9 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
+import { deviceTrouble, parseDevice } from '#config/device-address.ts';
 import { sourceKind } from '#config/source.ts';
 import { Hub } from '#hub/hub.ts';
 import type { Stream } from '#hub/stream.ts';
-import type { ProbeReport } from '#link/messages.ts';
+import type { ProbeReport, TaskSpec } from '#link/messages.ts';
 import { trackFromMedia } from '#protocols/sdp/tracks.ts';
 import type { SourceTask } from '#sources/contract.ts';
 import { describeTrack, measure } from '#sources/measure.ts';
@@ -16,8 +14,9 @@ import { WhepSource } from '#sources/whep/source.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { ServerTrust } from '#util/server-trust.ts';
+import { withEngine } from './engine.ts';
 import { createLogger } from './logger.ts';
-import { createWorkerRoom, type WorkerRoom } from './worker-room.ts';
+import type { WorkerRoom } from './worker-room.ts';
 
 export type { ProbeReport } from '#link/messages.ts';
 
@@ -25,6 +24,8 @@ const DESCRIBE_MS = 10_000;
 /** So long the first picture or sound may take. */
 const MEDIA_MS = 20_000;
 const STREAM = 'probe';
+/** What goes wrong is what the probe says. */
+const QUIET = createLogger({ level: 'error', format: 'auto' });
 
 /**
  * Says what is in an input. A live address is opened as a source would be, RTSP, RTMP and WHEP by our own protocol code
@@ -53,20 +54,15 @@ export async function probe(address: string, trust: ServerTrust = {}): Promise<P
       );
     }
     case 'network':
-      return withWorkers((hub, workers) =>
-        live(address, hub, (onState) =>
-          workers.pool.start({
-            role: 'source',
-            affinity: STREAM,
-            restart: false,
-            spec: { kind: 'network-source', stream: STREAM, url: address, trust },
-            onState,
-          }),
-        ),
-      );
+      return probeInWorker(address, { kind: 'network-source', stream: STREAM, url: address, trust });
+    case 'device': {
+      const device = parseDevice(address);
+      if (!device) throw new NamedError('ADDRESS_UNSUPPORTED', `"${address}" ${deviceTrouble(address)}.`);
+      return probeInWorker(address, { kind: 'device-source', stream: STREAM, device, address });
+    }
     case 'path':
     case 'test':
-      return withWorkers((_, workers) => probeFile(resolve(address), workers));
+      return withEngine(QUIET, ({ workers }) => probeFile(resolve(address), workers));
     default: {
       const scheme = /^[a-z][a-z0-9+.-]*/i.exec(address)?.[0];
       throw new NamedError(
@@ -75,6 +71,15 @@ export async function probe(address: string, trust: ServerTrust = {}): Promise<P
       );
     }
   }
+}
+
+/** Looks at what a source in a worker brings. */
+function probeInWorker(address: string, spec: TaskSpec): Promise<ProbeReport> {
+  return withEngine(QUIET, ({ hub, workers }) =>
+    live(address, hub, (onState) =>
+      workers.pool.start({ role: 'source', affinity: STREAM, restart: false, spec, onState }),
+    ),
+  );
 }
 
 /** All tracks that the server describes, and how those are that a source would take. */
@@ -147,28 +152,4 @@ function probeFile(path: string, workers: WorkerRoom): Promise<ProbeReport> {
       },
     });
   });
-}
-
-/** Does something with workers that are there for nothing else, and publish to a hub of their own. */
-async function withWorkers<T>(work: (hub: Hub, workers: WorkerRoom) => Promise<T>): Promise<T> {
-  const log = createLogger({ level: 'error', format: 'auto' });
-  const http = createServer();
-  const linkUrl = () => `ws://127.0.0.1:${(http.address() as AddressInfo).port}/api/link`;
-  const hub = new Hub();
-  const workers = createWorkerRoom({
-    hub,
-    linkUrl,
-    limits: { max: 'auto', memoryMb: 1024, hostMemoryMb: 1024 },
-    log,
-  });
-  http.on('upgrade', (request, socket, head) => workers.link.handleUpgrade(request, socket, head));
-  http.listen(0, '127.0.0.1');
-  await once(http, 'listening');
-  try {
-    return await work(hub, workers);
-  } finally {
-    await workers[Symbol.asyncDispose]();
-    http.close();
-    http.closeAllConnections();
-  }
 }

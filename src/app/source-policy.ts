@@ -9,7 +9,7 @@ import { LEADING_KEYS, type StreamEntry } from '#config/stream-schema.ts';
 import { confineFile } from '#sinks/file/forward.ts';
 import { systemClock } from '#util/clock.ts';
 import { confinedPath } from '#util/confined-path.ts';
-import { ForbiddenAddress, OTHER_STREAM, outerAddress } from '#util/guarded-lookup.ts';
+import { DEVICE, ForbiddenAddress, OTHER_STREAM, outerAddress } from '#util/guarded-lookup.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import { forbidListening, forbidOptions, hostOf, isGroup } from '#util/outward-address.ts';
 
@@ -17,7 +17,7 @@ import { forbidListening, forbidOptions, hostOf, isGroup } from '#util/outward-a
  * What a source of each kind, a second one and a stand-by included, is held to where it is restricted. Whoever adds a kind has to say how it is kept from this
  * machine when it connects, since a name may be pointed elsewhere after any check.
  */
-const LIMITS: Readonly<Record<SourceKind, 'address' | 'folders' | 'nothing'>> = {
+const LIMITS: Readonly<Record<SourceKind, 'address' | 'folders' | 'never' | 'nothing'>> = {
   // `openSocket` judges each address when it connects.
   rtsp: 'address',
   rtmp: 'address',
@@ -27,6 +27,8 @@ const LIMITS: Readonly<Record<SourceKind, 'address' | 'folders' | 'nothing'>> = 
   network: 'address',
   // `confinedPath` follows links when the file is opened.
   path: 'folders',
+  // The worker refuses to open it.
+  device: 'never',
   test: 'nothing',
 };
 
@@ -93,6 +95,7 @@ export async function checkJobAddresses(
 async function checkMedia(source: string, folders: readonly string[], find: LookupFunction): Promise<void> {
   const kind = sourceKind(source);
   const limit = kind && LIMITS[kind];
+  if (limit === 'never') throw new ForbiddenAddress(source, DEVICE);
   if (limit === 'folders') await confinedPath(source, folders);
   if (limit !== 'address') return;
   forbidListening(source, maskAddress(source));

@@ -19,5 +19,9 @@ export function sourceTask(
     }
     case 'test':
       return { ...where, kind: 'test-source' };
+    case 'device': {
+      const { device, address, restricted } = settings;
+      return { ...where, kind: 'device-source', device, address, ...(restricted ? { forbidden: true } : {}) };
+    }
   }
 }

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { defaultConfig } from '#config/schema.ts';
 import type { ProbeReport } from '#link/messages.ts';
+import { systemClock } from '#util/clock.ts';
 import { NamedError } from '#util/named-error.ts';
 import { verifyPassword } from '#util/password-hash.ts';
 import { runCli } from './cli.ts';
@@ -22,6 +23,9 @@ function terminal(options: Partial<CliEnvironment> = {}) {
     complain: (text) => complained.push(text),
     signals,
     inTerminal: false,
+    live: undefined,
+    clock: systemClock,
+    transport: () => Promise.reject(new Error('Nothing was to be done.')),
     exit: (status) => exits.push(status),
     loadConfig: async () => defaultConfig(),
     createServer: async () => ({
@@ -47,7 +51,9 @@ describe('the command line', () => {
       const { run, printed } = terminal();
       expect(await run(...args)).toBe(0);
       expect(printed[0]).toContain('USAGE');
-      expect(printed[0]).toContain(args.length > 1 ? `sluice ${args[0]}` : 'serve|probe|hash|version');
+      expect(printed[0]).toContain(
+        args.length > 1 ? `sluice ${args[0]}` : 'serve|probe|push|split|merge|relay|transcode|hash|version',
+      );
     }
   });
 
@@ -73,7 +79,10 @@ describe('the command line', () => {
 
   it('ends with 2 and a sentence for a command, option or argument that there is not', async () => {
     const mistakes: [string[], string][] = [
-      [['dance'], 'There is no command "dance". The commands are: serve, probe, hash, version.'],
+      [
+        ['dance'],
+        'There is no command "dance". The commands are: serve, probe, push, split, merge, relay, transcode, hash, version.',
+      ],
       [['--loud'], 'There is no option "--loud".'],
       [['toString'], 'There is no command "toString".'],
       [['serve', '--confg', 'x'], 'There is no option "--confg".'],

@@ -1,23 +1,29 @@
-import { debuglog, parseArgs as parseTokens } from 'node:util';
+import { debuglog } from 'node:util';
 import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand } from 'citty';
+import { withoutCredentials } from '#app/logger.ts';
 import { version } from '#app/version.ts';
+import { jobTypes } from '#config/job-schema.ts';
 import { messageOf } from '#util/named-error.ts';
+import { parseCommandLine } from './command-line.ts';
 import { type CliEnvironment, UsageError } from './environment.ts';
+import { EXIT } from './exit-code.ts';
 import { hashCommand } from './hash.ts';
+import { takesMany } from './job-arguments.ts';
 import { probeCommand } from './probe.ts';
 import { serveCommand } from './serve.ts';
+import { runTransport, transportCommand } from './transport.ts';
 
 /** `NODE_DEBUG=sluice` shows where an error came from. */
 const debug = debuglog('sluice');
 
 /**
- * Runs a command line. Resolves with the status for the process: 0 done, 1 failed (with a sentence that says why),
- * 2 when there is no such command or option.
+ * Runs a command line. Resolves with the status for the process, see {@link EXIT}; what failed was said in a sentence.
  */
 export async function runCli(rawArgs: readonly string[], environment: CliEnvironment): Promise<number> {
   const commands: Record<string, CommandDef> = {
     serve: serveCommand(environment),
     probe: probeCommand(environment),
+    ...Object.fromEntries(jobTypes.map((type) => [type, transportCommand(type)])),
     hash: hashCommand(environment),
     version: defineCommand({
       meta: { name: 'version', description: 'Say which version this is' },
@@ -32,7 +38,7 @@ export async function runCli(rawArgs: readonly string[], environment: CliEnviron
   try {
     if (name === '' || isHelp(name)) {
       environment.print(await usage(main));
-      return name === '' ? 2 : 0;
+      return name === '' ? EXIT.usage : EXIT.done;
     }
     if (name === '--version' || name === '-v') return await runCli(['version'], environment);
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
@@ -43,15 +49,17 @@ export async function runCli(rawArgs: readonly string[], environment: CliEnviron
     }
     if (rest.some(isHelp)) {
       environment.print(await usage(command, main));
-      return 0;
+      return EXIT.done;
     }
-    checkArgs(name, rest, command.args as ArgsDef | undefined);
+    const type = jobTypes.find((one) => one === name);
+    const typed = parseCommandLine(name, rest, command.args as ArgsDef | undefined, type && takesMany(type));
+    if (type) return await runTransport(type, typed, environment);
     await runCommand(command, { rawArgs: rest });
-    return 0;
+    return EXIT.done;
   } catch (error) {
-    environment.complain(messageOf(error));
+    environment.complain(withoutCredentials(messageOf(error)));
     debug('%o', error);
-    return error instanceof UsageError ? 2 : 1;
+    return error instanceof UsageError ? EXIT.usage : EXIT.failed;
   }
 }
 
@@ -64,40 +72,4 @@ async function usage(command: CommandDef, parent?: CommandDef): Promise<string> 
   const text = await renderUsage(command, parent);
   // oxlint would take the escape character for a mistake inside a literal.
   return text.replace(new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'g'), '');
-}
-
-/** citty takes every option; we take those there are. */
-function checkArgs(name: string, rawArgs: readonly string[], args: ArgsDef = {}): void {
-  const help = `"sluice ${name} --help" says what there is.`;
-  const options = Object.entries(args).filter(([, arg]) => arg.type !== 'positional');
-  const positionals = Object.entries(args).filter(([, arg]) => arg.type === 'positional');
-  const { tokens } = parseTokens({
-    args: [...rawArgs],
-    strict: false,
-    tokens: true,
-    options: Object.fromEntries(
-      options.map(
-        ([option, arg]) => [option, { type: arg.type === 'boolean' ? 'boolean' : 'string' }] as const,
-      ),
-    ),
-  });
-  for (const token of tokens) {
-    if (token.kind !== 'option') continue;
-    const known = options.find(([option]) => option === token.name);
-    if (!known) throw new UsageError(`There is no option "${token.rawName}". ${help}`);
-    const wantsValue = known[1].type !== 'boolean';
-    // Without a value, parseArgs takes the next option for it.
-    if (wantsValue && (token.value === undefined || (!token.inlineValue && token.value.startsWith('-')))) {
-      throw new UsageError(`The option "${token.rawName}" needs a value. ${help}`);
-    }
-    if (!wantsValue && token.value !== undefined) {
-      throw new UsageError(`The option "${token.rawName}" takes no value. ${help}`);
-    }
-  }
-  const given = tokens.filter((token) => token.kind === 'positional');
-  const missing = positionals[given.length];
-  if (missing)
-    throw new UsageError(`"sluice ${name}" needs ${missing[1].description?.toLowerCase()}. ${help}`);
-  const extra = given[positionals.length];
-  if (extra) throw new UsageError(`"sluice ${name}" does not take "${extra.value}". ${help}`);
 }

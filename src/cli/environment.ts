@@ -1,8 +1,12 @@
 import type { ConfigurationSource } from '#app/configuration-file.ts';
 import type { SluiceServer } from '#app/server.ts';
+import type { transport } from '#app/transport.ts';
 import type { Config } from '#config/schema.ts';
 import type { ProbeReport } from '#link/messages.ts';
+import type { Clock } from '#util/clock.ts';
 import type { ServerTrust } from '#util/server-trust.ts';
+
+export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGPIPE';
 
 /** What the commands use of the world, so that tests can give them another one. */
 export interface CliEnvironment {
@@ -10,10 +14,16 @@ export interface CliEnvironment {
   readonly print: (text: string) => void;
   /** Writes a line about what went wrong. */
   readonly complain: (text: string) => void;
+  /** SIGPIPE: whoever read what is written is gone. */
   readonly signals: {
-    on(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP', listener: () => void): unknown;
-    off(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP', listener: () => void): unknown;
+    on(signal: Signal, listener: () => void): unknown;
+    off(signal: Signal, listener: () => void): unknown;
   };
+  /** The terminal that a line which changes can be written on; undefined where there is none. */
+  readonly live: { columns(): number; write(text: string): void } | undefined;
+  /** Time for what is shown. */
+  readonly clock: Clock;
+  readonly transport: typeof transport;
   /** In a terminal SIGHUP means that it was closed, and ends the server; elsewhere it has the configuration read. */
   readonly inTerminal: boolean;
   /** Ends the process at once. */

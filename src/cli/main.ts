@@ -3,12 +3,22 @@
 import { text } from 'node:stream/consumers';
 import { loadConfig } from '#config/load.ts';
 import { parsePublishedName } from '#hub/name.ts';
+import { systemClock } from '#util/clock.ts';
 import { runCli } from './cli.ts';
 
+// Without a listener the end of a pipe, or of a terminal, would be an exception.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.emit('SIGPIPE'));
+
+const { stderr } = process;
 const code = await runCli(process.argv.slice(2), {
   print: (text) => process.stdout.write(`${text}\n`),
   complain: (text) => process.stderr.write(`${text}\n`),
   signals: process,
+  live: stderr.isTTY
+    ? { columns: () => stderr.columns || 80, write: (text) => stderr.write(text) }
+    : undefined,
+  clock: systemClock,
+  transport: async (entry, options) => (await import('#app/transport.ts')).transport(entry, options),
   inTerminal: process.platform === 'win32' || process.stdin.isTTY || process.stdout.isTTY,
   exit: (status) => process.exit(status),
   loadConfig: (path) => loadConfig(path, { streamName: parsePublishedName }),

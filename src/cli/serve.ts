@@ -5,6 +5,7 @@ import { asksWho, DEFAULT_FILE } from '#config/load.ts';
 import type { Config } from '#config/schema.ts';
 import { isStreamPattern } from '#config/stream-pattern.ts';
 import type { CliEnvironment } from './environment.ts';
+import { onStopSignal } from './stop-signals.ts';
 
 /** Ending takes longer only when something hangs. */
 const CLOSE_MS = 5000;
@@ -59,16 +60,9 @@ function whereToLook(
 }
 
 /** Resolves with the first signal to stop; the second one ends the process. */
-function toldToStop({ signals, exit }: CliEnvironment): Promise<string> {
+function toldToStop(environment: CliEnvironment): Promise<string> {
   return new Promise((resolve) => {
-    let told = false;
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      signals.on(signal, () => {
-        if (told) exit(130);
-        told = true;
-        resolve(signal);
-      });
-    }
+    onStopSignal(environment, ['SIGINT', 'SIGTERM'], resolve);
   });
 }
 

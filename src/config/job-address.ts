@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { deviceTrouble } from './device-address.ts';
 import { fingerprint, oneOf, section, yesOrNo } from './fields.ts';
 import { forwardKind } from './forward-schema.ts';
 import { sourceKind } from './source.ts';
@@ -22,7 +23,7 @@ export function pathOfOutput(address: string): string | undefined {
 }
 
 const inputRule =
-  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, rtmp://, rtmps://, http://, https://, whep://, wheps://, srt:// or udp:// address, stream:<name> of this server, or testsrc';
+  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, rtmp://, rtmps://, http://, https://, whep://, wheps://, srt:// or udp:// address, desktop, camera:0, microphone:0, stream:<name> of this server, or testsrc';
 
 const outputRule =
   'must be an rtsp://, rtsps://, rtmp://, rtmps://, srt://, udp://, whip://, whips:// or https://…/whip address, the path of a file, or stream:<name> of this server';
@@ -32,6 +33,9 @@ const inputUrl = z
   .min(1, { error: inputRule })
   .refine((value) => streamOfAddress(value) !== undefined || sourceKind(value) !== undefined, {
     error: inputRule,
+  })
+  .refine((value) => deviceTrouble(value) === undefined, {
+    error: ({ input }) => deviceTrouble(String(input)),
   });
 
 const outputUrl = z

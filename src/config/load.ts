@@ -199,7 +199,7 @@ function problem(
   lines: LineCounter,
   place: (offset: number | undefined) => string,
 ): NamedError {
-  const found = issues.flatMap(flatten).flatMap(({ issue, path }) => {
+  const found = meantIssues(issues).flatMap(({ issue, path }) => {
     if (issue.code !== 'unrecognized_keys') {
       const offset = offsetOf(document, path);
       const subject = path.length > 0 ? `"${path.join('.')}"` : 'The file';
@@ -223,6 +223,11 @@ function problem(
 interface Located {
   readonly issue: z.core.$ZodIssue;
   readonly path: readonly PropertyKey[];
+}
+
+/** What is wrong, without the alternatives that the author did not mean. */
+export function meantIssues(issues: readonly z.core.$ZodIssue[]): Located[] {
+  return issues.flatMap(flatten);
 }
 
 /** Of a choice (id or map) the alternative that the author meant: the one whose type was right. */

@@ -132,7 +132,10 @@ function templateOf(source: string, count: number): readonly Piece[] {
 function placeOf(source: string, at: number): Place {
   // Another name of this server: where it leads is decided by what it begins with.
   if (/^stream:/i.test(source)) return at === 'stream:'.length ? 'host' : 'path';
-  if (sourceKind(source) === 'path') return 'path';
+  const kind = sourceKind(source);
+  if (kind === 'path') return 'path';
+  // Which device of this machine is taken is no choice of whoever asks for a stream.
+  if (kind === 'device') return 'host';
   const scheme = source.indexOf('://') + 3;
   const rest = source.slice(scheme);
   const end = rest.search(/[/?#]/);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { deviceTrouble } from './device-address.ts';
 import { fingerprint, oneOf, section, wholeNumber, yesOrNo } from './fields.ts';
 import { forwardSchema } from './forward-schema.ts';
 import { frames, shownFrames } from './frames-schema.ts';
@@ -65,7 +66,7 @@ const detect = z
   .transform((value) => (typeof value === 'string' ? { algorithm: value, parameters: {} } : value));
 
 const sourceRule =
-  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, rtmp://, rtmps://, http://, https://, whep://, wheps://, srt:// or udp:// address, or testsrc';
+  'must be the path of a video file, a folder of them or a picture, an rtsp://, rtsps://, rtmp://, rtmps://, http://, https://, whep://, wheps://, srt:// or udp:// address, desktop, camera:0, microphone:0, or testsrc';
 
 /** What a source, or a second one, may be. */
 const address = () =>
@@ -74,6 +75,9 @@ const address = () =>
     .min(1, { error: sourceRule })
     .refine((value) => sourceKind(value) !== undefined, {
       error: `${sourceRule}: other kinds of addresses are no source yet, let them publish to Sluice instead`,
+    })
+    .refine((value) => deviceTrouble(value) === undefined, {
+      error: ({ input }) => deviceTrouble(String(input)),
     });
 
 const standbyRule = 'must be the path of a picture or of a video file';
@@ -99,7 +103,7 @@ export const streamShape = {
   source: address().optional().meta({
     title: 'Source',
     description:
-      'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `rtmp://host/app/stream` of an RTMP server; `http://` or `https://` of HLS, HTTP-FLV, MPEG-TS or moving JPEG (which becomes H.264), or of a WHEP server where the path ends with `/whep` (`whep://` and `wheps://` with any path; a token as `https://token@host/…`); `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream, over RTSP, RTMP or WHIP.',
+      'Address of a camera or a server, `rtsp://user:password@host:554/path` (in user and password, `/`, `@` and `%` are written `%2F`, `%40`, `%25`); `rtmp://host/app/stream` of an RTMP server; `http://` or `https://` of HLS, HTTP-FLV, MPEG-TS or moving JPEG (which becomes H.264), or of a WHEP server where the path ends with `/whep` (`whep://` and `wheps://` with any path; a token as `https://token@host/…`); `srt://` or `udp://` of MPEG-TS; the path of a video file, of a folder whose video files follow each other, or of a picture, relative to the configuration file, which is published at real-time pace; `desktop`, `camera:0` or `microphone:0`, a device of this machine ([sources](sources.md#devices)); or `testsrc`, a moving test picture with sound. Without it somebody publishes the stream, over RTSP, RTMP or WHIP.',
   }),
   fill: address().optional().meta({
     title: 'Second source',

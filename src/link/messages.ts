@@ -1,3 +1,4 @@
+import type { Device } from '#media/device.ts';
 import type { JpegPicture } from '#media/jpeg-picture.ts';
 import type { FileKind } from '#media/outputs.ts';
 import type { RenditionRequest } from '#media/rendition-request.ts';
@@ -92,6 +93,18 @@ export type TaskSpec =
       readonly part?: Part;
       readonly guard?: true;
       readonly trust?: { readonly fingerprint?: string | undefined; readonly insecure?: boolean | undefined };
+    }
+  /**
+   * Publish what a device of this machine gives, encoded, with the times of its capture; `address` is how people name it.
+   * With `forbidden`, it is refused: whoever gave it may not lead to this machine.
+   */
+  | {
+      readonly kind: 'device-source';
+      readonly stream: string;
+      readonly device: Device;
+      readonly address: string;
+      readonly forbidden?: true;
+      readonly part?: Part;
     }
   /** Publish a moving test picture with sound. */
   | { readonly kind: 'test-source'; readonly stream: string; readonly part?: Part }

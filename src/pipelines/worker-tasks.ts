@@ -5,6 +5,7 @@ import { Emitter } from '#util/emitter.ts';
 import { messageOf, NamedError } from '#util/named-error.ts';
 import { runConvert } from './convert.ts';
 import { StreamDecoders } from './decoder.ts';
+import { runDeviceSource } from './device-source.ts';
 import { runFileSource } from './file-source.ts';
 import { runFolderSource } from './folder-source.ts';
 import { AlgorithmHosts } from './host-client.ts';
@@ -145,6 +146,8 @@ export class WorkerTasks {
         return publishPath(spec, context);
       case 'network-source':
         return runNetworkSource(spec, context);
+      case 'device-source':
+        return runDeviceSource(spec, context);
       case 'test-source':
         return runTestSource(spec, context);
       case 'standby':

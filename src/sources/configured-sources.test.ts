@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { OnDemand } from '#hub/on-demand.ts';
 import { VirtualClock } from '#util/clock.ts';
-import type { FileSettings, PatternSources, SourceSettings } from './configured.ts';
+import { addressOf, type FileSettings, type PatternSources, type SourceSettings } from './configured.ts';
 import { ConfiguredSources } from './configured-sources.ts';
 
 const file = (stream: string, more: Partial<FileSettings> = {}): FileSettings => ({
@@ -26,7 +26,7 @@ function setUp(settings: readonly SourceSettings[], patterns?: PatternSources) {
     clock,
     onDemand,
     start: (one) => {
-      const what = one.kind === 'file' ? one.path : one.kind === 'test' ? 'testsrc' : one.url;
+      const what = one.kind === 'file' ? one.path : one.kind === 'test' ? 'testsrc' : addressOf(one);
       said.push(`start ${what}`);
       return {
         status: { state: 'running', since: clock.now() },

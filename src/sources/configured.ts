@@ -1,4 +1,5 @@
 import type { OnDemandLimits } from '#hub/on-demand.ts';
+import type { Device } from '#media/device.ts';
 import type { Track } from '#media/track.ts';
 import { maskAddress } from '#util/mask-address.ts';
 import type { SourceTask } from './contract.ts';
@@ -8,6 +9,7 @@ export type SourceSettings =
   | FileSettings
   | NetworkSettings
   | TestSettings
+  | DeviceSettings
   | RtspSettings
   | RtmpSettings
   | WhepSettings;
@@ -63,6 +65,13 @@ export interface NetworkSettings extends CommonSettings {
 
 export interface TestSettings extends CommonSettings {
   readonly kind: 'test';
+}
+
+export interface DeviceSettings extends CommonSettings {
+  readonly kind: 'device';
+  readonly device: Device;
+  /** As it is written in the configuration, such as `camera:0`. */
+  readonly address: string;
 }
 
 export interface RtspSettings extends CommonSettings {
@@ -163,6 +172,8 @@ export function addressOf(settings: SourceSettings): string {
       return settings.path;
     case 'test':
       return 'testsrc';
+    case 'device':
+      return settings.address;
     case 'network':
     case 'rtsp':
     case 'whep':

@@ -6,6 +6,9 @@ import { NamedError } from './named-error.ts';
 /** Where a forward leads that publishes under another name, see {@link ForbiddenAddress}. */
 export const OTHER_STREAM = 'another stream of this server';
 
+/** Where the address of a device leads, see {@link ForbiddenAddress}. */
+export const DEVICE = 'a device of this machine';
+
 /** Somebody gave an address over the API that leads where only who writes the configuration may lead us. */
 export class ForbiddenAddress extends NamedError {
   /** @param shown what leads there, without credentials */

@@ -1,6 +1,7 @@
 import { createApi } from '#api/server.ts';
 import { JobEntries } from '#app/job-entries.ts';
 import { AccessControl } from '#auth/access-control.ts';
+import { deviceTrouble, isDevice, parseDevice } from '#config/device-address.ts';
 import { streamOfAddress } from '#config/job-address.ts';
 import { addressesOf, type JobEntry } from '#config/job-schema.ts';
 import { parseConfig } from '#config/load.ts';
@@ -34,6 +35,23 @@ function standing([name, { type }]: [string, JobEntry]): JobStatus {
 
 /** What the API takes as jobs, and what becomes of it in the file. */
 export const jobTargets: readonly FuzzTarget[] = [
+  {
+    name: 'addresses of devices',
+    seeds: () =>
+      [
+        'desktop:1?fps=30&region=640x360+1+2&audio=none',
+        'camera:Logitech%20C920?size=1280x720&audio=0',
+        'microphone:hw:1,0',
+      ].map((text) => Buffer.from(text)),
+    open: () => ({
+      take(input) {
+        const address = input.toString();
+        // One of the two, and neither for what is no device.
+        const said = [parseDevice(address), deviceTrouble(address)].filter((one) => one !== undefined);
+        if (said.length !== Number(isDevice(address))) throw new Error(`"${address}" is a device and none.`);
+      },
+    }),
+  },
   {
     name: 'bodies of jobs',
     share: 0.1,

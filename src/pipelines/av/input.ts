@@ -15,12 +15,13 @@ import {
   AV_NOPTS_VALUE,
   AV_PKT_FLAG_DISCARD,
   AVDISCARD_ALL,
+  AVERROR_DEMUXER_NOT_FOUND,
   AVMEDIA_TYPE_AUDIO,
   AVMEDIA_TYPE_VIDEO,
   AVSEEK_FLAG_BACKWARD,
   AVSEEK_FLAG_BYTE,
 } from 'node-av/constants';
-import { Codec, FormatContext, Packet, type Stream } from 'node-av/lib';
+import { Codec, FormatContext, InputFormat, Packet, type Stream } from 'node-av/lib';
 import type { AudioCodec, VideoCodec } from '#media/track.ts';
 import type { Rational } from '../rational.ts';
 import { AvError, check, isAgain, isEnd, withOptions } from './library.ts';
@@ -80,6 +81,8 @@ const CODECS = new Map<number, VideoCodec | AudioCodec>([
 const AGAIN_MS = 10;
 
 export interface OpenOptions {
+  /** FFmpeg's name of the format, or of the device; absent: by what is in it. */
+  readonly format?: string;
   /** FFmpeg options of protocol and demuxer. */
   readonly options?: Readonly<Record<string, string | number>>;
   /** Ends a blocked open and every blocked read. */
@@ -111,8 +114,12 @@ export class Input implements AsyncDisposable {
   }
 
   /** Opens a URL or a file and reads as much as is needed to know its streams. Rejects with an {@link AvError}. */
-  static async open(url: string, { options = {}, signal }: OpenOptions = {}): Promise<Input> {
+  static async open(url: string, { format, options = {}, signal }: OpenOptions = {}): Promise<Input> {
     signal?.throwIfAborted();
+    const demuxer = format === undefined ? null : InputFormat.findInputFormat(format);
+    // FFmpeg would guess.
+    if (format !== undefined && !demuxer)
+      throw new AvError(AVERROR_DEMUXER_NOT_FOUND, `looking for ${format}`);
     const context = new FormatContext();
     // Without a context of our own there is no interrupt callback, and nothing would end a blocked open.
     context.allocContext();
@@ -120,7 +127,7 @@ export class Input implements AsyncDisposable {
     signal?.addEventListener('abort', abort, { once: true });
     try {
       check(
-        await withOptions(options, (dictionary) => context.openInput(url, null, dictionary)),
+        await withOptions(options, (dictionary) => context.openInput(url, demuxer, dictionary)),
         'opening the input',
       );
       signal?.throwIfAborted();
