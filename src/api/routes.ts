@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { viewName } from '#cameras/burned-in-views.ts';
 import type { RunInfo } from '#cameras/contract.ts';
 import type { Action } from '#hub/access.ts';
+import { parseStreamName } from '#hub/name.ts';
 import { timeHeaders } from '#media/jpeg-picture.ts';
 import { NamedError } from '#util/named-error.ts';
 import type { ApiDependencies } from './dependencies.ts';
@@ -184,6 +186,8 @@ export function addRoutes(instance: FastifyInstance, deps: ApiDependencies, gate
     async (request, reply) => {
       const holder = { kind: 'api', id: 'api', reason: 'asked for over the API' } as const;
       const { burnIn, ...wish } = request.body;
+      // Before the run begins: one whose view has no name that anybody could ask for is refused as a whole.
+      if (burnIn) parseStreamName(viewName(wish.stream, wish.algorithm));
       const { run } = runs.acquire({ ...wish, holder });
       if (burnIn) burnedIn.ask(run, burnIn);
       return reply.code(201).header('location', `/api/runs/${run.id}`).send(shown(run));

@@ -47,6 +47,12 @@ describe('runs', () => {
       expect(answer.json().burnedIn).toBe('a/people');
     }
     expect((await get('/api/runs/people@a')).json().burnedIn).toBe('a/people');
+    // Names have eight segments at most: nobody could read it.
+    const deep = 'a/b/c/d/e/f/g/h';
+    publish(deep);
+    const nameless = await post(app, { stream: deep, algorithm: 'people', burnIn: true });
+    expect(nameless.json()).toMatchObject({ error: { code: 'STREAM_NAME_INVALID' } });
+    expect((await get(`/api/runs?stream=${deep}`)).json().runs).toEqual([]);
     const refused = await post(app, { stream: 'a', algorithm: 'people', burnIn: { clok: true } });
     expect(refused.json()).toMatchObject({ error: { code: 'REQUEST_INVALID' } });
   });

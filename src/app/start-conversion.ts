@@ -77,6 +77,7 @@ async function specOf({ input, output, video, audio }: ConversionWish): Promise<
   return {
     kind: 'convert',
     input: input.within ? await confinedPath(input.path, input.within) : input.path,
+    ...(input.within && { within: input.within }),
     output: await fileTarget(output.url, output),
     ...(video && { video }),
     ...(audio && { audio }),

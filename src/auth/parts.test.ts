@@ -129,6 +129,12 @@ describe('the throttle', () => {
     expect(throttle.waitMs(by('a', 'carl'))).toBe(0);
   });
 
+  it('makes an address wait for a minute at most, however many guesses of it were judged at the same time', () => {
+    const throttle = new Throttle(new VirtualClock());
+    for (let i = 0; i < 500; i++) throttle.failed(by('a', `name ${i}`));
+    expect(throttle.waitMs(by('a', 'carl'))).toBe(60_000);
+  });
+
   it('takes a network of IPv6 for one address, and IPv4 for itself however it is written', () => {
     const throttle = new Throttle(new VirtualClock());
     for (const host of ['::1', '::2', '::3']) throttle.failed(by(`2001:db8:0:7${host}`));

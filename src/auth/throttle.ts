@@ -72,7 +72,9 @@ export class Throttle {
     const before = this.#failures.get(key(from, who));
     const goesOn = before !== undefined && now - before.last < FORGET_MS;
     this.#failures.set(key(from, who), { count: goesOn ? before.count + 1 : 1, last: now });
-    this.#emptyAt.set(from, Math.max(this.#emptyAt.get(from) ?? 0, now) + LEAK_MS);
+    const emptyAt = Math.max(this.#emptyAt.get(from) ?? 0, now) + LEAK_MS;
+    // Many may have been judged at the same time.
+    this.#emptyAt.set(from, Math.min(emptyAt, now + (FREE_OF_ADDRESS - 1) * LEAK_MS + LONGEST_MS));
     this.#proved.delete(key(from, shown));
   }
 

@@ -15,19 +15,37 @@ function views(defaults: Record<string, readonly DefaultWish[]> = {}) {
     runs,
     offer: (name, summoner) => {
       offered.set(name, summoner);
-      return () => {
+      return (reason) => {
+        if (offered.get(name) !== summoner) return;
         offered.delete(name);
         // As `OnDemand` does with what is taken back.
-        summoner.dismiss('taken back');
+        summoner.dismiss(reason);
       };
     },
     make: (view) => {
       made.push(view);
-      return { trouble: undefined, close: (reason) => closed.push(reason) };
+      return {
+        trouble: undefined,
+        close: (reason) => {
+          closed.push(reason);
+          for (const want of wanting) want(view.name);
+        },
+      };
     },
   });
+  /** Who learns that a stream ended and wants it all the same, as a forward does. */
+  const wanting = new Set<(name: string) => void>();
   all.configure((stream) => defaults[stream] ?? []);
-  return { all, runs, tasks, events, offered, made, closed };
+  return {
+    wanting,
+    all,
+    runs,
+    tasks,
+    events,
+    offered,
+    made,
+    closed,
+  };
 }
 
 const burned = { algorithm: 'nanodet-g', burnIn: plain };
@@ -79,6 +97,33 @@ test('a view that was asked for over the API is there as long as the API holds t
   expect(all.nameOf(run)).toBe('demo/nanodet-g');
   void runs.stop(run.id);
   expect(all.has('demo/nanodet-g')).toBe(false);
+});
+
+test('a view ends with its run, whoever stopped that, and the next reader begins both anew', () => {
+  const { all, runs, tasks, offered, closed } = views({ demo: [burned] });
+  all.offer('demo/nanodet-g');
+  offered.get('demo/nanodet-g')!.summon();
+  void runs.stop('nanodet-g@demo', 'Stopped by hand.');
+  expect(closed).toEqual(['Stopped by hand.']);
+  expect(offered.size).toBe(0);
+  all.offer('demo/nanodet-g');
+  offered.get('demo/nanodet-g')!.summon();
+  expect(runs.get('nanodet-g@demo')?.leases).toHaveLength(1);
+  expect(tasks).toHaveLength(1);
+});
+
+test('who wants a view while the former one ends gets the next, as the configuration has it now', () => {
+  const { all, runs, offered, made, wanting } = views({ demo: [burned] });
+  const want = (name: string) => {
+    all.offer(name);
+    offered.get(name)!.summon();
+  };
+  want('demo/nanodet-g');
+  wanting.add(want);
+  all.configure(() => [{ ...burned, burnIn: { ...plain, clock: true } }]);
+  expect(made.map(({ burnIn }) => burnIn.clock)).toEqual([false, true]);
+  expect([...offered.keys()]).toEqual(['demo/nanodet-g']);
+  expect(runs.get('nanodet-g@demo')?.leases).toHaveLength(1);
 });
 
 test('a change of the configuration ends views that are not wanted any more or otherwise, and no other', () => {

@@ -28,8 +28,8 @@ export interface ViewMaker {
 
 export interface BurnedInViewsOptions {
   readonly runs: Pick<RunManager, 'shareDefault' | 'release' | 'get' | 'events'>;
-  /** Offers a stream that comes when it is wanted; returns what takes the offer back. */
-  readonly offer: (name: string, summoner: ViewSummoner) => () => void;
+  /** Offers a stream that comes when it is wanted; returns what takes the offer back, and ends it with the reason. */
+  readonly offer: (name: string, summoner: ViewSummoner) => (reason: string) => void;
   /** Begins to make a view. */
   readonly make: (view: BurnedInView) => ViewMaker;
 }
@@ -41,12 +41,13 @@ interface Asked extends BurnedInView {
 /** A view that somebody wants to read, or read until lately. */
 interface Entry {
   readonly asked: Asked;
-  readonly withdraw: () => void;
+  readonly work: ViewWork;
+  readonly withdraw: (reason: string) => void;
 }
 
 /**
  * Streams with the results of a run drawn into their pictures. There may be one where the configuration or the API says so of
- * an algorithm on a stream; there is one from its first reader to a while after its last, and as long its run is at work.
+ * an algorithm on a stream; there is one from its first reader to a while after its last, and as long as its run is at work.
  */
 export class BurnedInViews {
   readonly #options: BurnedInViewsOptions;
@@ -59,11 +60,15 @@ export class BurnedInViews {
 
   constructor(options: BurnedInViewsOptions) {
     this.#options = options;
-    // Whoever asked for it over the API asked for it with the lease.
-    this.#ignore = options.runs.events.on('leaseEnded', ({ run, holder }) => {
+    this.#ignore = options.runs.events.on('leaseEnded', ({ id, run, holder }, reason) => {
+      // Its run was stopped: pictures would wait for results that do not come, and nobody would hold the next run.
+      if (holder.kind === 'view') {
+        for (const { work } of this.#entries.values()) if (work.lease === id) this.#forget(work, reason);
+      }
+      // Whoever asked for it over the API asked for it with the lease.
       if (holder.kind !== 'api') return;
       for (const [name, asked] of this.#asked) if (asked.run === run) this.#asked.delete(name);
-      this.#review();
+      this.#review(reason);
     });
   }
 
@@ -76,13 +81,13 @@ export class BurnedInViews {
   ask({ id: run, stream, algorithm }: Pick<RunInfo, 'id' | 'stream' | 'algorithm'>, burnIn: BurnIn): void {
     const name = viewName(stream, algorithm);
     this.#asked.set(name, { name, stream, run, burnIn, wish: { algorithm } });
-    this.#review();
+    this.#review('It was asked for otherwise.');
   }
 
   /** Goes on with what the configuration says; views that are not wanted any more, or otherwise, end. */
   configure(defaultsOf: (stream: string) => readonly DefaultWish[]): void {
     this.#defaultsOf = defaultsOf;
-    this.#review();
+    this.#review('The configuration does not want it so any more.');
   }
 
   has(name: string): boolean {
@@ -93,9 +98,9 @@ export class BurnedInViews {
   offer(name: string): undefined {
     const asked = this.#entries.has(name) ? undefined : this.#find(name);
     if (!asked) return;
-    const work = new ViewWork(asked, this.#options, () => this.#forget(name));
+    const work: ViewWork = new ViewWork(asked, this.#options, (reason) => this.#forget(work, reason));
     // It is known before it is offered: who waits for it summons it at once.
-    const entry = { asked, withdraw: () => withdraw() };
+    const entry = { asked, work, withdraw: (reason: string) => withdraw(reason) };
     this.#entries.set(name, entry);
     const withdraw = this.#options.offer(name, work);
   }
@@ -118,18 +123,21 @@ export class BurnedInViews {
     return { name, stream, run: runId(stream, algorithm), burnIn: wish.burnIn, wish };
   }
 
-  #review(): void {
-    for (const [name, { asked }] of this.#entries) {
-      const found = this.#find(name);
-      if (!found || !isDeepStrictEqual(found.burnIn, asked.burnIn)) this.#forget(name);
+  #review(reason: string): void {
+    for (const { asked, work } of this.#entries.values()) {
+      const found = this.#find(asked.name);
+      if (!found || !isDeepStrictEqual(found.burnIn, asked.burnIn)) this.#forget(work, reason);
     }
   }
 
   /** Of a view nothing stays behind: the next who wants it begins anew. */
-  #forget(name: string): void {
+  #forget(work: ViewWork, reason: string): void {
+    const { name } = work.asked;
     const entry = this.#entries.get(name);
+    // While the former one ended, whoever still wants it may have begun the next.
+    if (entry?.work !== work) return;
     this.#entries.delete(name);
-    entry?.withdraw();
+    entry.withdraw(reason);
   }
 }
 
@@ -138,17 +146,20 @@ export function viewName(stream: string, algorithm: string): string {
   return `${stream}/${algorithm}`;
 }
 
+let summoned = 0;
+
 /** Makes one view while it is wanted, and holds its run. */
 class ViewWork implements ViewSummoner {
-  readonly #asked: Asked;
+  readonly asked: Asked;
   readonly #options: BurnedInViewsOptions;
-  readonly #onDismissed: () => void;
-  #lease: string | undefined;
+  readonly #onDismissed: (reason: string) => void;
+  /** Its claim on the run. */
+  lease: string | undefined;
   #maker: ViewMaker | undefined;
   #refusal: string | undefined;
 
-  constructor(asked: Asked, options: BurnedInViewsOptions, onDismissed: () => void) {
-    this.#asked = asked;
+  constructor(asked: Asked, options: BurnedInViewsOptions, onDismissed: (reason: string) => void) {
+    this.asked = asked;
     this.#options = options;
     this.#onDismissed = onDismissed;
   }
@@ -159,12 +170,13 @@ class ViewWork implements ViewSummoner {
   }
 
   summon(): void {
-    const { name, stream, wish } = this.#asked;
-    const holder = { kind: 'view', id: `view:${name}`, reason: `"${name}" is read` } as const;
+    const { name, stream, wish } = this.asked;
+    // Not that of the former view of this name, which may still be on its way out and gives its own lease back.
+    const holder = { kind: 'view', id: `view:${name}#${++summoned}`, reason: `"${name}" is read` } as const;
     this.#refusal = undefined;
     try {
-      this.#lease = this.#options.runs.shareDefault(stream, wish, holder);
-      this.#maker = this.#options.make(this.#asked);
+      this.lease = this.#options.runs.shareDefault(stream, wish, holder);
+      this.#maker = this.#options.make(this.asked);
     } catch (error) {
       // Such as an algorithm that is not there any more.
       if (!(error instanceof NamedError)) throw error;
@@ -175,8 +187,9 @@ class ViewWork implements ViewSummoner {
   dismiss(reason: string): void {
     this.#maker?.close(reason);
     this.#maker = undefined;
-    if (this.#lease !== undefined) this.#options.runs.release(this.#lease);
-    this.#lease = undefined;
-    this.#onDismissed();
+    const { lease } = this;
+    this.lease = undefined;
+    if (lease !== undefined) this.#options.runs.release(lease);
+    this.#onDismissed(reason);
   }
 }

@@ -72,7 +72,10 @@ describe('an entry for a pattern of names', () => {
     const forward = (url: string, source?: string) =>
       patternTrouble('yard/*', { source, forward: [{ url }] });
     expect(forward('rtsp://archive:554/$1')).toBeUndefined();
-    for (const url of ['rtsp://$1/x', 'srt://archive:$1'])
+    // Who may publish below `yard/` would choose any name of this server.
+    for (const url of ['stream:copies/$1', 'stream:copy-$1']) expect(forward(url)).toBeUndefined();
+    expect(compileStreamPattern('yard/*', 'stream:copy-$1').match('yard/a')?.source).toBe('stream:copy-a');
+    for (const url of ['rtsp://$1/x', 'srt://archive:$1', 'stream:$1/copy'])
       expect(forward(url)).toMatch(/forward" cannot have parts/);
     expect(forward('rtsp://archive/$1', 'rtsp://nvr/$1')).toMatch(/forward" cannot stand beside a source/);
   });

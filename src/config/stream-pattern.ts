@@ -46,7 +46,7 @@ export function patternTrouble(
       const { choosesHost, choosesPort } = compileStreamPattern(key, url);
       // Whoever publishes a stream would choose where it goes.
       if (choosesHost || choosesPort)
-        return `"streams.${key}.forward" cannot have parts of the name in host or port.`;
+        return `"streams.${key}.forward" cannot have parts of the name in host or port, nor where the name of another stream begins.`;
     }
   } catch (error) {
     if (!(error instanceof BadPattern)) throw error;
@@ -130,6 +130,8 @@ function templateOf(source: string, count: number): readonly Piece[] {
 
 /** In which part of an address a position is (RFC 3986 section 3); of a file's path it is the path. */
 function placeOf(source: string, at: number): Place {
+  // Another name of this server: where it leads is decided by what it begins with.
+  if (/^stream:/i.test(source)) return at === 'stream:'.length ? 'host' : 'path';
   const kind = sourceKind(source);
   if (kind === 'path') return 'path';
   // Which device of this machine is taken is no choice of whoever asks for a stream.

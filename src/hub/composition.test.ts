@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { ComposedTrial } from '../../test/support/composed.ts';
-import { picture, video } from '../../test/support/units.ts';
+import { audio, picture, video } from '../../test/support/units.ts';
 import { Composition, type CompositionPart } from './composition.ts';
+import { FIRST_MADE_ID } from './track-table.ts';
 
 const both: readonly CompositionPart[] = [
   { stream: 'v', kind: 'video' },
@@ -297,6 +298,32 @@ describe('a composition with a rendition', () => {
     expect(trial.count('video', 0)).toBeGreaterThan(1450);
     const pts = trial.seen.filter(({ kind }) => kind === 'video').map(({ unit }) => unit.pts);
     expect(pts[0]).toBe(9 * 90_000);
+  });
+
+  it('keeps no more than its bounds of a new track while the rendition beside it is still to come', async () => {
+    const trial = new ComposedTrial({ startRendition: () => () => {} });
+    const composition = trial.compose({
+      parts: [{ stream: 'cam', rendition: { audio: { codec: 'opus' } } }],
+      holdMs: 3000,
+    });
+    const before = trial.publication('cam', [video, audio]);
+    const opus = { ...audio.format, codec: 'opus' as const };
+    trial.hub.get('cam')!.renditions.announce(audio.id, { ...audio, id: FIRST_MADE_ID, format: opus });
+    await new Promise(setImmediate);
+    for (let n = 0; n < 25; n++) {
+      before.write(picture(n, { start: trial.began, track: video }));
+      trial.advance(40);
+    }
+    expect(trial.states.at(-1)).toBe('running');
+    before.close('Another codec.');
+    const h265 = { ...video, format: { ...video.format, codec: 'h265' as const } };
+    const after = trial.publication('cam', [h265, audio]);
+    for (let n = 25; n < 525; n++) {
+      after.write(picture(n, { start: trial.began, track: h265 }));
+      trial.advance(40);
+    }
+    // 20 s came, and 3 s may wait.
+    expect(composition.status.parts[0]!.discarded).toBeGreaterThan(400);
   });
 
   it('copies what is so already', async () => {

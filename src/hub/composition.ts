@@ -295,7 +295,8 @@ export class Composition implements AsyncDisposable {
       // That of one may have been what another one waited for.
       if (due === undefined) break;
     }
-    if (due !== undefined) for (const lane of this.#lanes) lane.trim(now);
+    // Also where clocks are known: tracks that the composition does not have yet may be long in coming.
+    for (const lane of this.#lanes) lane.trim(now);
     return due;
   }
 

@@ -23,13 +23,15 @@ interface Last {
   readonly ntp: number;
   /** Distance of the last two units in ticks. */
   readonly step: number;
+  /** Ticks per second. */
+  readonly clockRate: number;
 }
 
 /** What a stream's units were so far, whoever published them. */
 interface Past {
   readonly last: Map<number, Last>;
   /** The latest unit of each kind of media, whichever track it was of: what a track that joins goes on from. */
-  readonly lastOfKind: Map<string, Last & { readonly clockRate: number }>;
+  readonly lastOfKind: Map<string, Last>;
   lastArrival: number;
 }
 
@@ -93,7 +95,7 @@ export class PublisherTimes {
    */
   place(unit: AccessUnit, track: Track, now: number, ntpShift?: number): AccessUnit | undefined {
     const past = this.#past;
-    const last = past.last.get(track.id);
+    const last = this.#lastOf(track);
     if (ntpShift !== undefined) this.#ntpShift = ntpShift;
     const clockShift = this.ntpShiftFor(unit, now);
     let shift = this.#shifts.get(track.id);
@@ -111,12 +113,22 @@ export class PublisherTimes {
     }
     const pts = unit.pts + shift;
     const ntp = unit.ntp + clockShift;
-    const placed = { pts, dts, ntp, step: last ? dts - last.dts : 0 };
+    const placed = { pts, dts, ntp, step: last ? dts - last.dts : 0, clockRate: track.clockRate };
     past.last.set(track.id, placed);
-    past.lastOfKind.set(track.format.kind, { ...placed, clockRate: track.clockRate });
+    past.lastOfKind.set(track.format.kind, placed);
     past.lastArrival = now;
     if (shift === 0 && clockShift === 0 && track === unit.track) return unit;
     return { track, pts, dts, keyframe: unit.keyframe, ntp, payload: unit.payload };
+  }
+
+  /** By the clock that the track has now: what changes its format in mid-stream may change that too. */
+  #lastOf({ id, clockRate: rate }: Track): Last | undefined {
+    const last = this.#past.last.get(id);
+    if (!last || last.clockRate === rate) return last;
+    this.#shifts.delete(id);
+    const ticks = (time: number) => rescale(time, last.clockRate, rate);
+    const { pts, dts, ntp, step } = last;
+    return { pts: ticks(pts), dts: ticks(dts), ntp, step: ticks(step), clockRate: rate };
   }
 
   /** It was there already, or hangs on pictures that were; of a track that begins at a known place. */
@@ -147,12 +159,13 @@ export class PublisherTimes {
   }
 
   /**
-   * What is added to the timestamps of a track of a later publisher, so that it goes on where the same kind of media
-   * stood, in this or another codec. A kind that the stream did not have goes on where the picture stands.
+   * What is added to the timestamps of a track of a later publisher, so that it goes on where it stood itself (another
+   * track of its kind may count from elsewhere), else where the same kind of media stood in another codec. A kind that
+   * the stream did not have goes on where the picture stands.
    */
   #join(unit: AccessUnit, track: Track, ntpShift: number): number {
     const { lastOfKind } = this.#past;
-    const same = lastOfKind.get(track.format.kind);
+    const same = this.#lastOf(track) ?? lastOfKind.get(track.format.kind);
     const from = same ?? lastOfKind.get('video') ?? [...lastOfKind.values()][0];
     if (!from) return 0;
     const rate = track.clockRate;

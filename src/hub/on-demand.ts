@@ -62,10 +62,10 @@ export class OnDemand {
   }
 
   /**
-   * Says who brings the stream of that name; the returned function takes it back, and dismisses the source. One that is
-   * at work already has to be wanted like any other.
+   * Says who brings the stream of that name; the returned function takes it back, and dismisses the source with the
+   * reason. One that is at work already has to be wanted like any other.
    */
-  add(name: string, summoner: Summoner, limits = DEFAULT_LIMITS, atWork = false): () => void {
+  add(name: string, summoner: Summoner, limits = DEFAULT_LIMITS, atWork = false): (reason?: string) => void {
     const entry: Entry = {
       name,
       summoner,
@@ -76,10 +76,10 @@ export class OnDemand {
     this.#entries.set(name, entry);
     if (this.#claims.has(name)) this.#summon(entry);
     else this.#expire(entry);
-    return () => {
+    return (reason = 'The source was taken out of the configuration.') => {
       if (this.#entries.get(name) !== entry) return;
       this.#entries.delete(name);
-      this.#dismiss(entry, 'The source was taken out of the configuration.');
+      this.#dismiss(entry, reason);
     };
   }
 

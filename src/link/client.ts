@@ -157,8 +157,9 @@ export class LinkClient {
     };
   }
 
-  /** Sends a picture that a task made. */
+  /** Sends a picture that a task made; of those that nobody asked for one by one, none while the hub is behind. */
   sendPicture(picture: FramedPicture): void {
+    if (picture.byAlgorithm && this.#socket.bufferedAmount > HIGH_WATER) return;
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(encodePicture(picture));
   }
 

@@ -159,6 +159,8 @@ export type TaskSpec =
   | {
       readonly kind: 'convert';
       readonly input: string;
+      /** Folders that the input has to be in, links followed, and may name no other file from; absent: any. */
+      readonly within?: readonly string[];
       readonly output: FileTarget;
       readonly video?: RenditionRequest | 'none';
       readonly audio?: RenditionRequest | 'none';

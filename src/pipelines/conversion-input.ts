@@ -29,10 +29,10 @@ export function isPath(input: string): boolean {
 
 /**
  * A file, a picture that stands still, or the test picture with its sound.
- * @throws {NamedError} INPUT_MISSING, INPUT_UNREADABLE, INPUT_NO_TRACK, INPUT_ENDLESS
+ * @throws {NamedError} INPUT_MISSING, INPUT_UNREADABLE, INPUT_NO_TRACK, INPUT_ENDLESS, SOURCE_FORBIDDEN
  */
 export async function openConversionInput(
-  { input, seconds }: ConvertSpec,
+  { input, seconds, within }: ConvertSpec,
   { signal, log }: TaskContext,
 ): Promise<ConversionInput> {
   const isStill = isImage(input);
@@ -42,7 +42,7 @@ export async function openConversionInput(
   }
   if (!isPath(input)) return TestUnits.open(signal);
   if (isStill) return stillPicture(input, signal);
-  const file = await openFile(input, signal);
+  const file = await openFile(input, signal, within);
   const reader = FileReader.create(file, false);
   if (!reader) {
     await file.close();

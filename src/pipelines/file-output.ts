@@ -24,11 +24,15 @@ export async function openFileOutput(
     const reason = refusal(container, track);
     if (reason !== undefined) throw new NamedError('CODEC_UNSUPPORTED', `"${path}": ${reason}`, 415);
   }
+  let isOurs = false;
   try {
     // FFmpeg would write over whatever is there.
     await (await open(path, overwrite ? 'w' : 'wx')).close();
+    isOurs = true;
     return await MediaOutput.open({ kind: container, path: resolve(path) }, tracks, signal, options);
   } catch (error) {
+    // The next attempt would take it for somebody else's.
+    if (isOurs) await discardFile(path);
     throw fileTrouble(path, error);
   }
 }

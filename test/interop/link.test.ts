@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Hub } from '#hub/hub.ts';
 import { LinkClient, type Task } from '#link/client.ts';
+import type { FramedPicture } from '#link/picture.ts';
 import { LinkServer } from '#link/server.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import type { Track } from '#media/track.ts';
@@ -75,6 +76,21 @@ describe('a worker on the link', () => {
     publication.close('done');
     await until(() => hub.get('cam') === undefined);
     expect(feed.readers.size).toBe(0);
+  });
+
+  it('lets pictures that an algorithm gave back go while the link is full, and none that was asked for', async () => {
+    const came: FramedPicture[] = [];
+    link.events.on('picture', (_worker, given) => came.push(given));
+    const jpeg = Buffer.alloc(256 << 10);
+    jpeg.writeUInt16BE(0xffd8);
+    jpeg.writeUInt16BE(0xffd9, jpeg.length - 2);
+    const given = { task: task.id, epoch: 1, width: 8, height: 8, ntp: 1, jpeg };
+    // At once: nobody takes anything from the socket meanwhile.
+    for (let pts = 0; pts < 200; pts++) client.sendPicture({ ...given, pts, byAlgorithm: true });
+    client.sendPicture({ ...given, pts: 200 });
+    await until(() => came.some(({ pts }) => pts === 200));
+    expect(came.length).toBeGreaterThan(10);
+    expect(came.length).toBeLessThan(150);
   });
 
   it('announces a changed format before the first unit that has it', async () => {

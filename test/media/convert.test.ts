@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,7 +19,7 @@ let folder: string;
 let clip: string;
 let source: ProbedFile;
 
-type Wishes = Pick<Extract<TaskSpec, { kind: 'convert' }>, 'video' | 'audio' | 'seconds'>;
+type Wishes = Pick<Extract<TaskSpec, { kind: 'convert' }>, 'video' | 'audio' | 'seconds' | 'within'>;
 
 beforeAll(async () => {
   clip = await barcodeClip({ seconds: SECONDS, bframes: 2, gop: 25 });
@@ -146,6 +146,26 @@ describe('a file that is made another one', () => {
       await expectStep(name);
     },
   );
+
+  it('reads no other file than that which was named, where it has to be in certain folders', async () => {
+    await copyFile(clip, join(folder, 'named.mp4'));
+    const list = join(folder, 'list.ffconcat');
+    await writeFile(list, 'ffconcat version 1.0\nfile named.mp4\n');
+    const end = (name: string, input: string) => {
+      const { task } = begin(name, { within: [folder], seconds: 1 }, input);
+      return hub.find(
+        'task.state',
+        (message) => message.task === task && (message.state === 'done' || message.state === 'failed'),
+        60_000,
+      );
+    };
+    const [named, other] = await Promise.all([
+      end('of-named.mp4', join(folder, 'named.mp4')),
+      end('of-list.mp4', list),
+    ]);
+    expect(named).toMatchObject({ state: 'done' });
+    expect(other).toMatchObject({ state: 'failed', code: 'INPUT_UNREADABLE' });
+  });
 
   it('is sound alone where the file carries no picture, in the codec that it carries', async () => {
     for (const [name, audio] of [

@@ -6,6 +6,7 @@ import type { SinkStatistics } from '#link/messages.ts';
 import type { AccessUnit } from '#media/access-unit.ts';
 import { isVideo } from '#media/track.ts';
 import { fileKind } from '../../src/media/outputs.ts';
+import { openFileOutput } from '../../src/pipelines/file-output.ts';
 import { BARCODE_FLASH, beepDelays, readMarks } from '../support/av-marks.ts';
 import { clipUnits, moved } from '../support/clip-units.ts';
 import { FakeHub } from '../support/fake-hub.ts';
@@ -114,6 +115,15 @@ describe('a stream that is written into files', () => {
       expect(made.pictures.length, name).toBeGreaterThanOrEqual(SECONDS * 25 - 38);
       await expectWhole(name, made, made.pictures.length / 25);
     }
+  });
+
+  it('leaves nothing behind where it could not be begun, so that the next attempt may', async () => {
+    const path = join(folder, 'not-begun.mp4');
+    const tracks = [...new Map(units.map(({ track }) => [track.id, track])).values()];
+    const tooSlow = AbortSignal.abort(new Error('The disk takes nothing.'));
+    const begin = openFileOutput({ container: 'mp4', path }, tracks, tooSlow);
+    await expect(begin).rejects.toThrow('The disk takes nothing.');
+    await expect(stat(path)).rejects.toThrow('ENOENT');
   });
 
   it('ends a file that keeps its index in memory after six hours, complete, at a keyframe', async () => {

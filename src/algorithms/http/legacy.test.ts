@@ -54,6 +54,19 @@ describe('a service of the old kind', () => {
     expect(found).toEqual({ objects: [], state: { state: 2, type: 'helmet' }, picture: jpeg });
   });
 
+  it('may have a password with a bare percent sign in its address', async () => {
+    let authorization: string | undefined;
+    await using legacy = await service(
+      (request, response) => {
+        ({ authorization } = request.headers);
+        response.end(json({}));
+      },
+      { user: 'anna:50%off@' },
+    );
+    await legacy.detect(frame);
+    expect(authorization).toBe(`Basic ${Buffer.from('anna:50%off').toString('base64')}`);
+  });
+
   it('keeps its connections', async () => {
     const sockets = new Set<unknown>();
     await using legacy = await service((request, response) => {

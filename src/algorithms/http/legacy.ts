@@ -1,5 +1,6 @@
 import { maskAddress } from '#util/mask-address.ts';
 import { messageOf } from '#util/named-error.ts';
+import { percentDecoded } from '#util/percent-decoding.ts';
 import type { Algorithm, Findings, Frame, HttpAdapter } from '../contract.ts';
 import { readBounded } from './bounded-body.ts';
 
@@ -33,7 +34,7 @@ export class LegacyService implements Algorithm {
     const address = new URL(url);
     const { username, password } = address;
     if (username !== '' || password !== '') {
-      const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+      const credentials = `${percentDecoded(username)}:${percentDecoded(password)}`;
       this.#authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
     }
     // `fetch` takes no credentials in an address.

@@ -1,5 +1,6 @@
 import { maskAddress } from '#util/mask-address.ts';
 import { NamedError } from '#util/named-error.ts';
+import { percentDecoded } from '#util/percent-decoding.ts';
 import type { ServerTarget } from '../socket.ts';
 
 /** What is asked for where: WHIP publishes, WHEP reads. */
@@ -35,8 +36,8 @@ export function parseWebRtcAddress(address: string, protocol: WebRtcProtocol): W
   const query = url.search.replace(/([?&])token=[^&]*(&|$)/, (_, before: string, after: string) =>
     after === '&' ? before : '',
   );
-  const user = decode(url.username);
-  const basic = url.password !== '' && `${user}:${decode(url.password)}`;
+  const user = percentDecoded(url.username);
+  const basic = url.password !== '' && `${user}:${percentDecoded(url.password)}`;
   const bearer = user || token;
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
@@ -50,12 +51,4 @@ export function parseWebRtcAddress(address: string, protocol: WebRtcProtocol): W
         : undefined,
     shown: maskAddress(address),
   };
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

@@ -1,4 +1,5 @@
 import { NamedError } from '#util/named-error.ts';
+import { percentDecoded } from '#util/percent-decoding.ts';
 
 const DEFAULT_PORTS = { rtmp: 1935, rtmps: 443 };
 
@@ -65,13 +66,5 @@ function cutPath(path: string): { app: string; key: string } {
 function parseUserinfo(userinfo: string): { user: string; password: string } {
   const colon = userinfo.indexOf(':');
   const user = colon < 0 ? userinfo : userinfo.slice(0, colon);
-  return { user: decode(user), password: colon < 0 ? '' : decode(userinfo.slice(colon + 1)) };
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return { user: percentDecoded(user), password: colon < 0 ? '' : percentDecoded(userinfo.slice(colon + 1)) };
 }

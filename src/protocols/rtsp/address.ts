@@ -1,3 +1,4 @@
+import { percentDecoded } from '#util/percent-decoding.ts';
 import { splitCredentials } from './credentials.ts';
 
 /** What the address of an RTSP request names. */
@@ -31,7 +32,7 @@ export function parseRtspAddress(uri: string): RtspAddress | undefined {
   }
   return {
     origin: match[1] ? `${match[1].toLowerCase()}://${host}` : '',
-    path: decode(path)
+    path: percentDecoded(path)
       .replace(/\/{2,}/g, '/')
       .replace(/^\/+|\/+$/g, ''),
     query,
@@ -76,12 +77,4 @@ export function resolveControl(base: string, control: string): string {
   if (control === '' || control === '*') return base;
   if (control.startsWith('?')) return base + control;
   return `${base.replace(/\/+$/, '')}/${control.replace(/^\/+/, '')}`;
-}
-
-function decode(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
 }

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { percentDecoded } from '#util/percent-decoding.ts';
 
 export interface Credentials {
   readonly user: string;
@@ -13,7 +14,10 @@ export function splitCredentials(url: string): { url: string; credentials: Crede
   const colon = userinfo.indexOf(':');
   const user = colon < 0 ? userinfo : userinfo.slice(0, colon);
   const password = colon < 0 ? '' : userinfo.slice(colon + 1);
-  return { url: scheme + rest, credentials: { user: decode(user), password: decode(password) } };
+  return {
+    url: scheme + rest,
+    credentials: { user: percentDecoded(user), password: percentDecoded(password) },
+  };
 }
 
 /**
@@ -119,12 +123,4 @@ function parseParameters(challenge: string): Map<string, string> {
     parameters.set((match[1] ?? '').toLowerCase(), match[2] ?? match[3] ?? '');
   }
   return parameters;
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -8,7 +9,7 @@ import { Hub } from '#hub/hub.ts';
 import { buildClientOffer, sendingSection } from '#protocols/sdp/webrtc-client-offer.ts';
 import { AccessRefusal } from '#util/access-refusal.ts';
 import { h264Track } from '../../../test/support/fmp4-units.ts';
-import { MediaDoor } from './media-door.ts';
+import { MediaDoor, type MediaTransport } from './media-door.ts';
 import { type WebRtcMedia, WebRtcServer } from './server.ts';
 
 const section = sendingSection(h264Track, { ssrc: 7, cname: 'yard' })!;
@@ -65,6 +66,17 @@ it('the address of a session is told to its client alone: whoever has it may end
   expect(webrtc.sessions).toBe(0);
   await close();
 });
+
+/** A port that is free, and that the system gives to nobody else while it is closed for a moment. */
+async function steadyPort(): Promise<number> {
+  for (;;) {
+    // Those of outgoing connections begin behind these.
+    const port = randomInt(20_000, 32_000);
+    const door = await MediaDoor.open('127.0.0.1', port, ['udp', 'tcp']).catch(() => undefined);
+    await door?.close();
+    if (door) return port;
+  }
+}
 
 it('a session that is under way while the port changes keeps the port that it is told of', async () => {
   const { webrtc, http, publish, close } = await setUp();
@@ -154,23 +166,23 @@ it('one user behind one address has so many sessions, and another user has as ma
 
 it('the TCP port is closed when the configuration takes it out, and UDP when its last session ends', async () => {
   const { webrtc, base, publish, close } = await setUp();
-  const both = { ...media, transports: ['udp', 'tcp'] } as const;
-  webrtc.setMedia(await webrtc.prepareMedia(both, '127.0.0.1'));
-  const port = webrtc.port ?? 0;
+  const port = await steadyPort();
+  const only = (...transports: MediaTransport[]) => ({ ...media, port, transports });
+  webrtc.setMedia(await webrtc.prepareMedia(only('udp', 'tcp'), '127.0.0.1'));
   const isTaken = async (transport: 'udp' | 'tcp') => {
     const outcome = await MediaDoor.open('127.0.0.1', port, [transport]).catch((error: unknown) => error);
     if (outcome instanceof MediaDoor) await outcome.close();
     return !(outcome instanceof MediaDoor);
   };
   expect([await isTaken('udp'), await isTaken('tcp')]).toEqual([true, true]);
-  webrtc.setMedia(await webrtc.prepareMedia(media, '127.0.0.1'));
+  webrtc.setMedia(await webrtc.prepareMedia(only('udp'), '127.0.0.1'));
   expect([await isTaken('udp'), await isTaken('tcp')]).toEqual([true, false]);
   const location = (await publish()).headers.get('location') ?? '';
-  const withTcp = await webrtc.prepareMedia({ ...media, transports: ['tcp'] }, '127.0.0.1');
+  const withTcp = await webrtc.prepareMedia(only('tcp'), '127.0.0.1');
   expect(await isTaken('tcp')).toBe(true);
   withTcp.release();
   expect([await isTaken('udp'), await isTaken('tcp')]).toEqual([true, false]);
-  webrtc.setMedia(await webrtc.prepareMedia({ ...media, transports: ['tcp'] }, '127.0.0.1'));
+  webrtc.setMedia(await webrtc.prepareMedia(only('tcp'), '127.0.0.1'));
   expect([await isTaken('udp'), await isTaken('tcp')]).toEqual([true, true]);
   await fetch(`${base}${location}`, { method: 'DELETE' });
   expect([await isTaken('udp'), await isTaken('tcp')]).toEqual([false, true]);
