@@ -6,18 +6,19 @@ import type { AddressInfo } from 'node:net';
 import { expect, it } from 'vitest';
 import { type Access, openAccess } from '#hub/access.ts';
 import { Hub } from '#hub/hub.ts';
-import { buildClientOffer, sendingSection } from '#protocols/sdp/webrtc-client-offer.ts';
+import { buildClientOffer, receivingSections, sendingSection } from '#protocols/sdp/webrtc-client-offer.ts';
 import { AccessRefusal } from '#util/access-refusal.ts';
 import { h264Track } from '../../../test/support/fmp4-units.ts';
 import { MediaDoor, type MediaTransport } from './media-door.ts';
 import { type WebRtcMedia, WebRtcServer } from './server.ts';
 
 const section = sendingSection(h264Track, { ssrc: 7, cname: 'yard' })!;
-const OFFER = buildClientOffer([section], {
+const PEER = {
   ice: { ufrag: 'ours', password: '0123456789012345678901' },
   fingerprint: Array.from({ length: 32 }, () => 'AB').join(':'),
   candidates: [],
-});
+};
+const OFFER = buildClientOffer([section], PEER);
 
 const media: WebRtcMedia = {
   ...{ port: 0, transports: ['udp'], addresses: [], iceServers: [], sessionsPerClient: 500 },
@@ -36,7 +37,8 @@ async function setUp(access: Access = openAccess) {
   const http = createServer((request, response) => {
     const url = new URL(request.url ?? '', 'http://h');
     const [, stream = '', , rest = ''] = url.pathname.split('/');
-    webrtc.whip(request, response, { stream, rest, query: url.searchParams });
+    const door = url.pathname.includes('/whep') ? webrtc.whep : webrtc.whip;
+    door(request, response, { stream, rest, query: url.searchParams });
   }).listen(0, '127.0.0.1');
   await once(http, 'listening');
   const base = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
@@ -51,7 +53,7 @@ async function setUp(access: Access = openAccess) {
     hub.close('The test is over.');
     http.close();
   };
-  return { webrtc, http, base, publish, logged, close };
+  return { webrtc, hub, http, base, publish, logged, close };
 }
 
 it('the address of a session is told to its client alone: whoever has it may end the session', async () => {
@@ -187,5 +189,25 @@ it('the TCP port is closed when the configuration takes it out, and UDP when its
   await fetch(`${base}${location}`, { method: 'DELETE' });
   expect([await isTaken('udp'), await isTaken('tcp')]).toEqual([false, true]);
   expect(webrtc.port).toBe(port);
+  await close();
+});
+
+it('a stream that ends while a viewer of it is let in ends the session, too', async () => {
+  const { webrtc, hub, base, logged, close } = await setUp();
+  const hooks = { onClose: () => {} };
+  hub.publish('hall', { id: 'camera', door: 'source', remote: 'camera' }, [h264Track], hooks);
+  const find = hub.wanted.bind(hub);
+  hub.wanted = async (name) => {
+    const stream = await find(name);
+    queueMicrotask(() => stream.end('The camera is off.'));
+    return stream;
+  };
+  await fetch(`${base}/hall/whep`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/sdp' },
+    body: buildClientOffer(receivingSections(), PEER),
+  });
+  expect(logged.join('\n')).toMatch(/no longer watches "hall". The stream has ended/);
+  expect(webrtc.sessions).toBe(0);
   await close();
 });

@@ -278,6 +278,8 @@ export class WebRtcServer {
     const forget = who.onRevoked?.((reason) => session.close(reason));
     this.#reading.sessions.set(key, session);
     log.debug(`WebRTC: ${id} from ${remote} watches "${name}".`);
+    // One that ended while the session was opened has told nobody here.
+    if (stream.state === 'ended') session.close('The stream has ended.');
     const side = this.#side(session.peer, current, identity);
     return { session, sdp: buildWebRtcAnswer({ offer, tracks, ...side, cname: name }) };
   }
