@@ -28,6 +28,9 @@ export async function runRendition(spec: RenditionSpec, context: TaskContext): P
   return { reason: 'Stopped.' };
 }
 
+/** A machine that is too slow loses units with each that comes: it is said once in so many ms. */
+const COMPLAINT_MS = 10_000;
+
 /** One subscription's worth of transcoding: from the first access unit to the end of the stream. */
 class Transcoding {
   readonly #spec: RenditionSpec;
@@ -39,7 +42,9 @@ class Transcoding {
   #wake = Promise.withResolvers<void>();
   #end: string | undefined;
   #failure: NamedError | undefined;
+  /** Units that were lost when it was said last. */
   #dropped = 0;
+  #complainedAt = Number.NEGATIVE_INFINITY;
   #publication: LinkPublication | undefined;
 
   constructor(spec: RenditionSpec, context: TaskContext, onLive: () => void) {
@@ -91,15 +96,20 @@ class Transcoding {
   #arrive(unit: AccessUnit): void {
     if (unit.track.id !== this.#spec.track) return;
     this.#waiting.push(unit);
-    if (this.#publication && this.#waiting.dropped > this.#dropped) {
-      const lost = this.#waiting.dropped - this.#dropped;
-      this.#context.log(
-        'warn',
-        `The rendition of "${this.#spec.stream}" is too slow: ${lost} units are lost.`,
-      );
-    }
-    this.#dropped = this.#waiting.dropped;
+    this.#complain();
     this.#signal();
+  }
+
+  /** Says what was lost since it was said last. */
+  #complain(): void {
+    // What waits before the first unit is out is no loss.
+    if (!this.#publication) this.#dropped = this.#waiting.dropped;
+    const lost = this.#waiting.dropped - this.#dropped;
+    const now = performance.now();
+    if (lost === 0 || now - this.#complainedAt < COMPLAINT_MS) return;
+    this.#complainedAt = now;
+    this.#dropped = this.#waiting.dropped;
+    this.#context.log('warn', `The rendition of "${this.#spec.stream}" is too slow: ${lost} units are lost.`);
   }
 
   #finish(reason: string): void {
