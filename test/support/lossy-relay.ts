@@ -45,8 +45,8 @@ export async function lossyRelay(serverPort: number, weather: Weather): Promise<
           ? () => rough(weather, generator(weather.seed + ways++), counters)
           : () => (send: () => void) => send();
       const [toServer, toClient] = [out(), out()];
-      near[i].on('message', (bytes) => toServer(() => far[i].send(bytes, serverPorts[i], LOCAL)));
-      far[i].on('message', (bytes) => toClient(() => near[i].send(bytes, clientPorts[i], LOCAL)));
+      near[i].on('message', (bytes) => toServer(() => send(far[i], bytes, serverPorts[i])));
+      far[i].on('message', (bytes) => toClient(() => send(near[i], bytes, clientPorts[i])));
     }
     const ports = (pair: readonly UdpSocket[]) => pair.map((socket) => socket.address().port).join('-');
     return { serverPorts, near: ports(near), far: ports(far) };
@@ -104,9 +104,9 @@ export async function lossyUdpRelay(serverPort: number, weather: Weather): Promi
   };
   const client = async (port: number) => {
     const socket = await bound(0);
-    const toClient = direction((bytes) => near.send(bytes, port, LOCAL));
+    const toClient = direction((bytes) => send(near, bytes, port));
     socket.on('message', toClient);
-    return { socket, toServer: direction((bytes) => socket.send(bytes, serverPort, LOCAL)) };
+    return { socket, toServer: direction((bytes) => send(socket, bytes, serverPort)) };
   };
   near.on('message', async (bytes, { port }) => {
     if (!far.has(port)) far.set(port, client(port));
@@ -126,6 +126,15 @@ export async function lossyUdpRelay(serverPort: number, weather: Weather): Promi
 function isMedia(bytes: Buffer): boolean {
   const [first = 0, second = 0] = bytes;
   return first >= 128 && first <= 191 && !(second >= 192 && second <= 223);
+}
+
+/** What was held back may outlive its socket. */
+function send(socket: UdpSocket, bytes: Buffer, port: number): void {
+  try {
+    socket.send(bytes, port, LOCAL);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_SOCKET_DGRAM_NOT_RUNNING') throw error;
+  }
 }
 
 /** One direction of rough weather: takes what would send a packet, and calls it at once, later or never. */
