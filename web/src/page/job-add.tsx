@@ -1,9 +1,9 @@
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Refusal } from '../api/configured.ts';
 import { JOB_TYPES, type JobType, useJobActions } from '../api/jobs.ts';
 import { JOB_FIELDS, type JobField, jobSettings, type Typed } from './job-form.ts';
 import { Refused } from './refused.tsx';
+import { useSubmission } from './use-submission.ts';
 
 /** A form for another job. Nothing typed is lost when the server refuses, or another type is chosen. */
 export function JobAdd(): ReactNode {
@@ -12,25 +12,19 @@ export function JobAdd(): ReactNode {
   const [name, setName] = useState('');
   const [type, setType] = useState<JobType>('push');
   const [typed, setTyped] = useState<Typed>({});
-  const [refusal, setRefusal] = useState<Refusal>();
-  const [busy, setBusy] = useState(false);
-  const submit = async (event: FormEvent) => {
+  const { refusal, busy, submit } = useSubmission();
+  const save = (event: FormEvent) => {
     event.preventDefault();
-    setBusy(true);
-    try {
-      const refused = await add(name.trim(), jobSettings(type, typed));
-      setRefusal(refused);
-      if (refused) return;
-      setName('');
-      setTyped({});
-    } catch {
-      setRefusal({ reason: t('rail.offline') });
-    } finally {
-      setBusy(false);
-    }
+    void submit(
+      () => add(name.trim(), jobSettings(type, typed)),
+      () => {
+        setName('');
+        setTyped({});
+      },
+    );
   };
   return (
-    <form className="setup-form" onSubmit={(event) => void submit(event)} data-testid="job-form">
+    <form className="setup-form" onSubmit={(event) => save(event)} data-testid="job-form">
       <label>
         {t('jobs.name')}
         <input

@@ -1,7 +1,8 @@
 import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { type ConfiguredStream, connectsOnDemand, type Refusal, useConfigure } from '../api/configured.ts';
+import { type ConfiguredStream, connectsOnDemand, useConfigure } from '../api/configured.ts';
 import { Refused } from './refused.tsx';
+import { useSubmission } from './use-submission.ts';
 
 export interface StreamEditProps {
   /** As the server has it now: it may become another one while it is edited. */
@@ -21,13 +22,12 @@ export function StreamEdit({ entry, onDone }: StreamEditProps): ReactNode {
   const before = begun.settings.source ?? '';
   const [source, setSource] = useState(before);
   const [onDemand, setOnDemand] = useState(connectsOnDemand(begun));
-  const [refusal, setRefusal] = useState<Refusal>();
-  const [busy, setBusy] = useState(false);
+  const { refusal, busy, submit } = useSubmission();
   const field = useRef<HTMLInputElement>(null);
   // In the place of the button by which it was asked for.
   useEffect(() => field.current?.focus(), []);
   const isTold = refusal?.code === 'STREAM_CHANGED';
-  const submit = async (event: FormEvent) => {
+  const save = (event: FormEvent) => {
     event.preventDefault();
     const wanted = source.trim();
     const settings = {
@@ -35,19 +35,10 @@ export function StreamEdit({ entry, onDone }: StreamEditProps): ReactNode {
       ...(onDemand !== connectsOnDemand(begun) && { onDemand }),
     };
     if (Object.keys(settings).length === 0) return onDone();
-    setBusy(true);
-    try {
-      const refused = await change(isTold ? entry : begun, settings);
-      setRefusal(refused);
-      if (!refused) onDone();
-    } catch {
-      setRefusal({ reason: t('rail.offline') });
-    } finally {
-      setBusy(false);
-    }
+    void submit(() => change(isTold ? entry : begun, settings), onDone);
   };
   return (
-    <form className="setup-form setup-edit" onSubmit={(event) => void submit(event)} data-testid="setup-edit">
+    <form className="setup-form setup-edit" onSubmit={(event) => save(event)} data-testid="setup-edit">
       <label className="setup-wide">
         {t('setup.source')}
         <input

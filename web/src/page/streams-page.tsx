@@ -12,6 +12,7 @@ import { reasonWords } from './reason.ts';
 import { Refused } from './refused.tsx';
 import { StreamEdit } from './stream-edit.tsx';
 import { toneOf } from './tone.ts';
+import { useSubmission } from './use-submission.ts';
 
 /** The streams of the configuration: how they stand, a form for another one, changing one and taking one out. */
 export function StreamsPage({ streams }: { readonly streams: readonly StreamInfo[] }): ReactNode {
@@ -54,25 +55,19 @@ function AddForm(): ReactNode {
   const [name, setName] = useState('');
   const [source, setSource] = useState('');
   const [onDemand, setOnDemand] = useState(true);
-  const [refusal, setRefusal] = useState<Refusal>();
-  const [busy, setBusy] = useState(false);
-  const submit = async (event: FormEvent) => {
+  const { refusal, busy, submit } = useSubmission();
+  const save = (event: FormEvent) => {
     event.preventDefault();
-    setBusy(true);
-    try {
-      const refused = await add(name.trim(), { source: source.trim(), onDemand });
-      setRefusal(refused);
-      if (refused) return;
-      setName('');
-      setSource('');
-    } catch {
-      setRefusal({ reason: t('rail.offline') });
-    } finally {
-      setBusy(false);
-    }
+    void submit(
+      () => add(name.trim(), { source: source.trim(), onDemand }),
+      () => {
+        setName('');
+        setSource('');
+      },
+    );
   };
   return (
-    <form className="setup-form" onSubmit={(event) => void submit(event)} data-testid="setup-form">
+    <form className="setup-form" onSubmit={(event) => save(event)} data-testid="setup-form">
       <label>
         {t('setup.name')}
         <input
