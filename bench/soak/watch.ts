@@ -95,13 +95,6 @@ const ALLOWED: Readonly<Record<(typeof FIGURES)[number], number>> = {
 };
 
 /**
- * What the server may hold more of in a soak of a few minutes, MB: the allocator keeps what a stall of the machine made it
- * take, and gives it back after minutes. A leak of that size in a minute shows in the figures beside it.
- */
-const SHORT_RSS_MB = 100;
-const SHORT_S = 300;
-
-/**
  * Judges the samples. A figure at a moment is the least of ten seconds: what is there only for a while is no growth.
  * @param warmAt seconds after which nothing is to grow any more
  */
@@ -109,11 +102,10 @@ export function judge(samples: readonly Sample[], warmAt: number): Course[] {
   const warmed = samples.filter(({ at }) => at >= warmAt);
   const least = (some: readonly Sample[], figure: keyof Sample) =>
     Math.min(...some.map((sample) => sample[figure]));
-  const isShort = (samples.at(-1)?.at ?? 0) < SHORT_S;
   return FIGURES.map((figure) => {
     const warm = least(warmed.slice(0, 10), figure);
     const end = least(warmed.slice(-10), figure);
-    const allowed = figure === 'rssMb' && isShort ? SHORT_RSS_MB : ALLOWED[figure];
+    const allowed = ALLOWED[figure];
     return {
       figure,
       start: least(samples.slice(0, 10), figure),

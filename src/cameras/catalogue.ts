@@ -14,7 +14,7 @@ export function findAlgorithm(algorithms: Catalogue, id: string): FoundManifest 
   throw new NamedError(
     'ALGORITHM_UNKNOWN',
     ids === ''
-      ? `There is no algorithm "${id}": no folder of algorithms in the configuration has any.`
+      ? `There is no algorithm "${id}": no folder of "algorithms.folders" has any. Add the folder of its manifest there.`
       : `There is no algorithm "${id}". There are: ${ids}.`,
     404,
   );

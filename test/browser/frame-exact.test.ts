@@ -96,9 +96,9 @@ describe('in step', () => {
       expect(seen.blank).toBe(0);
       expect(seen.wrong).toEqual([]);
       expect(seen.measured).toBeGreaterThanOrEqual(atLeast);
-      // A machine that is busy with something else makes a result late now and then, but none is left out that is there.
+      // None is left out that was there in time, and all are.
       expect(seen.lateBy.filter((ms) => ms < -IN_TIME_MS)).toEqual([]);
-      expect(seen.missed).toBeLessThanOrEqual(Math.max(1, seen.measured / 50));
+      expect(seen.missed).toBe(0);
       expect(browser.errors).toEqual([]);
     },
   );

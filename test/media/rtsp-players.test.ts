@@ -270,6 +270,6 @@ test('GStreamer publishes, sound and picture in step', async () => {
   // on a machine that has no time for GStreamer later than that.
   expect(
     worstSkew('first seconds from GStreamer', pictures, delays(source, received, 'audio')),
-  ).toBeLessThanOrEqual(500);
+  ).toBeLessThanOrEqual(250);
   await publisher.stop();
 });
